@@ -1,0 +1,40 @@
+//! Private neural-network inference: what it costs, shown by running it.
+//!
+//! A network description goes in; each stage turns one plain value into the next. Modules are
+//! listed in dependency order: a module uses itself and those above it, never below
+//! (`tests/tidy.rs` holds this). `ARCHITECTURE.md` has the picture and the reasons.
+
+pub mod units;
+
+pub mod ring;
+
+pub mod network;
+
+pub mod security;
+
+pub mod bfv;
+
+pub mod gc;
+
+pub mod packing;
+
+pub mod params;
+
+pub mod protocol;
+
+pub mod calibrate;
+
+pub mod predict;
+
+pub mod verify;
+
+#[cfg(feature = "torch")]
+pub mod train;
+
+pub mod search;
+
+pub mod relu;
+
+pub mod report;
+
+pub mod cli;

@@ -1,0 +1,5 @@
+//! The `nass` command: everything happens in the library's `cli` room.
+
+fn main() -> std::process::ExitCode {
+    nass::cli::main()
+}

@@ -1,0 +1,106 @@
+//! A network with everything settled that the parties must agree on: shapes, ranges, shifts, domains.
+//!
+//! A *domain* is a set of values that are shared modulo one p. Linear layers, average pools, flatten
+//! and add keep their operands' domain; activations (and `requantize`, which is inserted where two
+//! linear layers follow each other) take shares from one domain into another.
+
+use serde::{Deserialize, Serialize};
+
+use super::layer::{LayerKind, Shape, Source};
+
+/// Least and greatest value that can occur.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValueRange {
+    /// Least value.
+    pub low: i64,
+    /// Greatest value.
+    pub high: i64,
+}
+
+impl ValueRange {
+    /// Greatest absolute value.
+    pub const fn magnitude(self) -> u64 {
+        let (low, high) = (self.low.unsigned_abs(), self.high.unsigned_abs());
+        if low > high { low } else { high }
+    }
+}
+
+/// From shares of one domain to shares of another: `clamp((x + 2^(shift-1)) >> shift, output)`, an
+/// arithmetic shift that rounds halves up; for ReLU the lower clamp is 0. A shift of 0 adds nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Requantize {
+    /// Bits dropped.
+    pub shift: u32,
+    /// Bits kept, `l_o`: outputs lie in `[0, 2^l_o - 1]`, or in `[-2^(l_o-1), 2^(l_o-1) - 1]` if signed.
+    pub output_bits: u32,
+    /// Whether negative values survive (no ReLU).
+    pub signed: bool,
+}
+
+/// What a step does with shares.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum StepKind {
+    /// A convolution or fully connected layer (the `LayerKind` has its parameters).
+    Linear(LayerKind),
+    /// ReLU with re-quantization, by garbled circuit.
+    Relu(Requantize),
+    /// Re-quantization alone, by garbled circuit.
+    Requantize(Requantize),
+    /// Maximum over windows, then ReLU or re-quantization, by garbled circuit.
+    MaxPool(super::layer::PoolParams, Requantize),
+    /// Sum over windows, local on shares.
+    SumPool(super::layer::PoolParams),
+    /// Nothing moves.
+    Flatten,
+    /// Sum of two values after left shifts that align their scales, local on shares.
+    Add([u32; 2]),
+}
+
+/// One step of the inference; usually one layer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// The layer's name (an inserted `requantize` is called `<layer>.requantize`).
+    pub name: String,
+    /// Index in `NetworkParams::layers`; for an inserted step, of the layer it stands before.
+    pub layer: usize,
+    /// Operands, as indices into the steps.
+    pub inputs: Vec<Source>,
+    /// What is done.
+    pub kind: StepKind,
+    /// Shape of the (first) operand.
+    pub shape_in: Shape,
+    /// Shape of the result.
+    pub shape_out: Shape,
+    /// Range of the operand values.
+    pub range_in: ValueRange,
+    /// Range of the result.
+    pub range_out: ValueRange,
+    /// Domain of the result, an index into `ResolvedNetwork::domains`.
+    pub domain: usize,
+}
+
+/// Values shared modulo one p.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Domain {
+    /// p must exceed twice this: the greatest absolute value, half a unit of rounding included.
+    pub bound: u64,
+    /// Width of p where the network prescribes it.
+    pub p_bits: Option<u32>,
+}
+
+/// A network ready to be given parameters, predicted and run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResolvedNetwork {
+    /// Name of the network.
+    pub name: String,
+    /// Shape of the input.
+    pub input: Shape,
+    /// Range of the (signed, quantized) input.
+    pub input_range: ValueRange,
+    /// Domain of the input.
+    pub input_domain: usize,
+    /// The steps, in an order in which they can run; the last one is the output.
+    pub steps: Vec<Step>,
+    /// The domains.
+    pub domains: Vec<Domain>,
+}
