@@ -13,7 +13,9 @@ mod layer;
 mod resolve;
 mod resolved;
 mod shape;
+mod toml;
 mod weights;
+pub mod zoo;
 
 pub use counts::{Counts, NetworkCounts};
 pub use error::NetworkError;
@@ -23,4 +25,5 @@ pub use layer::{
     Source,
 };
 pub use resolved::{Domain, Requantize, ResolvedNetwork, Step, StepKind, ValueRange};
+pub use toml::NetworkWarning;
 pub use weights::{LayerWeights, Weights};
