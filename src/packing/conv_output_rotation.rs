@@ -212,12 +212,12 @@ impl ConvOutputRotation {
         Some(tap)
     }
 
-    /// The inputs rotated for every tap; `None` stands for the input itself.
+    /// The inputs rotated for every tap.
     fn rotate_inputs<H: HeOps>(
         &self,
         ops: &H,
         inputs: &[H::Ciphertext],
-    ) -> Result<Vec<Vec<Option<H::Ciphertext>>>, H::Error> {
+    ) -> Result<Vec<Taps<H::Ciphertext>>, H::Error> {
         let moves = self.taps.iter().any(|&tap| tap > 0);
         let all = inputs.iter().take(self.input_ciphertexts());
         all.map(|input| {
@@ -233,6 +233,9 @@ impl ConvOutputRotation {
         .collect()
     }
 }
+
+/// One input rotated for every tap; `None` where the rotation is the identity.
+type Taps<C> = Vec<Option<C>>;
 
 /// Offsets (row and column) of taps along one axis that bring some input to some output.
 fn offsets(conv: &ConvShape, output: Shape, axis: usize) -> Vec<isize> {
