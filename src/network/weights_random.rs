@@ -1,9 +1,9 @@
 //! Random weights for tests and for running a network that has not been trained.
 //!
-//! Weights are uniform in ±(2^(l_f−1) − 1), biases small: uniform within an eighth of the greatest product of
-//! a weight and an input of l_i bits, so that the worst case without weights holds for them too. Exponents are
-//! chosen as for trained weights: a random input runs through the network, and each activation drops
-//! the bits that its greatest value has beyond l_o.
+//! Weights are uniform in ±(2^(l_f−1) − 1), biases small: uniform within an eighth of the greatest
+//! product of a weight and an input of l_i bits, so that the worst case without weights holds for
+//! them too. Exponents are chosen as for trained weights: a random input runs through the network,
+//! and each activation drops the bits that its greatest value has beyond l_o.
 
 use std::collections::BTreeMap;
 

@@ -303,7 +303,10 @@ fn integers_beside_reals(seed: u64) {
         + &fc("c", 1, [14, 10]);
     let network = read(&text);
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let weights = Weights::random(&network, &mut rng).unwrap();
+    let mut weights = Weights::random(&network, &mut rng).unwrap();
+    // Room above, so that nothing is clamped.
+    *weights.activations.get_mut("r").unwrap() += 1;
+    *weights.activations.get_mut("s").unwrap() += 2;
     let resolved = network.resolve(Some(&weights)).unwrap();
     let input = resolved.random_input(&mut rng);
     let [a, b, c] = ["a", "b", "c"].map(|name| &weights.layers[name]);
