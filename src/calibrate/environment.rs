@@ -2,18 +2,23 @@
 //!
 //! Read from `/proc` and `/sys`; what cannot be read is called `unknown`.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a profile carries its date"
-)]
+#![expect(clippy::disallowed_methods, reason = "a profile carries its date")]
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Processor features that kernels are chosen by.
-const FEATURES: [&str; 8] =
-    ["avx2", "aes", "avx512f", "avx512dq", "avx512ifma", "vaes", "vpclmulqdq", "sha_ni"];
+const FEATURES: [&str; 8] = [
+    "avx2",
+    "aes",
+    "avx512f",
+    "avx512dq",
+    "avx512ifma",
+    "vaes",
+    "vpclmulqdq",
+    "sha_ni",
+];
 
 /// Describes this machine, for a profile measured with `threads` threads.
 pub fn environment(threads: usize) -> BTreeMap<String, String> {
@@ -27,8 +32,16 @@ pub fn environment(threads: usize) -> BTreeMap<String, String> {
     let governor = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
     let unknown = || "unknown".to_owned();
     [
-        ("processor", field(&cpu, "model name").unwrap_or_else(unknown)),
-        ("cores", std::thread::available_parallelism().map_or(1, usize::from).to_string()),
+        (
+            "processor",
+            field(&cpu, "model name").unwrap_or_else(unknown),
+        ),
+        (
+            "cores",
+            std::thread::available_parallelism()
+                .map_or(1, usize::from)
+                .to_string(),
+        ),
         ("features", features.join(" ")),
         ("memory", field(&memory, "MemTotal").unwrap_or_else(unknown)),
         ("governor", line(governor).unwrap_or_else(|_| unknown())),
@@ -49,7 +62,11 @@ pub fn hostname() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
     let name: String = name.trim().chars().filter(|&c| plain(c)).collect();
-    if name.is_empty() { "host".to_owned() } else { name }
+    if name.is_empty() {
+        "host".to_owned()
+    } else {
+        name
+    }
 }
 
 fn field(text: &str, name: &str) -> Option<String> {
@@ -60,7 +77,9 @@ fn field(text: &str, name: &str) -> Option<String> {
 
 /// Today in UTC, as `yyyy-mm-dd`.
 fn today() -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let (year, month, day) = civil(since.as_secs() / 86_400);
     format!("{year:04}-{month:02}-{day:02}")
 }
