@@ -1,7 +1,7 @@
 //! What both parties keep: the script, parameters of its linear steps, their shares of every value.
 
 use super::error::PartyError;
-use super::gazelle::operand_domain;
+use super::gazelle::{Held, operand_domain, operands_held_by_server};
 use super::shares;
 use super::work::{Act, Action, Script, StepPlan};
 use crate::bfv::BfvParams;
@@ -42,11 +42,14 @@ impl<'a> View<'a> {
         Ok((index, step))
     }
 
-    /// Packing and parameters of the action's linear step.
-    pub(super) fn linear(&self, action: &Action) -> Result<(&'a Plan, &BfvParams), PartyError> {
+    /// Packing, parameters and ring of the action's linear step.
+    pub(super) fn linear(
+        &self,
+        action: &Action,
+    ) -> Result<(&'a Plan, &BfvParams, usize), PartyError> {
         let (index, _) = self.step(action)?;
         match (&self.script.steps[index], &self.params[index]) {
-            (StepPlan::Linear { plan, .. }, Some(params)) => Ok((plan, params)),
+            (StepPlan::Linear { plan, ring, .. }, Some(params)) => Ok((plan, params, *ring)),
             _ => Err(out_of_order(action)),
         }
     }
@@ -97,6 +100,18 @@ impl<'a> View<'a> {
         let values = step.inputs.iter().map(|source| self.value(source));
         let operands = values.collect::<Option<Vec<_>>>().ok_or(out_of_order(action))?;
         Ok(shares::local(step, &operands, self.p_out(step)))
+    }
+
+    /// The party's share of a step's result, where it has one.
+    pub(super) fn share(&self, index: usize) -> Option<&[u64]> {
+        self.shares.get(index)?.as_deref()
+    }
+
+    /// Whether the server's share of the step's operand can be anything but zero.
+    pub(super) fn operand_is_shared(&self, action: &Action) -> Result<bool, PartyError> {
+        let (index, _) = self.step(action)?;
+        let held = operands_held_by_server(&self.script.network);
+        Ok(held.get(index) == Some(&Held::Yes))
     }
 
     /// Stores the party's share of the action's step.
