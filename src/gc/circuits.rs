@@ -22,8 +22,9 @@ use serde::{Deserialize, Serialize};
 use super::arithmetic::{
     Bit, Sign, add_carry, add_modular, any, maximum, not, select, select_constant, xor,
 };
-use super::error::{GcError, expect_len};
+use super::error::GcError;
 use super::gates::{Counter, GateCounts, Gates, Plain};
+use super::shares::join;
 use crate::network::Requantize;
 
 const MAX_WINDOW: usize = 1024;
@@ -56,7 +57,7 @@ pub struct ShareCircuit {
 }
 
 /// How y leaves the clamp.
-enum Range {
+pub(super) enum Range {
     /// `0..=2^l − 1`.
     Relu,
     /// Two's complement of l bits, carried as `y + 2^(l−1)`.
@@ -68,7 +69,7 @@ enum Range {
 /// The wires of one evaluation, inputs of both parties.
 type Inputs<'a, G> = (&'a [Bit<<G as Gates>::Wire>], &'a [Bit<<G as Gates>::Wire>]);
 
-const fn width(modulus: u64) -> usize {
+pub(super) const fn width(modulus: u64) -> usize {
     (u64::BITS - modulus.leading_zeros()) as usize
 }
 
@@ -330,7 +331,7 @@ impl ShareCircuit {
         }
     }
 
-    fn range(&self) -> Range {
+    pub(super) fn range(&self) -> Range {
         let (low, high) = (self.lowest(), self.highest());
         if !self.requantize().signed {
             Range::Relu
@@ -340,79 +341,6 @@ impl ShareCircuit {
             Range::Clamped
         }
     }
-
-    /// The garbler's input bits for a batch, in the order instance, bit.
-    pub(super) fn garbler_bits(
-        &self,
-        shares: &[u64],
-        masks: &[u64],
-        batch: usize,
-    ) -> Result<Vec<bool>, GcError> {
-        self.check_shares("garbler's shares", shares, batch)?;
-        self.check_masks(masks, batch)?;
-        let (p, p_out) = (self.p_in, self.p_out);
-        let offset = match self.range() {
-            Range::Relu => 0,
-            Range::Clamped => 1_i128 << (self.requantize().output_bits - 1),
-            Range::Fits { offset } => offset,
-        };
-        let mut bits = Vec::with_capacity(batch * self.garbler_input_bits());
-        for (shares, &r) in shares.chunks(self.window()).zip(masks) {
-            for &a in shares {
-                let centred = (a + p / 2) % p;
-                split(&mut bits, centred + ((1 << width(p)) - p), width(p));
-            }
-            let mask = (-offset - i128::from(r)).rem_euclid(i128::from(p_out)) as u64;
-            split(
-                &mut bits,
-                mask + ((1 << width(p_out)) - p_out),
-                width(p_out),
-            );
-        }
-        Ok(bits)
-    }
-
-    /// The evaluator's input bits for a batch, in the order instance, bit: what it chooses by transfer.
-    ///
-    /// # Errors
-    /// A wrong number of shares, or a share not below p_in.
-    pub fn evaluator_bits(&self, shares: &[u64], batch: usize) -> Result<Vec<bool>, GcError> {
-        self.check_shares("evaluator's shares", shares, batch)?;
-        let mut bits = Vec::with_capacity(batch * self.evaluator_input_bits());
-        for &b in shares {
-            split(&mut bits, b, width(self.p_in));
-        }
-        Ok(bits)
-    }
-
-    fn check_shares(&self, what: &'static str, s: &[u64], batch: usize) -> Result<(), GcError> {
-        expect_len(what, s.len(), batch.saturating_mul(self.window()))?;
-        below(s, self.p_in)
-    }
-
-    fn check_masks(&self, masks: &[u64], batch: usize) -> Result<(), GcError> {
-        expect_len("masks", masks.len(), batch)?;
-        below(masks, self.p_out)
-    }
-}
-
-fn below(shares: &[u64], modulus: u64) -> Result<(), GcError> {
-    match shares.iter().position(|&share| share >= modulus) {
-        Some(index) => Err(GcError::Share { index, modulus }),
-        None => Ok(()),
-    }
-}
-
-/// Appends the `len` lowest bits of `value`, lowest first.
-fn split(bits: &mut Vec<bool>, value: u64, len: usize) {
-    bits.extend((0..len).map(|i| (value >> i) & 1 == 1));
-}
-
-/// The number whose bits these are, lowest first.
-pub(super) fn join(bits: impl IntoIterator<Item = bool>) -> u64 {
-    bits.into_iter()
-        .enumerate()
-        .fold(0, |sum, (i, bit)| sum | u64::from(bit) << i)
 }
 
 #[cfg(test)]

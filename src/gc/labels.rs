@@ -18,6 +18,11 @@ impl Delta {
         rng.fill_bytes(&mut *bytes);
         Self(u128::from_le_bytes(*bytes) | 1)
     }
+
+    /// The same offset, for state that outlives a borrow. Not public: copies stay in this room.
+    pub(super) const fn copy(&self) -> Self {
+        Self(self.0)
+    }
 }
 
 /// Labels in the order instance, bit. Wiped on drop.
