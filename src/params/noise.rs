@@ -32,21 +32,23 @@ use std::cell::Cell;
 use std::convert::Infallible;
 
 use crate::bfv::{HeOps, Rotation};
+use crate::packing::Plan;
+use crate::ring::sampler::ERROR_SIGMA;
 
-/// Standard deviation σ of the error distribution.
-pub const ERROR_DEVIATION: f64 = 3.2;
+/// Variance σ² of the error distribution.
+const ERROR_VARIANCE: f64 = ERROR_SIGMA * ERROR_SIGMA;
 
 /// Variance of rounding to an integer.
 const ROUNDING: f64 = 1.0 / 12.0;
 
 /// Variance of a fresh encryption under the secret key.
 pub fn fresh_secret() -> f64 {
-    ERROR_DEVIATION * ERROR_DEVIATION + ROUNDING
+    ERROR_VARIANCE + ROUNDING
 }
 
 /// Variance of a fresh encryption under the public key.
 pub fn fresh_public(n: usize) -> f64 {
-    ERROR_DEVIATION * ERROR_DEVIATION * (4.0 * n as f64 / 3.0 + 1.0) + ROUNDING
+    ERROR_VARIANCE * (4.0 * n as f64 / 3.0 + 1.0) + ROUNDING
 }
 
 /// What adding an encoded plaintext adds to the variance.
@@ -72,7 +74,7 @@ pub fn key_switch(n: usize, q: &[u64], special: &[u64]) -> f64 {
         .map(|&limb| limb as f64 / product)
         .map(|ratio| ratio * ratio * DIGIT_MOMENT)
         .sum();
-    n as f64 * ERROR_DEVIATION * ERROR_DEVIATION * digits + switch_rounding(n)
+    n as f64 * ERROR_VARIANCE * digits + switch_rounding(n)
 }
 
 /// E\[d²\]/qᵢ² of a digit in `0..qᵢ`.
@@ -250,6 +252,36 @@ impl HeOps for NoiseTracker {
     }
 }
 
+/// The error of a layer's outputs, whatever q: its plan run once over a [`NoiseTracker`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerNoise {
+    /// One of each kind: outputs with equal coefficients are kept once.
+    kinds: Vec<Noise>,
+}
+
+impl LayerNoise {
+    /// Runs `plan` for plaintext modulus `p`.
+    pub fn of_plan(plan: &Plan, p: u64) -> Self {
+        let tracker = NoiseTracker::new(plan.made_for().0, p);
+        let inputs: Vec<_> = (0..plan.input_ciphertexts()).map(|_| tracker.input()).collect();
+        let weights = vec![(); plan.weight_count()];
+        let Ok(mut kinds) = plan.run(&tracker, &inputs, &weights);
+        kinds.dedup_by(|a, b| a.input == b.input && a.key_switch == b.key_switch);
+        Self { kinds }
+    }
+
+    /// Variance of the output coefficients: greatest mean and greatest peak of any output.
+    pub fn variance(&self, sources: &NoiseSources) -> Variance {
+        self.kinds.iter().map(|noise| noise.variance(sources)).fold(
+            Variance::default(),
+            |worst, one| Variance {
+                mean: worst.mean.max(one.mean),
+                peak: worst.peak.max(one.peak),
+            },
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,7 +330,7 @@ mod tests {
         let rounding = switch_rounding(4096);
         assert!((key_switch(4096, &limbs, &[1 << 50]) / rounding - 1.0).abs() < 1e-3);
         let equal = key_switch(4096, &limbs, &[1 << 36]);
-        assert!((equal - rounding - 2.0 * 4096.0 * 10.24 / 3.0).abs() < 1e-6);
+        assert!((equal - rounding - 2.0 * 4096.0 * ERROR_VARIANCE / 3.0).abs() < 1e-6);
     }
 
     #[test]
