@@ -29,6 +29,7 @@ pub use output::Progress;
 #[command(
     name = "nass",
     version,
+    arg_required_else_help = false,
     after_help = "Example:\n  nass networks\n  nass networks --format json"
 )]
 struct Cli {
