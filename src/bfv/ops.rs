@@ -121,11 +121,13 @@ pub enum HeOp {
     ModSwitch,
     /// Generation of the Galois key of one rotation.
     GaloisKey,
+    /// Generation of the public key.
+    PublicKey,
 }
 
 impl HeOp {
     /// All operations, in the order of the profile.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Add,
         Self::Hadamard,
         Self::MultiplyAccumulate,
@@ -142,6 +144,7 @@ impl HeOp {
         Self::Decrypt,
         Self::ModSwitch,
         Self::GaloisKey,
+        Self::PublicKey,
     ];
 
     /// The name used in profiles, tables and JSON.
@@ -163,6 +166,7 @@ impl HeOp {
             Self::Decrypt => "decrypt",
             Self::ModSwitch => "mod_switch",
             Self::GaloisKey => "galois_key",
+            Self::PublicKey => "public_key",
         }
     }
 }

@@ -10,4 +10,4 @@ mod statistics;
 pub use case::{Case, Op, WorkingSet};
 pub use clock::{Effort, sample, time};
 pub use profile::{COLUMNS, Profile, ProfileError, Record};
-pub use statistics::{Summary, fit_line, summarize};
+pub use statistics::{Summary, fit_line, fit_plane, summarize};

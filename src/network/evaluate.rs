@@ -9,23 +9,8 @@
 
 use super::error::NetworkError;
 use super::layer::{ConvParams, LayerKind, PoolParams, Shape, Source};
-use super::resolved::{Requantize, ResolvedNetwork, Step, StepKind};
+use super::resolved::{ResolvedNetwork, Step, StepKind};
 use super::weights::{LayerWeights, Weights, weight_shape};
-
-impl Requantize {
-    /// What becomes of one value of at most 62 bits.
-    pub fn apply(self, x: i64) -> i64 {
-        let half = (1_i64 << self.shift) >> 1;
-        let shifted = (x + half) >> self.shift;
-        let (low, high) = if self.signed {
-            let half_range = 1_i64 << (self.output_bits - 1);
-            (-half_range, half_range - 1)
-        } else {
-            (0, (1_i64 << self.output_bits) - 1)
-        };
-        shifted.clamp(low, high)
-    }
-}
 
 /// The network's output for one input, both channel by channel, row by row.
 ///

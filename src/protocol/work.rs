@@ -51,13 +51,23 @@ pub struct RingSize {
 }
 
 /// Side of an oblivious transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OtRole {
     /// Has two messages.
     Sender,
     /// Has a choice.
     Receiver,
+}
+
+impl OtRole {
+    /// The name in profiles.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sender => "sender",
+            Self::Receiver => "receiver",
+        }
+    }
 }
 
 /// A computation that has a price.
@@ -159,6 +169,8 @@ impl Message {
 pub enum Act {
     /// Client: secret, public and Galois keys of one ring (index into `Script::rings`).
     GenerateKeys(usize),
+    /// Server: the keys of one ring, read and expanded.
+    LoadKeys(usize),
     /// Server: encoded weights of the step.
     EncodeWeights,
     /// Client: opens the base transfers.
