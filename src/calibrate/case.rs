@@ -121,7 +121,9 @@ impl Case {
 
     /// Whose side of a transfer was measured.
     pub fn role(&self) -> Option<OtRole> {
-        [OtRole::Sender, OtRole::Receiver].into_iter().find(|r| self.param("role") == Some(r.name()))
+        [OtRole::Sender, OtRole::Receiver]
+            .into_iter()
+            .find(|r| self.param("role") == Some(r.name()))
     }
 
     /// What the time of a batch grows with: ANDs, transfers, bytes; 1 for a round trip.

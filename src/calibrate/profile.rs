@@ -171,8 +171,13 @@ impl Profile {
         let mut rows = reader.records();
         let first = rows.next().transpose().map_err(|e| csv_error(&e))?;
         if !first.is_some_and(|row| row.iter().eq(COLUMNS)) {
-            let comments = text.lines().take_while(|line| line.starts_with('#')).count() as u64;
-            return Err(ProfileError::Columns { line: lines.max(1).min(comments + 1) });
+            let comments = text
+                .lines()
+                .take_while(|line| line.starts_with('#'))
+                .count() as u64;
+            return Err(ProfileError::Columns {
+                line: lines.max(1).min(comments + 1),
+            });
         }
         let mut profile = Self {
             environment,

@@ -10,7 +10,7 @@
 use super::error::NetworkError;
 use super::layer::{ConvParams, LayerKind, PoolParams, Shape, Source};
 use super::resolved::{ResolvedNetwork, Step, StepKind};
-use super::weights::{LayerWeights, Weights, weight_shape};
+use super::weights::{LayerWeights, Weights};
 
 /// The network's output for one input, both channel by channel, row by row.
 ///
@@ -85,15 +85,7 @@ fn checked_weights<'a>(
         let tensor = format!("{}.weight", step.name);
         return Err(NetworkError::MissingTensor { tensor });
     };
-    let expected = weight_shape(kind, step.shape_in);
-    let biases = if kind.has_bias() { expected[0] } else { 0 };
-    if layer.weight.len() != expected.iter().product::<usize>() || layer.bias.len() != biases {
-        return Err(NetworkError::TensorShape {
-            tensor: format!("{}.weight", step.name),
-            given: vec![layer.weight.len(), layer.bias.len()],
-            expected,
-        });
-    }
+    layer.check_sizes(&step.name, kind, step.shape_in)?;
     let given = layer.magnitude(kind.terms(step.shape_in), step.range_in.magnitude());
     let bound = step.range_out.magnitude();
     if given > bound.into() {

@@ -136,7 +136,7 @@ pub struct ResolvedNetwork {
 }
 
 impl ResolvedNetwork {
-    /// Names of the steps whose results have an exponent of their own in [`Weights`].
+    /// Names of the steps whose results have an exponent of their own in `Weights`.
     pub fn activation_names(&self) -> impl Iterator<Item = &str> {
         let activations = self.steps.iter().filter(|s| s.kind.requantize().is_some());
         activations.map(|step| step.name.as_str())

@@ -1,9 +1,9 @@
 //! Random weights for tests and for running a network that has not been trained.
 //!
-//! Weights are uniform in ±(2^(l_f−1) − 1), biases uniform within one product of a weight and an
-//! input of l_i bits, so that the worst case without weights holds for them too. Exponents are
-//! chosen as for trained weights: a random input runs through the network, and each activation drops
-//! the bits that its greatest value has beyond l_o.
+//! Weights are uniform in ±(2^(l_f−1) − 1), biases small: uniform within an eighth of the greatest
+//! product of a weight and an input of l_i bits, so that the worst case without weights holds for
+//! them too. Exponents are chosen as for trained weights: a random input runs through the network,
+//! and each activation drops the bits that its greatest value has beyond l_o.
 
 use std::collections::BTreeMap;
 
@@ -145,7 +145,7 @@ impl LayerWeights {
         let quantizer_bits = kind
             .quantizer()
             .map_or([1, 1], |q| [q.input_bits, q.weight_bits]);
-        let product = w_max << (quantizer_bits[0] - 1);
+        let most = (w_max << (quantizer_bits[0] - 1)) / 8;
         let range = w_max as i32;
         let weights = shape.iter().product();
         let biases = if kind.has_bias() { shape[0] } else { 0 };
@@ -154,7 +154,7 @@ impl LayerWeights {
                 .map(|_| rng.random_range(-range..=range))
                 .collect(),
             bias: (0..biases)
-                .map(|_| rng.random_range(-product..=product))
+                .map(|_| rng.random_range(-most..=most))
                 .collect(),
             exponent: 1 - quantizer_bits[1] as i32,
         }

@@ -21,10 +21,11 @@
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
-use super::fc_hybrid::accumulate;
+use super::alignment::{Alignment, Channels};
 use super::plan::Schedule;
 use super::shape::{ConvShape, LinearShape, PackingError};
 use super::slots::{Slots, residue};
+use super::sums::{accumulate, merge};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 use crate::network::Shape;
 
@@ -36,25 +37,11 @@ pub struct ConvOutputRotation {
     output: Shape,
     /// Width of the grid.
     width: usize,
+    channels: Channels,
     /// Slots of a channel, s.
     block: usize,
     /// Row rotations that bring filter taps, each once.
     taps: Vec<usize>,
-}
-
-/// Input channel block minus output channel block (mod b), and whether they stand in different rows.
-#[derive(Debug, Clone, Copy)]
-struct Alignment {
-    delta: usize,
-    swap: bool,
-}
-
-/// The alignments of one swap that an output needs: blocks −`negative`, …, `positive`.
-#[derive(Debug, Clone, Copy)]
-struct Span {
-    swap: bool,
-    negative: usize,
-    positive: usize,
 }
 
 /// A plaintext: output and input ciphertext, alignment, rotation for the tap.
@@ -67,101 +54,14 @@ struct Term {
 }
 
 impl ConvOutputRotation {
-    /// Channels in a row, b.
-    fn row_channels(&self) -> usize {
-        self.slots.row() / self.block
-    }
-
-    /// Channels in a ciphertext, c_n.
-    fn channels(&self) -> usize {
-        2 * self.row_channels()
-    }
-
-    /// Channels that ciphertext `index` of `total` channels holds in each row.
-    fn rows_of(&self, index: usize, total: usize) -> [usize; 2] {
-        let (row, here) = (
-            self.row_channels(),
-            (total - index * self.channels()).min(self.channels()),
-        );
-        [here.min(row), here.saturating_sub(row)]
-    }
-
-    /// The pairs of (input, output) channel counts that an alignment brings together, row by row.
-    fn pairs(&self, output: usize, input: usize, swap: bool) -> [(usize, usize); 2] {
-        let inputs = self.rows_of(input, self.conv.input.channels);
-        let outputs = self.rows_of(output, self.output.channels);
-        let other = usize::from(swap);
-        [(inputs[0], outputs[other]), (inputs[1], outputs[1 - other])]
-    }
-
-    /// Whether some input channel of `input` is aligned to some output channel of `output`.
-    fn meets(&self, output: usize, input: usize, alignment: Alignment) -> bool {
-        let pairs = self.pairs(output, input, alignment.swap);
-        pairs.into_iter().any(|(inputs, outputs)| {
-            let wrapped = alignment.delta + outputs > self.row_channels();
-            inputs > 0 && outputs > 0 && (alignment.delta < inputs || wrapped)
-        })
-    }
-
-    /// The alignments that an output needs, the swapped ones first.
-    ///
-    /// Those of one pair of rows are the blocks −(outputs − 1), …, inputs − 1; their union over rows
-    /// and inputs is again one span around 0, and the whole cycle once it is b long.
-    fn spans(&self, output: usize) -> impl Iterator<Item = Span> + '_ {
-        // All inputs but the last are full, and the first holds no fewer channels than any other.
-        [true, false].into_iter().filter_map(move |swap| {
-            let pairs = self.pairs(output, 0, swap);
-            let some = pairs.into_iter().filter(|&(i, o)| i > 0 && o > 0);
-            let span = some.fold(None, |span: Option<(usize, usize)>, (i, o)| {
-                let (negative, positive) = span.unwrap_or_default();
-                Some((negative.max(o - 1), positive.max(i - 1)))
-            });
-            let (negative, positive) = span?;
-            let (negative, positive) = if negative + positive + 1 >= self.row_channels() {
-                (0, self.row_channels() - 1)
-            } else {
-                (negative, positive)
-            };
-            Some(Span {
-                swap,
-                negative,
-                positive,
-            })
-        })
-    }
-
-    /// The deltas of a span in the order in which they run: each side from its far end inwards.
-    fn deltas(&self, span: Span) -> (impl Iterator<Item = usize>, impl Iterator<Item = usize>) {
-        let row = self.row_channels();
-        (
-            (1..=span.negative).rev().map(move |block| row - block),
-            (0..=span.positive).rev(),
-        )
-    }
-
-    /// Input ciphertexts that an alignment takes part of.
-    fn inputs_of(&self, output: usize, alignment: Alignment) -> impl Iterator<Item = usize> + '_ {
-        (0..self.input_ciphertexts()).filter(move |&input| self.meets(output, input, alignment))
-    }
-
-    /// The products of an output as (alignment, input), in the order in which they run.
-    fn products(&self, output: usize) -> impl Iterator<Item = (Alignment, usize)> + '_ {
-        self.spans(output).flat_map(move |span| {
-            let (negative, positive) = self.deltas(span);
-            negative.chain(positive).flat_map(move |delta| {
-                let swap = span.swap;
-                let alignment = Alignment { delta, swap };
-                let inputs = self.inputs_of(output, alignment);
-                inputs.map(move |input| (alignment, input))
-            })
-        })
-    }
-
     fn term(&self, index: usize) -> Option<Term> {
-        let full = self.products(0).count() * self.taps.len();
+        let full = self.channels.products(0).count() * self.taps.len();
         let output = (index / full).min(self.output_ciphertexts() - 1);
         let index = index - output * full;
-        let (alignment, input) = self.products(output).nth(index / self.taps.len())?;
+        let (alignment, input) = self
+            .channels
+            .products(output)
+            .nth(index / self.taps.len())?;
         Some(Term {
             output,
             alignment,
@@ -172,7 +72,7 @@ impl ConvOutputRotation {
 
     /// The weight that a slot of a plaintext holds, as its index in `[out, in, kernel h, kernel w]`.
     fn weight_at(&self, term: Term, slot: usize) -> Option<usize> {
-        let (row, b) = (self.slots.row(), self.row_channels());
+        let (row, b) = (self.slots.row(), self.channels.row);
         let (block, place) = (slot % row / self.block, slot % self.block);
         let source = (slot + term.tap) % row;
         if source / self.block != block {
@@ -181,8 +81,8 @@ impl ConvOutputRotation {
         let in_row = slot / row;
         let out_row = in_row ^ usize::from(term.alignment.swap);
         let out_block = (block + b - term.alignment.delta) % b;
-        let input = term.input * self.channels() + in_row * b + block;
-        let output = term.output * self.channels() + out_row * b + out_block;
+        let input = term.input * self.channels.in_ciphertext() + in_row * b + block;
+        let output = term.output * self.channels.in_ciphertext() + out_row * b + out_block;
         let of = |place: usize| [place / self.width, place % self.width];
         let tap = self.tap_between(of(place), of(source % self.block))?;
         if input >= self.conv.input.channels || output >= self.output.channels {
@@ -219,7 +119,7 @@ impl ConvOutputRotation {
         inputs: &[H::Ciphertext],
     ) -> Result<Vec<Taps<H::Ciphertext>>, H::Error> {
         let moves = self.taps.iter().any(|&tap| tap > 0);
-        let all = inputs.iter().take(self.input_ciphertexts());
+        let all = inputs[..self.input_ciphertexts()].iter();
         all.map(|input| {
             let decomposed = moves.then(|| ops.decompose(input));
             let each = self.taps.iter().map(|&tap| match &decomposed {
@@ -237,17 +137,18 @@ impl ConvOutputRotation {
 /// One input rotated for every tap; `None` where the rotation is the identity.
 type Taps<C> = Vec<Option<C>>;
 
-/// Offsets (row and column) of taps along one axis that bring some input to some output.
+/// Offsets (in rows or columns) of the taps along one axis that bring some input to some output.
 fn offsets(conv: &ConvShape, output: Shape, axis: usize) -> Vec<isize> {
     let (in_len, out_len) = match axis {
         0 => (conv.input.height, output.height),
         _ => (conv.input.width, output.width),
     };
     let (stride, padding) = (conv.stride[axis], conv.padding[axis]);
-    (0..conv.kernel[axis])
-        .filter(|tap| {
-            (0..out_len).any(|place| (padding..padding + in_len).contains(&(place * stride + tap)))
-        })
+    let inside = padding..padding + in_len;
+    // No tap before `first` gets from the last output up to the input.
+    let first = padding.saturating_sub((out_len - 1) * stride);
+    (first..conv.kernel[axis].min(inside.end))
+        .filter(|tap| (0..out_len).any(|place| inside.contains(&(place * stride + tap))))
         .map(|tap| tap.cast_signed() - padding.cast_signed())
         .collect()
 }
@@ -298,6 +199,11 @@ impl Schedule for ConvOutputRotation {
             conv,
             output,
             width,
+            channels: Channels {
+                row: slots.row() / block,
+                inputs: conv.input.channels,
+                outputs: output.channels,
+            },
             block,
             taps: taps.into_iter().collect(),
         })
@@ -317,12 +223,12 @@ impl Schedule for ConvOutputRotation {
         // All outputs but the last are full, hence alike.
         for (output, times) in [(0, last as u64), (last, 1)] {
             let mut chains = 0;
-            for span in self.spans(output) {
+            for span in self.channels.spans(output) {
                 chains += 1 + u64::from(span.negative > 0);
                 let turns = span.negative + span.positive + usize::from(span.swap);
                 counts[HeOp::Rotate] += times * turns as u64;
             }
-            let products = (self.products(output).count() * self.taps.len()) as u64;
+            let products = (self.channels.products(output).count() * self.taps.len()) as u64;
             counts[HeOp::Hadamard] += times * chains;
             counts[HeOp::MultiplyAccumulate] += times * (products - chains);
             counts[HeOp::Add] += times * (chains - 1);
@@ -335,7 +241,10 @@ impl Schedule for ConvOutputRotation {
         let taps = self.taps.iter().filter(|&&tap| tap > 0);
         let mut rotations: BTreeSet<_> = taps.map(|&tap| Rotation::rows(tap)).collect();
         let outputs = [0, self.output_ciphertexts() - 1];
-        for span in outputs.into_iter().flat_map(|output| self.spans(output)) {
+        for span in outputs
+            .into_iter()
+            .flat_map(|output| self.channels.spans(output))
+        {
             if span.positive > 0 {
                 rotations.insert(Rotation::rows(self.block));
             }
@@ -350,16 +259,20 @@ impl Schedule for ConvOutputRotation {
     }
 
     fn input_ciphertexts(&self) -> usize {
-        self.conv.input.channels.div_ceil(self.channels())
+        self.conv
+            .input
+            .channels
+            .div_ceil(self.channels.in_ciphertext())
     }
 
     fn output_ciphertexts(&self) -> usize {
-        self.output.channels.div_ceil(self.channels())
+        self.output.channels.div_ceil(self.channels.in_ciphertext())
     }
 
     fn weight_count(&self) -> usize {
         let last = self.output_ciphertexts() - 1;
-        let products = last * self.products(0).count() + self.products(last).count();
+        let products =
+            last * self.channels.products(0).count() + self.channels.products(last).count();
         products * self.taps.len()
     }
 
@@ -376,8 +289,8 @@ impl Schedule for ConvOutputRotation {
         } = self.conv.input;
         let mut packed = vec![vec![0; self.slots.n()]; self.input_ciphertexts()];
         for channel in 0..channels {
-            let ciphertext = &mut packed[channel / self.channels()];
-            let start = channel % self.channels() * self.block;
+            let ciphertext = &mut packed[channel / self.channels.in_ciphertext()];
+            let start = channel % self.channels.in_ciphertext() * self.block;
             for y in 0..height {
                 let from = &values[(channel * height + y) * width..][..width];
                 ciphertext[start + y * self.width..][..width].copy_from_slice(from);
@@ -408,7 +321,7 @@ impl Schedule for ConvOutputRotation {
         let mut index = 0;
         // sum += P_A, for one output and one alignment.
         let mut partial = |sum: &mut Option<_>, output, alignment| -> Result<(), H::Error> {
-            for input in self.inputs_of(output, alignment) {
+            for input in self.channels.inputs_of(output, alignment) {
                 for ct in &rotated[input] {
                     let ct = ct.as_ref().unwrap_or(&inputs[input]);
                     accumulate(ops, sum, ct, weight(index)?.borrow());
@@ -426,9 +339,9 @@ impl Schedule for ConvOutputRotation {
         let mut outputs = Vec::with_capacity(self.output_ciphertexts());
         for output in 0..self.output_ciphertexts() {
             let mut total = None;
-            for span in self.spans(output) {
+            for span in self.channels.spans(output) {
                 let swap = span.swap;
-                let (negative, positive) = self.deltas(span);
+                let (negative, positive) = self.channels.deltas(span);
                 let (mut below, mut sum) = (None, None);
                 for delta in negative {
                     partial(&mut below, output, Alignment { delta, swap })?;
@@ -464,18 +377,9 @@ impl Schedule for ConvOutputRotation {
                     index % width,
                 );
                 let place = y * stride_h * self.width + x * stride_w;
-                let start = channel % self.channels() * self.block;
-                slots[channel / self.channels()][start + place]
+                let start = channel % self.channels.in_ciphertext() * self.block;
+                slots[channel / self.channels.in_ciphertext()][start + place]
             })
             .collect()
-    }
-}
-
-/// `sum += more`, where either may be absent.
-fn merge<H: HeOps>(ops: &H, sum: &mut Option<H::Ciphertext>, more: Option<H::Ciphertext>) {
-    match (sum.as_mut(), more) {
-        (Some(sum), Some(more)) => ops.add(sum, &more),
-        (None, more) => *sum = more,
-        (Some(_), None) => {}
     }
 }

@@ -22,6 +22,7 @@ use std::collections::BTreeSet;
 use super::plan::Schedule;
 use super::shape::{LinearShape, PackingError};
 use super::slots::{Slots, residue};
+use super::sums::accumulate;
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 
 /// The hybrid schedule of a fully connected layer.
@@ -201,7 +202,8 @@ impl Schedule for FcHybrid {
     }
 
     fn working_ciphertexts(&self) -> usize {
-        self.groups() + 1
+        // A sum for each group, a rotated input and the one that replaces it.
+        self.groups() + 2
     }
 
     fn pack_input(&self, values: &[u64]) -> Vec<Vec<u64>> {
@@ -245,7 +247,7 @@ impl Schedule for FcHybrid {
     ) -> Result<Vec<H::Ciphertext>, H::Error> {
         let mut sums: Vec<Option<H::Ciphertext>> = vec![None; self.groups()];
         let mut index = 0;
-        for (block, input) in inputs.iter().enumerate().take(self.blocks()) {
+        for (block, input) in inputs[..self.blocks()].iter().enumerate() {
             let hoisted = self.hoisted(block);
             let decomposed = (!hoisted.is_empty()).then(|| ops.decompose(input));
             let mut rotated: Option<(usize, H::Ciphertext)> = None;
@@ -283,18 +285,5 @@ impl Schedule for FcHybrid {
                 slots[group][place / diagonals * self.period + place % diagonals]
             })
             .collect()
-    }
-}
-
-/// `sum += ct ⊙ pt`, where there may be no sum yet.
-pub(super) fn accumulate<H: HeOps>(
-    ops: &H,
-    sum: &mut Option<H::Ciphertext>,
-    ct: &H::Ciphertext,
-    pt: &H::Plaintext,
-) {
-    match sum {
-        Some(sum) => ops.multiply_accumulate(sum, ct, pt),
-        None => *sum = Some(ops.hadamard(ct, pt)),
     }
 }

@@ -35,6 +35,7 @@
 //! # Ok::<(), nass::packing::PackingError>(())
 //! ```
 
+mod alignment;
 mod conv_output_rotation;
 mod counter;
 mod fc_hybrid;
@@ -42,6 +43,7 @@ mod plain_slots;
 mod plan;
 mod shape;
 mod slots;
+mod sums;
 
 pub use conv_output_rotation::ConvOutputRotation;
 pub use counter::Counter;

@@ -45,8 +45,8 @@ pub trait Schedule: Sized {
     /// Number of encoded plaintexts that hold the weights.
     fn weight_count(&self) -> usize;
 
-    /// Most ciphertexts held at once during [`Schedule::run`] besides its inputs: rotated inputs,
-    /// accumulators, outputs. (One decomposition is held as well.)
+    /// At most so many ciphertexts are held at once during [`Schedule::run`] besides its inputs:
+    /// rotated inputs, sums, outputs. (One decomposition is held as well.)
     fn working_ciphertexts(&self) -> usize;
 
     /// Slots of the input ciphertexts, from values in layer order (c, h, w), in `0..p`.
@@ -143,7 +143,7 @@ macro_rules! schedules {
                 match self { $(Self::$name(plan) => plan.weight_count()),+ }
             }
 
-            /// Most ciphertexts held at once during [`Plan::run`] besides its inputs.
+            /// At most so many ciphertexts are held at once during [`Plan::run`] besides its inputs.
             pub fn working_ciphertexts(&self) -> usize {
                 match self { $(Self::$name(plan) => plan.working_ciphertexts()),+ }
             }

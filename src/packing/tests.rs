@@ -123,21 +123,10 @@ fn check_counts(plan: &Plan, n: usize) {
 fn check_no_zero_plaintext(layer: &LinearShape, n: usize) {
     for plan in Plan::candidates(layer, n).unwrap() {
         let ones = vec![1; layer.weights()];
-        let mut used = 0;
         for index in 0..plan.weight_count() {
             let slots = plan.weight_slots(&ones, P, index);
-            let count = slots.iter().filter(|&&slot| slot == 1).count();
-            assert!(count > 0, "{layer:?} n={n} plaintext {index}");
-            used += count;
+            assert!(slots.contains(&1), "{layer:?} n={n} plaintext {index}");
         }
-        assert!(used >= layer.outputs_with_weights());
-    }
-}
-
-impl LinearShape {
-    /// A lower bound of the slots that hold weights: one for each output channel.
-    fn outputs_with_weights(&self) -> usize {
-        self.output().unwrap().channels
     }
 }
 
