@@ -77,6 +77,16 @@ fn networks_are_listed_in_every_format() {
     assert_eq!(csv.lines().count(), names.len() + 1);
 }
 
+#[test]
+fn one_network_is_shown_layer_by_layer() {
+    let csv = stdout(&nass(&["networks", "toy", "--format", "csv"]));
+    assert!(csv.starts_with("layer,kind,out,"), "{csv}");
+    assert!(csv.contains("\nconv1,conv,"), "{csv}");
+    assert!(refusal(&["networks", "resnet"], 2).contains("gazelle-cifar10"));
+    assert!(refusal(&["networks", "net.onnx"], 2).contains("not read yet"));
+    assert!(refusal(&["networks", "none.toml"], 2).starts_with("error: none.toml: "));
+}
+
 const PREDICTION: &str = r#"{
   "network": "tiny", "protocol": "gazelle", "calibration": "test",
   "link": {"mbit_per_s": 1000, "rtt_ms": 0.5},

@@ -4,7 +4,7 @@
 const ENDINGS: [&str; 4] = [".rs", ".md", ".toml", ".csv"];
 
 /// The paths that a line names, without an anchor (`#…`) or a trailing slash.
-pub fn paths(line: &str) -> Vec<String> {
+pub(crate) fn paths(line: &str) -> Vec<String> {
     let quoted = line.split('`').skip(1).step_by(2);
     let linked = line
         .split("](")

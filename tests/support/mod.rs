@@ -1,4 +1,4 @@
 //! What several checks share: reading Rust without its comments, reading documents.
 
-pub mod documents;
-pub mod source;
+pub(crate) mod documents;
+pub(crate) mod source;

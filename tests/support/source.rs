@@ -1,10 +1,10 @@
 //! Rust text without comments, strings and test items: enough of a lexer to look for names.
 
 /// Code whose comments and literals are blanked out, line by line as before.
-pub struct Code(String);
+pub(crate) struct Code(String);
 
 /// Lines of a file that are not `#[cfg(test)]` items.
-pub fn lines_without_tests(text: &str) -> usize {
+pub(crate) fn lines_without_tests(text: &str) -> usize {
     let code = blank(text);
     let removed: usize = test_items(&code)
         .map(|(from, to)| code[from..to].lines().count())
@@ -14,7 +14,7 @@ pub fn lines_without_tests(text: &str) -> usize {
 
 impl Code {
     /// The code of a file outside `#[cfg(test)]` items.
-    pub fn without_tests(text: &str) -> Self {
+    pub(crate) fn without_tests(text: &str) -> Self {
         let mut code = blank(text);
         let items: Vec<(usize, usize)> = test_items(&code).collect();
         for (from, to) in items.into_iter().rev() {
@@ -24,13 +24,13 @@ impl Code {
     }
 
     /// Whether `word` occurs and does not continue another name.
-    pub fn has_word(&self, word: &str) -> bool {
+    pub(crate) fn has_word(&self, word: &str) -> bool {
         let mut before = self.0.match_indices(word).map(|(at, _)| &self.0[..at]);
         before.any(|text| !text.ends_with(is_name))
     }
 
     /// The first names after `crate::`, and after chains of `super::` that may leave the room.
-    pub fn crate_names(&self) -> Vec<String> {
+    pub(crate) fn crate_names(&self) -> Vec<String> {
         let mut names = Vec::new();
         for start in ["crate::", "super::super::"] {
             for (at, _) in self.0.match_indices(start) {
