@@ -82,20 +82,21 @@ fn draw(bar: &Bar, row: usize, greatest: f64, print: impl Fn(f64) -> String) -> 
     } else {
         0.0
     };
-    let mut left = LABEL_WIDTH;
+    let lengths = || bar.parts.iter().map(|part| length(part.value) * scale);
+    let left = |index: usize| LABEL_WIDTH + lengths().take(index).sum::<f64>();
     html! {
         text.label x=(LABEL_WIDTH - 8.0) y=(top + 15.0) { (bar.label) }
-        @for (index, part) in bar.parts.iter().enumerate() {
-            @let width = length(part.value) * scale;
+        @for (index, (part, width)) in bar.parts.iter().zip(lengths()).enumerate() {
             @if width > 0.0 {
-                rect class=(format!("part-{index}")) x=(format!("{left:.2}")) y=(top + 3.0)
+                rect class=(format!("part-{index}")) x=(format!("{:.2}", left(index))) y=(top + 3.0)
                     width=(format!("{width:.2}")) height=(ROW - 6.0) {
                     title { (bar.label) ": " (part.name) " " (print(part.value)) }
                 }
             }
-            @let _ = { left += width; };
         }
-        text.value x=(format!("{:.2}", left + 6.0)) y=(top + 15.0) { (print(bar.total())) }
+        text.value x=(format!("{:.2}", left(bar.parts.len()) + 6.0)) y=(top + 15.0) {
+            (print(bar.total()))
+        }
     }
 }
 
