@@ -8,6 +8,7 @@
 //! `run(Args, &Globals) -> Result<(), Failure>`, one `mod` line, one line in [`Command`] and one in
 //! its `run`. A command that is not built is absent, and so an unknown one: exit 2.
 
+mod calibrate;
 mod error;
 mod globals;
 mod inputs;
@@ -41,6 +42,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Calibrate(calibrate::Args),
     Networks(networks::Args),
     Report(report::Args),
 }
@@ -48,6 +50,7 @@ enum Command {
 impl Command {
     fn run(self, globals: &Globals) -> Result<(), Failure> {
         match self {
+            Self::Calibrate(args) => calibrate::run(args, globals),
             Self::Networks(args) => networks::run(args, globals),
             Self::Report(args) => report::run(args, globals),
         }
