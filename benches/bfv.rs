@@ -12,7 +12,9 @@ fn bfv(criterion: &mut Criterion) {
 }
 
 fn id(case: &Case) -> String {
-    let bits = (case.q_bits as usize).checked_div(case.limbs).unwrap_or_default();
+    let bits = (case.q_bits as usize)
+        .checked_div(case.limbs)
+        .unwrap_or_default();
     let (n, limbs, set) = (case.n, case.limbs, case.working_set.name());
     format!("{}/n={n}/q={limbs}x{bits}/{set}", case.op)
 }

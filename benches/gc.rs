@@ -14,7 +14,11 @@ fn gc(criterion: &mut Criterion) {
 }
 
 fn id(case: &Case) -> String {
-    let width = if case.p_bits > 0 { format!("p={}/", case.p_bits) } else { String::new() };
+    let width = if case.p_bits > 0 {
+        format!("p={}/", case.p_bits)
+    } else {
+        String::new()
+    };
     format!("{}/{width}{}", case.op, case.param.replace(';', "/"))
 }
 

@@ -8,7 +8,9 @@ use nass::ring::{NttPlan, is_accepted_prime};
 /// The greatest accepted prime of `bits` bits at degree n.
 fn prime(bits: u32, n: usize) -> Option<u64> {
     let step = 2 * n as u64;
-    (1..10_000).map(|i| (1 << bits) + 1 - i * step).find(|&q| is_accepted_prime(q, n).is_ok())
+    (1..10_000)
+        .map(|i| (1 << bits) + 1 - i * step)
+        .find(|&q| is_accepted_prime(q, n).is_ok())
 }
 
 fn ntt(criterion: &mut Criterion) {
@@ -24,7 +26,9 @@ fn ntt(criterion: &mut Criterion) {
 
 fn bench(criterion: &mut Criterion, plan: &NttPlan, id: &str) {
     let q = plan.modulus().value();
-    let x: Vec<u64> = (0..plan.degree() as u64).map(|i| i * 0x9e37_79b9 % q).collect();
+    let x: Vec<u64> = (0..plan.degree() as u64)
+        .map(|i| i * 0x9e37_79b9 % q)
+        .collect();
     let (mut y, mut sum) = (x.clone(), x.clone());
     let mut forward = criterion.benchmark_group("forward");
     forward.bench_function(id, |bencher| bencher.iter(|| plan.forward(&mut y)));

@@ -7,7 +7,10 @@ use nass::calibrate::{Case, Operands};
 use nass::units::Nanos;
 
 /// Benchmarks the built-in cases that are `chosen`, under their `id`s: `group/parameters`.
-#[expect(clippy::expect_used, reason = "a bench that cannot run has nothing to do but stop")]
+#[expect(
+    clippy::expect_used,
+    reason = "a bench that cannot run has nothing to do but stop"
+)]
 pub(crate) fn bench(
     criterion: &mut Criterion,
     chosen: impl Fn(&Case) -> bool,
@@ -23,7 +26,9 @@ pub(crate) fn bench(
             group.throughput(Throughput::Elements(size as u64));
         }
         group.bench_function(parameters, |bencher| {
-            let mut workload = operands.workload(case).expect("built-in cases have workloads");
+            let mut workload = operands
+                .workload(case)
+                .expect("built-in cases have workloads");
             bencher.iter_custom(|calls| {
                 let Nanos(nanos) = workload.time(calls).expect("the operation runs");
                 Duration::from_nanos(nanos as u64)

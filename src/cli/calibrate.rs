@@ -47,12 +47,21 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
     let path = args.output.unwrap_or_else(default);
     if path.is_dir() {
         let path = path.display();
-        return Err(Failure::unusable(format_args!("{path}: expected a file, found a folder")));
+        return Err(Failure::unusable(format_args!(
+            "{path}: expected a file, found a folder"
+        )));
     }
     if cfg!(debug_assertions) {
-        output::warn(globals, "this program was built without optimization; its times say little");
+        output::warn(
+            globals,
+            "this program was built without optimization; its times say little",
+        );
     }
-    let effort = if args.quick { Effort::QUICK } else { Effort::FULL };
+    let effort = if args.quick {
+        Effort::QUICK
+    } else {
+        Effort::FULL
+    };
     let cases = Case::builtin().map_err(Failure::job)?;
     write(&path, measure(&cases, effort, globals), globals)
 }
@@ -127,7 +136,11 @@ impl Measured {
         let mut grid = Grid::new("calibration", &columns);
         for row in &self.0 {
             let names = [row.op.to_owned(), row.n.to_string(), row.limbs.to_string()];
-            let place = [row.param.clone(), row.working_set.to_owned(), row.samples.to_string()];
+            let place = [
+                row.param.clone(),
+                row.working_set.to_owned(),
+                row.samples.to_string(),
+            ];
             let times = [row.seconds, row.low, row.high].map(&time);
             let bytes = [row.bytes.to_string()];
             grid.row(names.into_iter().chain(place).chain(times).chain(bytes));
@@ -156,7 +169,8 @@ impl Row {
 
 impl Present for Measured {
     fn table(&self) -> String {
-        self.grid(|seconds| Nanos::from_seconds(seconds).to_string()).to_text()
+        self.grid(|seconds| Nanos::from_seconds(seconds).to_string())
+            .to_text()
     }
 
     fn csv(&self) -> Result<String, ReportError> {
@@ -170,13 +184,23 @@ mod tests {
 
     use super::*;
 
-    const ONCE: Effort =
-        Effort { warm_up: Duration::ZERO, measure: Duration::ZERO, min_samples: 1 };
+    const ONCE: Effort = Effort {
+        warm_up: Duration::ZERO,
+        measure: Duration::ZERO,
+        min_samples: 1,
+    };
 
     #[test]
     fn only_one_thread_and_a_file_are_accepted() {
-        let args = || Args { quick: true, link: Link::Loopback, output: Some(".".into()) };
-        let two = Globals { threads: NonZeroUsize::new(2), ..Globals::default() };
+        let args = || Args {
+            quick: true,
+            link: Link::Loopback,
+            output: Some(".".into()),
+        };
+        let two = Globals {
+            threads: NonZeroUsize::new(2),
+            ..Globals::default()
+        };
         let failure = run(args(), &two).unwrap_err();
         assert!(failure.to_string().contains("expected 1"));
         assert!(matches!(failure, Failure::Input(_)));
@@ -197,13 +221,23 @@ mod tests {
     #[test]
     fn an_incomplete_profile_replaces_nothing() {
         let mut cases = Case::of_ring((64, 1)).split_off(17);
-        cases.push(Case { n: 100, ..cases[0].clone() });
+        cases.push(Case {
+            n: 100,
+            ..cases[0].clone()
+        });
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mine.csv");
         std::fs::write(&path, "old").unwrap();
-        let quiet = Globals { verbosity: crate::cli::Verbosity::Quiet, ..Globals::default() };
+        let quiet = Globals {
+            verbosity: crate::cli::Verbosity::Quiet,
+            ..Globals::default()
+        };
         let failure = write(&path, measure(&cases, ONCE, &quiet), &quiet).unwrap_err();
-        assert!(failure.to_string().starts_with("1 cases could not be measured"));
+        assert!(
+            failure
+                .to_string()
+                .starts_with("1 cases could not be measured")
+        );
         assert!(matches!(failure, Failure::Job(_)));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
         let partial = std::fs::read_to_string(path.with_extension("partial.csv")).unwrap();
