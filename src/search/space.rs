@@ -222,6 +222,30 @@ impl Space {
         })
     }
 
+    /// The space as TOML that [`Space::from_toml`] reads back to an equal space; equal spaces give
+    /// equal texts.
+    pub fn to_toml(&self) -> String {
+        let input: [usize; 3] = self.input.into();
+        let mut text = format!("name = \"{}\"\ninput = {input:?}\n", self.name);
+        for conv in &self.conv {
+            let pool = match conv.pool {
+                PoolChoice::None => "none",
+                PoolChoice::Average => "average",
+                PoolChoice::Max => "max",
+            };
+            text += &format!("\n[[conv]]\nfilters = {:?}\n", conv.filters);
+            text += &format!("kernel_height = {:?}\n", conv.kernel_height);
+            text += &format!("kernel_width = {:?}\n", conv.kernel_width);
+            text += &format!("weight_bits = {:?}\n", conv.weight_bits);
+            text += &format!("input_bits = {:?}\n", conv.input_bits);
+            text += &format!("pool = \"{pool}\"\npool_size = {}\n", conv.pool_size);
+        }
+        text += &format!("\n[head]\noutputs = {}\n", self.head.outputs);
+        text += &format!("weight_bits = {:?}\n", self.head.weight_bits);
+        text += &format!("input_bits = {:?}\n", self.head.input_bits);
+        text
+    }
+
     /// Its name, which is also that of the networks it decodes to.
     pub fn name(&self) -> &str {
         &self.name

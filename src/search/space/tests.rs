@@ -78,6 +78,16 @@ fn built_in_spaces_have_the_names_they_are_listed_under() {
 }
 
 #[test]
+fn a_written_space_reads_back_the_same() {
+    for text in [TINY, BUILT_IN[0].1, BUILT_IN[1].1] {
+        let space = Space::from_toml(text).unwrap();
+        let again = Space::from_toml(&space.to_toml()).unwrap();
+        assert_eq!(again, space);
+        assert_eq!(again.to_toml(), space.to_toml());
+    }
+}
+
+#[test]
 fn the_cifar_space_holds_the_network_of_table_2() {
     let space = Space::open("nass-cifar10").unwrap();
     // Filters, f_h, f_w, l_f, l_i of each CR row; Table 2 prints (l_i, l_f).
@@ -127,7 +137,7 @@ fn names_line_and_field() {
     at("outputs = 10", "outputs = 1", 22, "head.outputs");
     at("outputs = 10", "outputs = 10\ndepth = 3", 23, "head.depth");
     at("[9, 10]", "[40]", 23, "head.weight_bits");
-    at("input = [1", "input = [[1", 2, "syntax");
+    at("[head]", "[head", 21, "syntax");
     let message = Space::from_toml(&TINY.replace("[3]", "[4]")).unwrap_err();
     let expected = "line 6, conv[0].kernel_height: expected odd numbers, found [4]";
     assert_eq!(message.to_string(), expected);
