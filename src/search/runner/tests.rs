@@ -54,8 +54,9 @@ fn stops_when_nothing_gets_better_and_there_again_when_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let mut unbroken = study(folder.path());
     let mut accuracy = FakeAccuracy::default();
-    let mut runner = Runner::new(limits, &FakeCosts, &mut accuracy);
-    let report = runner.run(&mut unbroken).unwrap();
+    let report = Runner::new(limits, &FakeCosts, &mut accuracy)
+        .run(&mut unbroken)
+        .unwrap();
     assert_eq!(report.stop, StopReason::NoImprovement);
     let best = unbroken.record().best().unwrap().episode;
     assert_eq!(report.ran, best + 1 + 8);
@@ -67,8 +68,9 @@ fn stops_when_nothing_gets_better_and_there_again_when_resumed() {
             episodes: broken.record().episodes.len() as u64 + 1,
             ..limits
         };
-        let mut runner = Runner::new(limits, &FakeCosts, &mut accuracy);
-        runner.run(&mut broken).unwrap();
+        Runner::new(limits, &FakeCosts, &mut accuracy)
+            .run(&mut broken)
+            .unwrap();
     }
     let mut runner = Runner::new(limits, &FakeCosts, &mut accuracy);
     let stop = StopReason::NoImprovement;

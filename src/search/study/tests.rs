@@ -86,6 +86,47 @@ fn killed_between_training_and_evaluation_it_trains_no_second_time() {
     }
 }
 
+/// Where the child of the next test finds its study.
+const CHILD_FOLDER: &str = "NASS_TEST_STUDY";
+
+#[test]
+#[ignore = "run by `killed_at_random_moments_it_ends_the_same` in a process of its own"]
+fn child_that_gets_killed() {
+    let Ok(folder) = std::env::var(CHILD_FOLDER) else {
+        return;
+    };
+    let mut study = Study::open(Path::new(&folder)).unwrap();
+    run(&mut study, 400);
+}
+
+#[test]
+fn killed_at_random_moments_it_ends_the_same() {
+    let settings = settings(1, small_controller());
+    let (broken, whole) = (folder(), folder());
+    drop(Study::create(broken.path(), &settings).unwrap());
+    let mut reached = BTreeSet::new();
+    for attempt in 0..8 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["search::study::tests::child_that_gets_killed", "--exact"])
+            .args(["--ignored", "--quiet"])
+            .env(CHILD_FOLDER, broken.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(60 + 37 * attempt));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        reached.insert(StudyRecord::read(broken.path()).unwrap().episodes.len());
+    }
+    assert!(reached.len() > 1, "{reached:?}");
+    let episodes = reached.last().copied().unwrap() + 5;
+    let mut broken = Study::open(broken.path()).unwrap();
+    run(&mut broken, episodes);
+    let mut whole = Study::create(whole.path(), &settings).unwrap();
+    run(&mut whole, episodes);
+    assert_eq!(result(&broken), result(&whole));
+}
+
 #[test]
 fn killed_between_weights_file_and_record_it_trains_over() {
     let expected = unbroken(small_controller());
@@ -267,7 +308,7 @@ fn a_damaged_database_is_an_error() {
         "UPDATE episodes SET trained = 'where'",
         "UPDATE episodes SET accuracy = NULL, infeasible = NULL",
         "DELETE FROM settings WHERE name = 'beta'",
-        "UPDATE weights SET architecture = '../../x'",
+        "UPDATE weights SET architecture = architecture || '/../x'",
         "UPDATE policy SET episodes = 5",
     ];
     for damage in damages {
