@@ -6,6 +6,18 @@
 //! moment; [`Runner`] is the loop. [`StudyRecord`] gives the best network and the Pareto front.
 //!
 //! The room knows nothing of cryptography or training: it sees both through the two models.
+//!
+//! ```
+//! use nass::search::{Decision, DecisionKind, Space};
+//!
+//! let space = Space::open("small")?;
+//! let decisions = space.decisions();
+//! let bits = |d: &&Decision| d.kind == DecisionKind::Quantizer;
+//! assert_eq!((decisions.len(), decisions.iter().filter(bits).count()), (12, 6));
+//! let network = space.decode(&[0; 12])?;
+//! assert_eq!(network.layers.len(), 8);
+//! # Ok::<(), nass::search::SpaceError>(())
+//! ```
 
 mod controller;
 mod episode;
@@ -16,6 +28,7 @@ mod lstm;
 mod models;
 mod pareto;
 mod policy;
+mod record;
 mod reward;
 mod runner;
 mod seed;
@@ -33,9 +46,10 @@ pub use error::SearchError;
 pub use models::{AccuracyModel, Cost, CostError, CostModel, ModelError};
 pub use pareto::pareto_front;
 pub use policy::{Freedom, Policy, RandomPolicy};
+pub use record::{StudyRecord, TrainedNetwork};
 pub use reward::Reward;
 pub use runner::{Limits, Observer, RunReport, Runner, StopReason};
 pub use settings::{PolicySettings, StudySettings};
 pub use space::{ConvChoices, Decision, DecisionKind, HeadChoices, PoolChoice, Space, SpaceError};
-pub use study::{Study, StudyRecord, TrainedNetwork};
+pub use study::Study;
 pub use switch::Switch;

@@ -53,7 +53,8 @@ impl Reward {
 
     /// R for an accuracy (0 to 1) and a cost.
     pub fn of(&self, accuracy: f64, cost: Cost) -> f64 {
-        accuracy + accuracy * self.score(cost)
+        // A·(1 + ξ) rather than A + A·ξ: rounding then keeps the order, too.
+        accuracy * (1.0 + self.score(cost))
     }
 }
 
@@ -80,8 +81,8 @@ mod tests {
     fn follows_the_formula() {
         let half = reward(0.5);
         assert_eq!(half.of(0.8, half.reference), 0.8);
-        assert_eq!(half.of(0.8, cost(4.0, 1_000)), 0.8 + 0.8 * 0.25);
-        assert_eq!(half.of(0.8, cost(4.0, 2_000)), 0.8 - 0.8 * 0.25);
+        assert_eq!(half.of(0.8, cost(4.0, 1_000)), 1.0);
+        assert_eq!(half.of(0.8, cost(4.0, 2_000)), 0.8 * 0.75);
         assert_eq!(half.of(0.5, cost(0.0, 0)), 1.0);
         assert_eq!(half.score(cost(1e9, u64::MAX)), -0.9);
         assert_eq!(reward(1.0).score(cost(4.0, u64::MAX)), 0.5);

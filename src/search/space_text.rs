@@ -102,7 +102,10 @@ impl Reader<'_> {
             toml::Deserializer::parse(self.text).map_err(|e| toml("syntax".into(), e))?;
         serde_path_to_error::deserialize(deserializer).map_err(|error| {
             let path = error.path().to_string();
-            let path = path.replace(".$__serde_spanned_private_value", "");
+            let path = match path.replace(".$__serde_spanned_private_value", "") {
+                root if root == "." => "top level".into(),
+                path => path,
+            };
             toml(path, error.into_inner())
         })
     }

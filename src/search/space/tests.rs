@@ -138,6 +138,9 @@ fn names_line_and_field() {
     at("outputs = 10", "outputs = 10\ndepth = 3", 23, "head.depth");
     at("[9, 10]", "[40]", 23, "head.weight_bits");
     at("[head]", "[head", 21, "syntax");
+    at("[head]", "[tail]", 21, "tail");
+    at("input = [1, 8, 8]", "", 1, "top level");
+    at("filters = [4, 8]", "", 4, "conv[0]");
     let message = Space::from_toml(&TINY.replace("[3]", "[4]")).unwrap_err();
     let expected = "line 6, conv[0].kernel_height: expected odd numbers, found [4]";
     assert_eq!(message.to_string(), expected);

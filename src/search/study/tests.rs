@@ -1,6 +1,7 @@
 //! A study stopped anywhere and run on is the study that was never stopped.
 
 use super::*;
+use crate::search::controller::ControllerSettings;
 use crate::search::fake_models::{
     Answer, FakeAccuracy, FakeCosts, Fault, settings, small_controller,
 };
@@ -96,7 +97,7 @@ fn child_that_gets_killed() {
         return;
     };
     let mut study = Study::open(Path::new(&folder)).unwrap();
-    run(&mut study, 400);
+    run(&mut study, 100_000);
 }
 
 #[test]
@@ -104,8 +105,9 @@ fn killed_at_random_moments_it_ends_the_same() {
     let settings = settings(1, small_controller());
     let (broken, whole) = (folder(), folder());
     drop(Study::create(broken.path(), &settings).unwrap());
-    let mut reached = BTreeSet::new();
-    for attempt in 0..8 {
+    let done = || StudyRecord::read(broken.path()).unwrap().episodes.len();
+    for pause in [0, 1, 2, 3, 5, 8, 13] {
+        let before = done();
         let mut child = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["search::study::tests::child_that_gets_killed", "--exact"])
             .args(["--ignored", "--quiet"])
@@ -113,13 +115,15 @@ fn killed_at_random_moments_it_ends_the_same() {
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(60 + 37 * attempt));
+        while done() == before && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(pause));
         child.kill().unwrap();
         child.wait().unwrap();
-        reached.insert(StudyRecord::read(broken.path()).unwrap().episodes.len());
+        assert!(done() > before);
     }
-    assert!(reached.len() > 1, "{reached:?}");
-    let episodes = reached.last().copied().unwrap() + 5;
+    let episodes = done() + 5;
     let mut broken = Study::open(broken.path()).unwrap();
     run(&mut broken, episodes);
     let mut whole = Study::create(whole.path(), &settings).unwrap();
@@ -405,7 +409,10 @@ fn late_mean(policy: PolicySettings) -> f64 {
 #[test]
 fn the_controller_finds_better_networks_than_random() {
     let (learned, random) = (
-        late_mean(PolicySettings::Controller(Default::default())),
+        late_mean(PolicySettings::Controller(ControllerSettings {
+            hidden: 16,
+            ..ControllerSettings::default()
+        })),
         late_mean(PolicySettings::Random),
     );
     assert!(learned > 1.2 * random, "{learned} against {random}");
