@@ -5,7 +5,7 @@
 //! files, prints, and knows exit codes.
 //!
 //! A new command is one file with `Args`, an example in `after_help` and
-//! `run(Args, &Globals) -> Result<(), Failure>`, one `mod` line, one line in [`Command`] and one in
+//! `run(Args, &Globals) -> Result<(), Failure>`, one `mod` line, one line in `Command` and one in
 //! its `run`. A command that is not built is absent, and so an unknown one: exit 2.
 
 mod error;
