@@ -131,7 +131,8 @@ fn grid_sections(grids: &[Grid]) -> impl Iterator<Item = Section> {
         .map(Section::of_grid)
 }
 
-fn cards(facts: &[(&str, String)]) -> Markup {
+/// Facts side by side, each under its name.
+pub(super) fn cards(facts: &[(&str, String)]) -> Markup {
     html! {
         dl.cards {
             @for (name, value) in facts {
