@@ -77,15 +77,28 @@ impl LayerAt<'_> {
                 CandidateVerdict::NoiseShort(-reply.margin_bits)
             } else {
                 match check(self.requirement, self.n, total_bits) {
-                    Ok(security) => return Ok(Fit { chain, reply, total_bits, security }),
+                    Ok(security) => {
+                        return Ok(Fit {
+                            chain,
+                            reply,
+                            total_bits,
+                            security,
+                        });
+                    }
                     Err(SecurityError::TooManyBits { short_bits, .. }) => {
                         CandidateVerdict::SecurityShort(short_bits)
                     }
                     Err(_) => CandidateVerdict::SecurityShort(f64::INFINITY),
                 }
             };
-            let candidate = Candidate { n: self.n, limbs, total_bits, verdict };
-            if nearest.is_none_or(|nearest| distance(candidate.verdict) < distance(nearest.verdict)) {
+            let candidate = Candidate {
+                n: self.n,
+                limbs,
+                total_bits,
+                verdict,
+            };
+            if nearest.is_none_or(|nearest| distance(candidate.verdict) < distance(nearest.verdict))
+            {
                 nearest = Some(candidate);
             }
         }
@@ -99,20 +112,23 @@ impl LayerAt<'_> {
 
     /// `limbs` limbs of `bits` bits with the narrowest special prime that lets the reply decrypt, or with
     /// the widest if none does.
-    fn quietest_enough(
-        &self,
-        pool: &PrimePool,
-        limbs: usize,
-        bits: u32,
-    ) -> Option<(Chain, Reply)> {
+    fn quietest_enough(&self, pool: &PrimePool, limbs: usize, bits: u32) -> Option<(Chain, Reply)> {
         let at = |special_bits| {
             let chain = pool.chain((self.n, self.p), limbs, (bits, special_bits))?;
-            let moduli = Moduli { n: self.n, p: self.p, q: &chain.q, special: &chain.special };
+            let moduli = Moduli {
+                n: self.n,
+                p: self.p,
+                q: &chain.q,
+                special: &chain.special,
+            };
             let reply = self.goal.best_reply(&moduli, self.noise);
             Some((chain, reply))
         };
         let widest = at(MAX_LIMB_BITS);
-        if widest.as_ref().is_some_and(|(_, reply)| reply.margin_bits < 0.0) {
+        if widest
+            .as_ref()
+            .is_some_and(|(_, reply)| reply.margin_bits < 0.0)
+        {
             return widest;
         }
         (bits..MAX_LIMB_BITS)

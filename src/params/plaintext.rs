@@ -56,7 +56,9 @@ impl PlaintextRule {
                     _ => None,
                 })
                 .max()
-                .map(|bits| Self::Above(1_u64.checked_shl(bits).map_or(u64::MAX, |power| power - 1))),
+                .map(|bits| {
+                    Self::Above(1_u64.checked_shl(bits).map_or(u64::MAX, |power| power - 1))
+                }),
         }
     }
 
