@@ -95,6 +95,8 @@ pub enum HeOp {
     Hadamard,
     /// Accumulator plus ciphertext times encoded plaintext.
     MultiplyAccumulate,
+    /// Ciphertext plus slots in the clear, encoding included.
+    AddPlain,
     /// Rotation with its own key switch, NTT form in and out.
     Rotate,
     /// Decomposition for hoisting.
@@ -107,11 +109,13 @@ pub enum HeOp {
     Decode,
     /// Encryption of slots under the secret key, second half a seed.
     EncryptSecret,
+    /// Expansion of a seeded ciphertext to its two halves in NTT form.
+    Expand,
     /// Encryption of slots under the public key.
     EncryptPublic,
     /// Flooded public-key encryption of a mask added to a reply.
     Rerandomize,
-    /// Decryption to a plaintext polynomial.
+    /// Decryption of a reply to slots, decoding included.
     Decrypt,
     /// Reply brought down to fewer limbs.
     ModSwitch,
@@ -121,16 +125,18 @@ pub enum HeOp {
 
 impl HeOp {
     /// All operations, in the order of the profile.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Add,
         Self::Hadamard,
         Self::MultiplyAccumulate,
+        Self::AddPlain,
         Self::Rotate,
         Self::Decompose,
         Self::HoistedRotate,
         Self::Encode,
         Self::Decode,
         Self::EncryptSecret,
+        Self::Expand,
         Self::EncryptPublic,
         Self::Rerandomize,
         Self::Decrypt,
@@ -144,12 +150,14 @@ impl HeOp {
             Self::Add => "add",
             Self::Hadamard => "hadamard",
             Self::MultiplyAccumulate => "multiply_accumulate",
+            Self::AddPlain => "add_plain",
             Self::Rotate => "rotate",
             Self::Decompose => "decompose",
             Self::HoistedRotate => "hoisted_rotate",
             Self::Encode => "encode",
             Self::Decode => "decode",
             Self::EncryptSecret => "encrypt_secret",
+            Self::Expand => "expand",
             Self::EncryptPublic => "encrypt_public",
             Self::Rerandomize => "rerandomize",
             Self::Decrypt => "decrypt",

@@ -4,6 +4,8 @@
 //! `l_i` (its input) and `l_f` (its weights); an activation re-quantizes to the `l_i` of the linear
 //! layer that follows it. Pools, flatten and add carry no quantizer.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Channels, height and width of a value; a vector is `[len, 1, 1]`. Serialises as `[c, h, w]`.
@@ -36,6 +38,12 @@ impl Shape {
     /// Whether there is no value at all.
     pub const fn is_empty(self) -> bool {
         self.len() == 0
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}x{}x{}", self.channels, self.height, self.width))
     }
 }
 
@@ -147,6 +155,24 @@ impl LayerKind {
         }
     }
 
+    /// Width of the plaintext modulus where a linear layer prescribes it.
+    pub const fn p_bits(&self) -> Option<u32> {
+        match self {
+            Self::Conv(conv) => conv.p_bits,
+            Self::Fc(fc) => fc.p_bits,
+            Self::Relu | Self::AvgPool(_) | Self::MaxPool(_) | Self::Flatten | Self::Add => None,
+        }
+    }
+
+    /// Whether a linear layer has biases.
+    pub const fn has_bias(&self) -> bool {
+        match self {
+            Self::Conv(conv) => conv.bias,
+            Self::Fc(fc) => fc.bias,
+            Self::Relu | Self::AvgPool(_) | Self::MaxPool(_) | Self::Flatten | Self::Add => false,
+        }
+    }
+
     /// Whether homomorphic encryption computes it.
     pub const fn is_linear(&self) -> bool {
         self.quantizer().is_some()
@@ -182,4 +208,33 @@ pub struct NetworkParams {
     pub input: Shape,
     /// The layers; the last one is the output.
     pub layers: Vec<LayerParams>,
+}
+
+impl PoolParams {
+    /// Number of values in a window.
+    pub const fn window(&self) -> u64 {
+        self.kernel[0] as u64 * self.kernel[1] as u64
+    }
+}
+
+impl NetworkParams {
+    /// Layers that follow each other in one line, the first reading the input, named by kind and
+    /// number: `conv1`, `relu1`, `conv2`, ….
+    pub fn chain(kinds: impl IntoIterator<Item = LayerKind>) -> Vec<LayerParams> {
+        let mut layers: Vec<LayerParams> = Vec::new();
+        for kind in kinds {
+            let same = layers.iter().filter(|l| l.kind.name() == kind.name());
+            let name = format!("{}{}", kind.name(), same.count() + 1);
+            let source = match layers.len() {
+                0 => Source::Input,
+                count => Source::Layer(count - 1),
+            };
+            layers.push(LayerParams {
+                name,
+                inputs: vec![source],
+                kind,
+            });
+        }
+        layers
+    }
 }

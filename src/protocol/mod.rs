@@ -1,1 +1,5 @@
-//! protocol
+//! How a layer becomes work and messages for two parties, offline and online.
+
+mod link;
+
+pub use link::{Link, LinkError};

@@ -1,0 +1,136 @@
+//! What calibration measures: one value a benchmark case, the key under which a profile stores it.
+//!
+//! A case is `(operation, n, limbs, q bits, p bits, param, threads, working set)`. The runner times
+//! it, the profile stores it, the predictor looks it up by the same key.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bfv::HeOp;
+
+/// An operation that calibration measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Op {
+    /// A BFV operation.
+    He(HeOp),
+    /// Garbling of a batch of circuits.
+    Garble,
+    /// Evaluation of a batch of circuits.
+    Evaluate,
+    /// One base transfer, one side.
+    BaseOt,
+    /// One correlated transfer by extension, one side.
+    OtCorrelated,
+    /// Sending of bytes over the link.
+    Send,
+    /// A message of one byte there and back.
+    RoundTrip,
+}
+
+impl Op {
+    /// The name in the profile.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::He(op) => op.name(),
+            Self::Garble => "garble",
+            Self::Evaluate => "evaluate",
+            Self::BaseOt => "base_ot",
+            Self::OtCorrelated => "ot_correlated",
+            Self::Send => "send",
+            Self::RoundTrip => "round_trip",
+        }
+    }
+
+    /// The operation with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let others = [
+            Self::Garble,
+            Self::Evaluate,
+            Self::BaseOt,
+            Self::OtCorrelated,
+            Self::Send,
+            Self::RoundTrip,
+        ];
+        let he = HeOp::ALL.into_iter().map(Self::He);
+        he.chain(others).find(|op| op.name() == name)
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Whether the operands come from cache or from memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkingSet {
+    /// The same operands again and again.
+    Hot,
+    /// One operand taken in turn from a set larger than the caches.
+    Cold,
+}
+
+impl WorkingSet {
+    /// The name in the profile.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hot => "hot",
+            Self::Cold => "cold",
+        }
+    }
+}
+
+/// A benchmark case: the key of one measurement. Fields that do not apply are 0 or empty.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Case {
+    /// What is measured.
+    pub op: Op,
+    /// Ring degree.
+    pub n: usize,
+    /// Primes in q.
+    pub limbs: usize,
+    /// Bits of q, special primes left out.
+    pub q_bits: u32,
+    /// Bits of p.
+    pub p_bits: u32,
+    /// `special=<bits>` for BFV; `circuit=…;ands=…;batch=…` for circuits; `sender` or `receiver` with
+    /// a batch for transfers; `bytes=…` for sending.
+    pub param: String,
+    /// Threads.
+    pub threads: usize,
+    /// Where the operands come from.
+    pub working_set: WorkingSet,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.op)?;
+        if self.n > 0 {
+            write!(f, " n={} limbs={} q={}b", self.n, self.limbs, self.q_bits)?;
+        }
+        if !self.param.is_empty() {
+            write!(f, " {}", self.param)?;
+        }
+        write!(f, " {}", self.working_set.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_reads_back() {
+        for op in HeOp::ALL
+            .into_iter()
+            .map(Op::He)
+            .chain([Op::Garble, Op::RoundTrip])
+        {
+            assert_eq!(Op::from_name(op.name()), Some(op));
+        }
+        assert_eq!(Op::from_name("nonsense"), None);
+    }
+}

@@ -1,0 +1,447 @@
+//! From a network (and weights, if there are any) to the steps two parties agree on.
+//!
+//! Ranges: the input is signed l_i bits of the linear layer that reads it; after a ReLU values lie
+//! in [0, 2^l_o − 1]; a linear layer gives |y| ≤ max over outputs of Σ|w|·x_max + |bias|, and
+//! without weights (terms + 1)·w_max·x_max, w_max = 2^(l_f−1) − 1, the bias counted as one more term;
+//! a pool of k values widens its range k times. A domain's bound is the greatest of its values,
+//! each with 2^(shift−1) for the re-quantization that reads it.
+//!
+//! Shifts: with weights, the exponents give them (value = integer · 2^e): a linear layer's result
+//! has exponent e_in + e_w, an average pool of k = 2^j values has e_in − j, an addition aligns its
+//! operands to the lesser exponent by left shifts, and a re-quantization shifts by e_out − e_in. Where
+//! k is no power of two the following weights hold 1/k (they must: [`NetworkError::PoolDivisor`]).
+//! Without weights there are no exponents: a shift is the bits its operand needs beyond l_o, and
+//! additions shift nothing.
+//!
+//! A linear layer that reads sums of another (no activation between them) gets a `requantize` step.
+//! Source of the rules: NASS (Bian et al. 2020), section 3.3; Gazelle (Juvekar et al. 2018) for the
+//! garbled re-quantization.
+
+use std::collections::HashMap;
+
+use super::activation_bits::{ActivationBits, slot};
+use super::domains::DomainSets;
+use super::error::NetworkError;
+use super::layer::{LayerKind, NetworkParams, PoolParams, Shape, Source};
+use super::resolved::{Requantize, ResolvedNetwork, Step, StepKind, ValueRange};
+use super::weights::Weights;
+
+/// Greatest absolute value that may occur: additions of two of them stay within i64.
+const MAX_MAGNITUDE: u128 = (1 << 62) - 1;
+
+/// What is known of a value while the steps are built.
+#[derive(Clone, Copy)]
+struct Value {
+    shape: Shape,
+    range: ValueRange,
+    /// Sums of a linear layer, not re-quantized yet.
+    raw: bool,
+    exponent: i32,
+}
+
+impl NetworkParams {
+    /// Settles shapes, ranges, shifts and domains; with weights, their own sums and exponents.
+    ///
+    /// # Errors
+    /// Those of [`NetworkParams::shapes`] and [`Weights::check`]; a pool's divisor with no place to
+    /// go; values beyond 62 bits; a shift out of range; two widths prescribed for one p.
+    pub fn resolve(&self, weights: Option<&Weights>) -> Result<ResolvedNetwork, NetworkError> {
+        let shapes = self.shapes()?;
+        self.check_pool_divisors()?;
+        if let Some(weights) = weights {
+            weights.check(self)?;
+        }
+        let mut resolver = Resolver::new(self, weights);
+        for (index, shape) in shapes.iter().enumerate() {
+            resolver.layer(index, *shape)?;
+        }
+        resolver.finish()
+    }
+
+    /// A pool of k values, k no power of two, must be read by linear layers alone.
+    fn check_pool_divisors(&self) -> Result<(), NetworkError> {
+        let mut linear_only = vec![true; self.layers.len() + 1];
+        for (index, layer) in self.layers.iter().enumerate().rev() {
+            let passes_on = match &layer.kind {
+                LayerKind::Conv(_) | LayerKind::Fc(_) => true,
+                LayerKind::AvgPool(_) | LayerKind::Flatten => linear_only[index + 1],
+                LayerKind::Relu | LayerKind::MaxPool(_) | LayerKind::Add => false,
+            };
+            for source in &layer.inputs {
+                linear_only[slot(source)] &= passes_on;
+            }
+            if let LayerKind::AvgPool(pool) = &layer.kind
+                && !pool.window().is_power_of_two()
+                && !linear_only[index + 1]
+            {
+                return Err(NetworkError::PoolDivisor {
+                    layer: layer.name.clone(),
+                    window: pool.window(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ResolvedNetwork {
+    /// Names of the steps whose results have an exponent of their own in [`Weights`].
+    pub fn activation_names(&self) -> impl Iterator<Item = &str> {
+        let activations = self.steps.iter().filter(|s| s.kind.requantize().is_some());
+        activations.map(|step| step.name.as_str())
+    }
+}
+
+impl StepKind {
+    /// How an activation re-quantizes; nothing for steps that are local or linear.
+    pub const fn requantize(&self) -> Option<Requantize> {
+        match self {
+            Self::Relu(requantize)
+            | Self::Requantize(requantize)
+            | Self::MaxPool(_, requantize) => Some(*requantize),
+            Self::Linear(_) | Self::SumPool(_) | Self::Flatten | Self::Add(_) => None,
+        }
+    }
+}
+
+/// Greatest |y| of a linear layer over inputs of up to `x_max`; the worst case without weights.
+pub(super) fn linear_magnitude(kind: &LayerKind, terms: usize, x_max: u64) -> u128 {
+    let weight_bits = kind.quantizer().map_or(0, |q| q.weight_bits);
+    let w_max = (1_u128 << weight_bits.saturating_sub(1)) - 1;
+    let bias = u128::from(kind.has_bias());
+    (terms as u128 + bias) * w_max * u128::from(x_max)
+}
+
+/// The lesser exponent, and the left shift that takes each operand to it.
+pub(super) fn align(exponents: [i32; 2]) -> (i32, [u32; 2]) {
+    let least = exponents[0].min(exponents[1]);
+    (least, exponents.map(|e| e.abs_diff(least)))
+}
+
+/// How much an average pool's sum moves the exponent: log2 of its window where that is whole.
+pub(super) fn pool_exponent(pool: &PoolParams) -> i32 {
+    let window = pool.window();
+    if window.is_power_of_two() {
+        window.ilog2() as i32
+    } else {
+        0
+    }
+}
+
+/// Bits a re-quantization of this range would keep whole: without sign, or with it.
+pub(super) const fn bits_needed(range: ValueRange, signed: bool) -> u32 {
+    let high = if range.high > 0 { range.high } else { 0 };
+    let high_bits = 64 - high.leading_zeros();
+    if !signed {
+        return high_bits;
+    }
+    let low_bits = 64 - (!range.low & i64::MAX).leading_zeros();
+    1 + if range.low < 0 && low_bits > high_bits {
+        low_bits
+    } else {
+        high_bits
+    }
+}
+
+/// Range of what an activation gives.
+const fn activation_range(requantize: Requantize) -> ValueRange {
+    if requantize.signed {
+        signed_range(requantize.output_bits)
+    } else {
+        ValueRange {
+            low: 0,
+            high: (1 << requantize.output_bits) - 1,
+        }
+    }
+}
+
+/// Range of signed integers of so many bits.
+const fn signed_range(bits: u32) -> ValueRange {
+    let half = 1_i64 << (bits - 1);
+    ValueRange {
+        low: -half,
+        high: half - 1,
+    }
+}
+
+/// A range times a count, refused beyond 62 bits.
+fn scaled(step: &str, range: ValueRange, factor: u128) -> Result<ValueRange, NetworkError> {
+    let magnitude = u128::from(range.magnitude()).saturating_mul(factor);
+    check_magnitude(step, magnitude)?;
+    let factor = factor as i64;
+    Ok(ValueRange {
+        low: range.low * factor,
+        high: range.high * factor,
+    })
+}
+
+fn check_magnitude(step: &str, magnitude: u128) -> Result<(), NetworkError> {
+    if magnitude > MAX_MAGNITUDE {
+        return Err(NetworkError::RangeTooWide {
+            step: step.to_owned(),
+            bits: 128 - magnitude.leading_zeros(),
+        });
+    }
+    Ok(())
+}
+
+/// The steps so far and what is known of their values.
+struct Resolver<'a> {
+    network: &'a NetworkParams,
+    weights: Option<&'a Weights>,
+    bits: ActivationBits,
+    steps: Vec<Step>,
+    /// By [`slot`] of a step: 0 is the input.
+    values: Vec<Value>,
+    domains: DomainSets,
+    /// By slot of a layer: the step that gives its value.
+    origin: Vec<Source>,
+    /// By slot of a layer: its value re-quantized for the linear layers that read it.
+    requantized: HashMap<usize, Source>,
+}
+
+impl<'a> Resolver<'a> {
+    fn new(network: &'a NetworkParams, weights: Option<&'a Weights>) -> Self {
+        let bits = ActivationBits::new(network);
+        let input = Value {
+            shape: network.input,
+            range: signed_range(bits.of(0)),
+            raw: false,
+            exponent: weights.map_or(0, |w| w.input_exponent),
+        };
+        Self {
+            network,
+            weights,
+            bits,
+            steps: Vec::new(),
+            values: vec![input],
+            domains: DomainSets::new(input.range.magnitude()),
+            origin: vec![Source::Input],
+            requantized: HashMap::new(),
+        }
+    }
+
+    fn layer(&mut self, index: usize, shape: Shape) -> Result<(), NetworkError> {
+        let layer = &self.network.layers[index];
+        let mut inputs: Vec<Source> = Vec::with_capacity(layer.inputs.len());
+        for source in &layer.inputs {
+            let from = self.origin[slot(source)].clone();
+            let raw = self.values[slot(&from)].raw;
+            inputs.push(if raw && layer.kind.is_linear() {
+                self.requantize(index, slot(source), &from)?
+            } else {
+                from
+            });
+        }
+        let (kind, value) = self.apply(index, &inputs, shape)?;
+        let source = self.push(layer.name.clone(), index, inputs, (kind, value))?;
+        self.origin.push(source);
+        Ok(())
+    }
+
+    /// What a layer does to its operands.
+    fn apply(
+        &self,
+        index: usize,
+        inputs: &[Source],
+        shape: Shape,
+    ) -> Result<(StepKind, Value), NetworkError> {
+        let layer = &self.network.layers[index];
+        let x = self.values[slot(&inputs[0])];
+        let value = Value { shape, ..x };
+        Ok(match &layer.kind {
+            LayerKind::Conv(_) | LayerKind::Fc(_) => {
+                let value = self.linear(index, x, shape)?;
+                (StepKind::Linear(layer.kind.clone()), value)
+            }
+            LayerKind::Relu => {
+                let bits = self.bits.of(index + 1);
+                let (requantize, value) = self.activation(&layer.name, x, (bits, false))?;
+                (StepKind::Relu(requantize), value)
+            }
+            LayerKind::MaxPool(pool) => {
+                let signed = x.range.low < 0;
+                let bits = if signed {
+                    self.bits.of_signed(index + 1)
+                } else {
+                    self.bits.of(index + 1)
+                };
+                let (requantize, value) = self.activation(&layer.name, x, (bits, signed))?;
+                (
+                    StepKind::MaxPool(*pool, requantize),
+                    Value { shape, ..value },
+                )
+            }
+            LayerKind::AvgPool(pool) => {
+                let value = Value {
+                    range: scaled(&layer.name, x.range, pool.window().into())?,
+                    exponent: x.exponent - self.weights.map_or(0, |_| pool_exponent(pool)),
+                    ..value
+                };
+                (StepKind::SumPool(*pool), value)
+            }
+            LayerKind::Flatten => (StepKind::Flatten, value),
+            LayerKind::Add => {
+                let (shifts, value) = self.add(&layer.name, x, self.values[slot(&inputs[1])])?;
+                (StepKind::Add(shifts), value)
+            }
+        })
+    }
+
+    fn linear(&self, index: usize, x: Value, shape: Shape) -> Result<Value, NetworkError> {
+        let layer = &self.network.layers[index];
+        let terms = layer.kind.terms(x.shape);
+        let x_max = x.range.magnitude();
+        let weights = self.weights.and_then(|w| w.layers.get(&layer.name));
+        let magnitude = match weights {
+            Some(weights) => weights.magnitude(terms, x_max),
+            None => linear_magnitude(&layer.kind, terms, x_max),
+        };
+        check_magnitude(&layer.name, magnitude)?;
+        let high = magnitude as i64;
+        Ok(Value {
+            shape,
+            range: ValueRange { low: -high, high },
+            raw: true,
+            exponent: x.exponent + weights.map_or(0, |w| w.exponent),
+        })
+    }
+
+    /// Re-quantization of `x` to so many bits, signed or not.
+    fn activation(
+        &self,
+        step: &str,
+        x: Value,
+        (output_bits, signed): (u32, bool),
+    ) -> Result<(Requantize, Value), NetworkError> {
+        let (shift, exponent) = match self.weights {
+            Some(weights) => {
+                let exponent = weights.activation_exponent(step)?;
+                let shift = u32::try_from(i64::from(exponent) - i64::from(x.exponent));
+                let shift = shift.ok().filter(|shift| *shift <= 62).ok_or_else(|| {
+                    NetworkError::ExponentShift {
+                        step: step.to_owned(),
+                        operand: x.exponent,
+                        output: exponent,
+                    }
+                })?;
+                (shift, exponent)
+            }
+            None => (bits_needed(x.range, signed).saturating_sub(output_bits), 0),
+        };
+        let requantize = Requantize {
+            shift,
+            output_bits,
+            signed,
+        };
+        let value = Value {
+            shape: x.shape,
+            range: activation_range(requantize),
+            raw: false,
+            exponent,
+        };
+        Ok((requantize, value))
+    }
+
+    fn add(&self, step: &str, x: Value, y: Value) -> Result<([u32; 2], Value), NetworkError> {
+        let (exponent, shifts) = align([x.exponent, y.exponent]);
+        let factor = |shift: u32| 1_u128 << shift.min(64);
+        let left = scaled(step, x.range, factor(shifts[0]))?;
+        let right = scaled(step, y.range, factor(shifts[1]))?;
+        let range = ValueRange {
+            low: left.low + right.low,
+            high: left.high + right.high,
+        };
+        check_magnitude(step, range.magnitude().into())?;
+        let value = Value {
+            shape: x.shape,
+            range,
+            raw: x.raw || y.raw,
+            exponent,
+        };
+        Ok((shifts, value))
+    }
+
+    /// The step that re-quantizes a layer's raw value for the linear layers that read it.
+    fn requantize(
+        &mut self,
+        reader: usize,
+        value: usize,
+        from: &Source,
+    ) -> Result<Source, NetworkError> {
+        if let Some(source) = self.requantized.get(&value) {
+            return Ok(source.clone());
+        }
+        let name = format!("{}.requantize", self.network.layers[reader].name);
+        let x = self.values[slot(from)];
+        let bits = self.bits.of(value);
+        let (requantize, result) = self.activation(&name, x, (bits, true))?;
+        let kind = StepKind::Requantize(requantize);
+        let source = self.push(name, reader, vec![from.clone()], (kind, result))?;
+        self.requantized.insert(value, source.clone());
+        Ok(source)
+    }
+
+    /// Appends a step and settles its domain.
+    fn push(
+        &mut self,
+        name: String,
+        layer: usize,
+        inputs: Vec<Source>,
+        (kind, value): (StepKind, Value),
+    ) -> Result<Source, NetworkError> {
+        let first = self.values[slot(&inputs[0])];
+        let operands = inputs.iter().map(slot);
+        let magnitude = value.range.magnitude();
+        if let Some(requantize) = kind.requantize() {
+            let half = (1_u64 << requantize.shift) >> 1;
+            self.domains
+                .widen(slot(&inputs[0]), first.range.magnitude() + half);
+            self.domains.separate(magnitude);
+        } else {
+            let p_bits = self.network.layers[layer].kind.p_bits();
+            self.domains.join(&name, operands, magnitude, p_bits)?;
+        }
+        self.values.push(value);
+        self.steps.push(Step {
+            name,
+            layer,
+            inputs,
+            kind,
+            shape_in: first.shape,
+            shape_out: value.shape,
+            range_in: first.range,
+            range_out: value.range,
+            domain: 0,
+        });
+        Ok(Source::Layer(self.steps.len() - 1))
+    }
+
+    fn finish(mut self) -> Result<ResolvedNetwork, NetworkError> {
+        if let Some(weights) = self.weights {
+            let known = |name: &String| {
+                let mut activations = self.steps.iter().filter(|s| s.kind.requantize().is_some());
+                activations.any(|step| step.name == *name)
+            };
+            if let Some(name) = weights.activations.keys().find(|name| !known(name)) {
+                let tensor = format!("{name}.exponent");
+                return Err(NetworkError::UnknownTensor { tensor });
+            }
+        }
+        let (numbers, domains) = self.domains.number();
+        for (step, number) in self.steps.iter_mut().zip(&numbers[1..]) {
+            step.domain = *number;
+        }
+        Ok(ResolvedNetwork {
+            name: self.network.name.clone(),
+            input: self.network.input,
+            input_range: self.values[0].range,
+            input_domain: numbers[0],
+            steps: self.steps,
+            domains,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

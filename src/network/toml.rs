@@ -1,0 +1,466 @@
+//! Networks as TOML text, read and written.
+//!
+//! ```toml
+//! name = "tiny"
+//! input = [1, 8, 8]            # channels, height, width
+//!
+//! [[layers]]
+//! name = "conv1"
+//! kind = "conv"
+//! out_channels = 4
+//! kernel = [3, 3]
+//! stride = [1, 1]              # the default
+//! padding = "same"             # or [h, w], by default [0, 0]
+//! bias = true                  # the default
+//! input_bits = 8
+//! weight_bits = 8
+//! p_bits = 23                  # only to prescribe the width of p
+//!
+//! [[layers]]
+//! name = "relu1"
+//! kind = "relu"
+//! from = "conv1"               # or "input", or a list; by default the previous layer
+//! ```
+//!
+//! `fc` has `outputs` and the same quantizers, `avg_pool` and `max_pool` have `kernel` and `stride`
+//! (by default the kernel), `relu`, `flatten` and `add` nothing more. `"same"` is (k − 1)/2 zeros on
+//! each side and needs an odd kernel. Fields and kinds that are not known are refused; errors name
+//! the line and the field. A linear layer without quantizer gets 8 bits and 8 bits, and the reader
+//! returns a [`NetworkWarning`].
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
+
+use super::error::NetworkError;
+use super::layer::{
+    ConvParams, FcParams, LayerKind, LayerParams, NetworkParams, PoolParams, Quantizer, Shape,
+    Source,
+};
+
+/// Bits of a quantizer that the text doesn't give.
+const DEFAULT_BITS: u32 = 8;
+
+/// What a reader of a network should know about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NetworkWarning {
+    /// These linear layers have no (complete) quantizer; 8 bits were filled in.
+    DefaultQuantizer {
+        /// Their names.
+        layers: Vec<String>,
+    },
+}
+
+impl fmt::Display for NetworkWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::DefaultQuantizer { layers } = self;
+        let names = layers.join(", ");
+        write!(
+            f,
+            "no input_bits or weight_bits for {names}: {DEFAULT_BITS} is used"
+        )
+    }
+}
+
+/// A network as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NetworkText {
+    name: String,
+    input: [usize; 3],
+    layers: Vec<LayerText>,
+}
+
+/// A layer as it is written, all kinds in one, so that errors keep their line.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LayerText {
+    name: String,
+    kind: KindText,
+    from: Option<Names>,
+    out_channels: Option<usize>,
+    outputs: Option<usize>,
+    kernel: Option<[usize; 2]>,
+    stride: Option<[usize; 2]>,
+    padding: Option<Padding>,
+    bias: Option<bool>,
+    input_bits: Option<u32>,
+    weight_bits: Option<u32>,
+    p_bits: Option<u32>,
+}
+
+/// The kinds of layers.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum KindText {
+    Conv,
+    Fc,
+    Relu,
+    AvgPool,
+    MaxPool,
+    Flatten,
+    Add,
+}
+
+/// Zeros around an image.
+enum Padding {
+    Same,
+    Zeros([usize; 2]),
+}
+
+/// One name or several.
+struct Names(Vec<String>);
+
+/// What is wrong with a layer: the field and a message.
+type Fault = (&'static str, String);
+
+impl NetworkParams {
+    /// Reads a network and checks it as [`NetworkParams::shapes`] does.
+    ///
+    /// # Errors
+    /// [`NetworkError::Toml`] with line, column and field for what can't be read, or the rule that
+    /// a layer breaks.
+    pub fn from_toml(text: &str) -> Result<(Self, Vec<NetworkWarning>), NetworkError> {
+        let read: NetworkText = parse(text)?;
+        let mut network = Self {
+            name: read.name,
+            input: Shape::from(read.input),
+            layers: Vec::with_capacity(read.layers.len()),
+        };
+        let mut defaulted = Vec::new();
+        let mut indices = HashMap::new();
+        for (index, layer) in read.layers.iter().enumerate() {
+            if layer.lacks_quantizer() {
+                defaulted.push(layer.name.clone());
+            }
+            let built = layer.build(index, &indices);
+            let built = built.map_err(|fault| located(text, index, fault))?;
+            indices.entry(layer.name.clone()).or_insert(index);
+            network.layers.push(built);
+        }
+        network.shapes()?;
+        let warnings = if defaulted.is_empty() {
+            Vec::new()
+        } else {
+            vec![NetworkWarning::DefaultQuantizer { layers: defaulted }]
+        };
+        Ok((network, warnings))
+    }
+
+    /// Writes a network; reading the text gives the same network, without warnings.
+    ///
+    /// # Errors
+    /// Those of [`NetworkParams::shapes`].
+    pub fn to_toml(&self) -> Result<String, NetworkError> {
+        self.shapes()?;
+        let Shape {
+            channels,
+            height,
+            width,
+        } = self.input;
+        let name = quoted(&self.name);
+        let mut text = format!("name = {name}\ninput = [{channels}, {height}, {width}]\n");
+        for (index, layer) in self.layers.iter().enumerate() {
+            let (name, kind) = (quoted(&layer.name), layer.kind.name());
+            text += &format!("\n[[layers]]\nname = {name}\nkind = \"{kind}\"\n");
+            if layer.inputs != [previous(index)] {
+                let name = |source: &Source| match source {
+                    Source::Input => quoted("input"),
+                    Source::Layer(index) => quoted(&self.layers[*index].name),
+                };
+                let names: Vec<String> = layer.inputs.iter().map(name).collect();
+                text += &format!("from = [{}]\n", names.join(", "));
+            }
+            text += &kind_fields(&layer.kind);
+        }
+        Ok(text)
+    }
+}
+
+impl LayerText {
+    fn build(&self, index: usize, indices: &HashMap<String, usize>) -> Result<LayerParams, Fault> {
+        let inputs = match &self.from {
+            None => vec![previous(index)],
+            Some(Names(names)) => names
+                .iter()
+                .map(|name| match indices.get(name) {
+                    Some(index) => Ok(Source::Layer(*index)),
+                    None if name == "input" => Ok(Source::Input),
+                    None => Err((
+                        "from",
+                        format!("`{name}`, expected `input` or the name of an earlier layer"),
+                    )),
+                })
+                .collect::<Result<_, _>>()?,
+        };
+        self.check_fields()?;
+        Ok(LayerParams {
+            name: self.name.clone(),
+            inputs,
+            kind: self.kind()?,
+        })
+    }
+
+    fn kind(&self) -> Result<LayerKind, Fault> {
+        let quantizer = Quantizer {
+            input_bits: self.input_bits.unwrap_or(DEFAULT_BITS),
+            weight_bits: self.weight_bits.unwrap_or(DEFAULT_BITS),
+        };
+        let bias = self.bias.unwrap_or(true);
+        let p_bits = self.p_bits;
+        Ok(match self.kind {
+            KindText::Conv => {
+                let kernel = required(self.kernel, "kernel", "[height, width]")?;
+                LayerKind::Conv(ConvParams {
+                    out_channels: required(self.out_channels, "out_channels", "a number")?,
+                    kernel,
+                    stride: self.stride.unwrap_or([1, 1]),
+                    padding: zeros(self.padding.as_ref(), kernel)?,
+                    bias,
+                    quantizer,
+                    p_bits,
+                })
+            }
+            KindText::Fc => LayerKind::Fc(FcParams {
+                outputs: required(self.outputs, "outputs", "a number")?,
+                bias,
+                quantizer,
+                p_bits,
+            }),
+            KindText::AvgPool => LayerKind::AvgPool(self.pool()?),
+            KindText::MaxPool => LayerKind::MaxPool(self.pool()?),
+            KindText::Relu => LayerKind::Relu,
+            KindText::Flatten => LayerKind::Flatten,
+            KindText::Add => LayerKind::Add,
+        })
+    }
+
+    fn pool(&self) -> Result<PoolParams, Fault> {
+        let kernel = required(self.kernel, "kernel", "[height, width]")?;
+        let stride = self.stride.unwrap_or(kernel);
+        Ok(PoolParams { kernel, stride })
+    }
+
+    fn lacks_quantizer(&self) -> bool {
+        let linear = matches!(self.kind, KindText::Conv | KindText::Fc);
+        linear && (self.input_bits.is_none() || self.weight_bits.is_none())
+    }
+
+    /// Refuses fields that the layer's kind doesn't have.
+    fn check_fields(&self) -> Result<(), Fault> {
+        let given = [
+            ("out_channels", self.out_channels.is_some()),
+            ("outputs", self.outputs.is_some()),
+            ("kernel", self.kernel.is_some()),
+            ("stride", self.stride.is_some()),
+            ("padding", self.padding.is_some()),
+            ("bias", self.bias.is_some()),
+            ("input_bits", self.input_bits.is_some()),
+            ("weight_bits", self.weight_bits.is_some()),
+            ("p_bits", self.p_bits.is_some()),
+        ];
+        let known: &[&str] = match self.kind {
+            KindText::Conv => &[
+                "out_channels",
+                "kernel",
+                "stride",
+                "padding",
+                "bias",
+                "input_bits",
+                "weight_bits",
+                "p_bits",
+            ],
+            KindText::Fc => &["outputs", "bias", "input_bits", "weight_bits", "p_bits"],
+            KindText::AvgPool | KindText::MaxPool => &["kernel", "stride"],
+            KindText::Relu | KindText::Flatten | KindText::Add => &[],
+        };
+        let mut surplus = given.iter().filter(|(_, is_given)| *is_given);
+        match surplus.find(|(field, _)| !known.contains(field)) {
+            None => Ok(()),
+            Some((field, _)) => {
+                let expected = [&["name", "kind", "from"], known].concat().join(", ");
+                let message = format!("no field of this kind of layer, expected only {expected}");
+                Err((field, message))
+            }
+        }
+    }
+}
+
+/// Where a layer reads by default.
+const fn previous(index: usize) -> Source {
+    match index {
+        0 => Source::Input,
+        _ => Source::Layer(index - 1),
+    }
+}
+
+fn required<T>(value: Option<T>, field: &'static str, expected: &str) -> Result<T, Fault> {
+    value.ok_or_else(|| (field, format!("missing, expected {expected}")))
+}
+
+fn zeros(padding: Option<&Padding>, kernel: [usize; 2]) -> Result<[usize; 2], Fault> {
+    match padding {
+        None => Ok([0, 0]),
+        Some(Padding::Zeros(zeros)) => Ok(*zeros),
+        Some(Padding::Same) if kernel.iter().all(|k| k % 2 == 1) => Ok(kernel.map(|k| (k - 1) / 2)),
+        Some(Padding::Same) => {
+            let message = format!("\"same\" with kernel {kernel:?}, expected an odd kernel");
+            Err(("padding", message))
+        }
+    }
+}
+
+/// Reads the text, telling line and field of what is wrong.
+fn parse<T: de::DeserializeOwned>(text: &str) -> Result<T, NetworkError> {
+    let deserializer =
+        ::toml::Deserializer::parse(text).map_err(|error| faulty(text, String::new(), &error))?;
+    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        faulty(text, path, error.inner())
+    })
+}
+
+fn faulty(text: &str, path: String, error: &::toml::de::Error) -> NetworkError {
+    let (line, column) = place(text, error.span().map_or(0, |span| span.start));
+    let path = if path.is_empty() || path == "." {
+        "top level".to_owned()
+    } else {
+        path
+    };
+    NetworkError::Toml {
+        line,
+        column,
+        path,
+        message: error.message().replace('\n', " "),
+    }
+}
+
+/// A fault in a field of layer `index`, placed at the layer's first line.
+fn located(text: &str, index: usize, (field, message): Fault) -> NetworkError {
+    #[derive(Deserialize)]
+    struct Spans {
+        layers: Vec<::toml::Spanned<IgnoredAny>>,
+    }
+    let spans: Option<Spans> = ::toml::from_str(text).ok();
+    let span = spans.and_then(|spans| spans.layers.get(index).map(::toml::Spanned::span));
+    let (line, column) = place(text, span.map_or(0, |span| span.start));
+    NetworkError::Toml {
+        line,
+        column,
+        path: format!("layers[{index}].{field}"),
+        message,
+    }
+}
+
+/// Line and column, both from 1, of a byte of the text.
+fn place(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let column = before[line_start..].chars().count() + 1;
+    (before.matches('\n').count() + 1, column)
+}
+
+fn quoted(text: &str) -> String {
+    ::toml::Value::from(text).to_string()
+}
+
+/// The lines of a layer's own fields, defaults left out.
+fn kind_fields(kind: &LayerKind) -> String {
+    let mut text = match kind {
+        LayerKind::Conv(conv) => conv_fields(conv),
+        LayerKind::Fc(fc) => format!("outputs = {}\n", fc.outputs),
+        LayerKind::AvgPool(pool) | LayerKind::MaxPool(pool) => {
+            let mut text = format!("kernel = {:?}\n", pool.kernel);
+            if pool.stride != pool.kernel {
+                text += &format!("stride = {:?}\n", pool.stride);
+            }
+            text
+        }
+        LayerKind::Relu | LayerKind::Flatten | LayerKind::Add => String::new(),
+    };
+    if let Some(quantizer) = kind.quantizer() {
+        if !kind.has_bias() {
+            text += "bias = false\n";
+        }
+        let Quantizer {
+            input_bits,
+            weight_bits,
+        } = quantizer;
+        text += &format!("input_bits = {input_bits}\nweight_bits = {weight_bits}\n");
+    }
+    if let Some(p_bits) = kind.p_bits() {
+        text += &format!("p_bits = {p_bits}\n");
+    }
+    text
+}
+
+fn conv_fields(conv: &ConvParams) -> String {
+    let mut text = format!("out_channels = {}\n", conv.out_channels);
+    text += &format!("kernel = {:?}\n", conv.kernel);
+    if conv.stride != [1, 1] {
+        text += &format!("stride = {:?}\n", conv.stride);
+    }
+    let same = zeros(Some(&Padding::Same), conv.kernel).ok();
+    if conv.padding != [0, 0] {
+        text += &match same {
+            Some(same) if same == conv.padding => "padding = \"same\"\n".to_owned(),
+            _ => format!("padding = {:?}\n", conv.padding),
+        };
+    }
+    text
+}
+
+impl<'de> Deserialize<'de> for Padding {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PaddingVisitor;
+        impl<'de> Visitor<'de> for PaddingVisitor {
+            type Value = Padding;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"same\" or [height, width]")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Padding, E> {
+                match text {
+                    "same" => Ok(Padding::Same),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+                }
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Padding, A::Error> {
+                let zeros = Deserialize::deserialize(de::value::SeqAccessDeserializer::new(seq))?;
+                Ok(Padding::Zeros(zeros))
+            }
+        }
+        deserializer.deserialize_any(PaddingVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NamesVisitor;
+        impl<'de> Visitor<'de> for NamesVisitor {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a layer's name or a list of names")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Names, E> {
+                Ok(Names(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Names, A::Error> {
+                let names = Deserialize::deserialize(de::value::SeqAccessDeserializer::new(seq))?;
+                Ok(Names(names))
+            }
+        }
+        deserializer.deserialize_any(NamesVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests;

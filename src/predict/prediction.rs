@@ -1,0 +1,175 @@
+//! What a prediction says: per layer and in total, seconds and bytes, whose they are and when.
+//!
+//! These are the types behind `nass predict --format json`. Totals are offline + online; `setup`
+//! (keys, weight encoding, base transfers: once a session) stands outside them. Seconds are the
+//! critical path (client + server + link, which take turns within a layer); bytes are summed over
+//! both directions.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::network::Shape;
+
+/// Seconds by phase and by whose they are; `total` = offline + online = client + server + link.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct SecondsSplit {
+    /// Before the client's input is known.
+    pub offline: f64,
+    /// From the client's input to its answer.
+    pub online: f64,
+    /// Computation of the client.
+    pub client: f64,
+    /// Computation of the server.
+    pub server: f64,
+    /// Transfer and round trips.
+    pub link: f64,
+    /// Offline and online together.
+    pub total: f64,
+}
+
+/// Bytes by phase and direction; `total` = offline + online = to_server + to_client.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BytesSplit {
+    /// Before the client's input is known.
+    pub offline: u64,
+    /// From the client's input to its answer.
+    pub online: u64,
+    /// From client to server.
+    pub to_server: u64,
+    /// From server to client.
+    pub to_client: u64,
+    /// Both directions together.
+    pub total: u64,
+}
+
+/// Seconds and bytes of the set-up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct SetupCost {
+    /// Critical path in seconds.
+    pub seconds: f64,
+    /// Bytes in both directions.
+    pub bytes: u64,
+}
+
+/// The link that a prediction assumes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LinkReport {
+    /// Bandwidth in 10^6 bits a second, each direction.
+    pub mbit_per_s: f64,
+    /// Round trip time in milliseconds.
+    pub rtt_ms: f64,
+}
+
+/// The homomorphic parameters of one linear layer. Moduli are decimal strings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeReport {
+    /// Ring degree.
+    pub n: usize,
+    /// Plaintext modulus.
+    pub p: String,
+    /// Its width in bits.
+    pub p_bits: u32,
+    /// Ciphertext modulus, limb by limb.
+    pub q: Vec<String>,
+    /// Special primes of the key switch.
+    pub special: Vec<String>,
+    /// log2 of q.
+    pub q_bits: f64,
+    /// log2 of q times the special primes: what the security table is asked.
+    pub total_bits: f64,
+    /// Security level granted by the table.
+    pub security_bits: u32,
+    /// Table that granted it.
+    pub security_table: String,
+    /// Probability that any of the layer's values decrypts wrongly; never below 1e-300.
+    pub failure_probability: f64,
+    /// Its log2.
+    pub failure_log2: f64,
+    /// Statistical bits by which the reply's error is flooded.
+    pub flooding_bits: u32,
+    /// Bits between the reply's noise bound and what decrypts.
+    pub noise_margin_bits: f64,
+}
+
+/// One layer's prediction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerPrediction {
+    /// Name in the network.
+    pub name: String,
+    /// `conv`, `fc`, `relu`, `requantize`, `max_pool`, `avg_pool`, `flatten`, `add` or `output`.
+    pub kind: String,
+    /// Shape of the operand, `[c, h, w]`.
+    #[serde(rename = "in")]
+    pub input: Shape,
+    /// Shape of the result, `[c, h, w]`.
+    #[serde(rename = "out")]
+    pub output: Shape,
+    /// Parameters, for a linear layer.
+    pub he: Option<HeReport>,
+    /// Name of the packing schedule, for a linear layer.
+    pub schedule: Option<String>,
+    /// How often each operation happens, both parties together, set-up included.
+    pub ops: BTreeMap<String, u64>,
+    /// Predicted seconds.
+    pub seconds: SecondsSplit,
+    /// Predicted bytes.
+    pub bytes: BytesSplit,
+}
+
+/// Totals over the layers, and the network's plain counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PredictionTotal {
+    /// Sum of the layers' seconds.
+    pub seconds: SecondsSplit,
+    /// Sum of the layers' bytes.
+    pub bytes: BytesSplit,
+    /// Number of ReLUs.
+    pub relus: u64,
+    /// Number of multiply-adds.
+    pub flops: u64,
+    /// Number of weights and biases.
+    pub parameters: u64,
+}
+
+/// What a network will cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Name of the network.
+    pub network: String,
+    /// Protocol, `gazelle`.
+    pub protocol: String,
+    /// Which profile priced it.
+    pub calibration: String,
+    /// Which link it assumes.
+    pub link: LinkReport,
+    /// Layer by layer.
+    pub layers: Vec<LayerPrediction>,
+    /// Once a session, outside the totals.
+    pub setup: SetupCost,
+    /// Totals.
+    pub total: PredictionTotal,
+}
+
+impl SecondsSplit {
+    /// Adds another split to this one, field by field.
+    pub fn add(&mut self, other: &Self) {
+        self.offline += other.offline;
+        self.online += other.online;
+        self.client += other.client;
+        self.server += other.server;
+        self.link += other.link;
+        self.total += other.total;
+    }
+}
+
+impl BytesSplit {
+    /// Adds another split to this one, field by field.
+    pub fn add(&mut self, other: &Self) {
+        self.offline += other.offline;
+        self.online += other.online;
+        self.to_server += other.to_server;
+        self.to_client += other.to_client;
+        self.total += other.total;
+    }
+}

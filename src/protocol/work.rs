@@ -1,0 +1,271 @@
+//! Work and messages of a two-party protocol, as a script that is priced and that is run.
+//!
+//! A [`Script`] is a list of [`Action`]s in the order in which they happen. Each is done by one party,
+//! takes stated [`Task`]s, and ends in at most one message of an exact size. The predictor adds up the
+//! script; the two parties of a verification walk through the same script, so neither can do, or send,
+//! what the other did not count.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bfv::{HeOp, OpCounts};
+use crate::gc::ShareCircuit;
+use crate::network::ResolvedNetwork;
+use crate::packing::Plan;
+use crate::params::LayerCrypto;
+use crate::units::Bytes;
+
+/// Bytes of a frame around each message: one for its kind, eight for the payload's length.
+pub const FRAME_HEADER: u64 = 9;
+
+/// Who acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Party {
+    /// Owns the input and the secret keys; evaluates the circuits.
+    Client,
+    /// Owns the weights; garbles the circuits.
+    Server,
+}
+
+/// When it happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Once a session.
+    Setup,
+    /// Once an inference, before the input is known.
+    Offline,
+    /// Between the client's input and its answer.
+    Online,
+}
+
+/// The size of a ring as operations are priced by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RingSize {
+    /// Ring degree n.
+    pub n: usize,
+    /// Primes in q.
+    pub limbs: usize,
+    /// Special primes.
+    pub special: usize,
+}
+
+/// Side of an oblivious transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OtRole {
+    /// Has two messages.
+    Sender,
+    /// Has a choice.
+    Receiver,
+}
+
+/// A computation that has a price.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Task {
+    /// `count` times a BFV operation.
+    He {
+        /// Which.
+        op: HeOp,
+        /// In which ring.
+        ring: RingSize,
+        /// How often.
+        count: u64,
+        /// Encoded plaintexts that the action reads once each.
+        streams: Bytes,
+    },
+    /// Base transfers.
+    BaseOt {
+        /// Whose side.
+        role: OtRole,
+        /// How many.
+        count: u64,
+    },
+    /// Correlated transfers by extension.
+    ExtendOt {
+        /// Whose side.
+        role: OtRole,
+        /// How many.
+        count: u64,
+    },
+    /// Garbling of a batch.
+    Garble {
+        /// The circuit.
+        circuit: ShareCircuit,
+        /// How many of it.
+        batch: u64,
+    },
+    /// Evaluation of a batch.
+    Evaluate {
+        /// The circuit.
+        circuit: ShareCircuit,
+        /// How many of it.
+        batch: u64,
+    },
+}
+
+/// What a message holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageKind {
+    /// Public and Galois keys of one ring.
+    Keys,
+    /// The base transfer sender's point.
+    BaseOtPoint,
+    /// The base transfer receiver's points.
+    BaseOtReply,
+    /// Encryptions of the client's share.
+    EncryptedInput,
+    /// Encryptions of the client's share of the output.
+    Reply,
+    /// The columns of the transfer extension.
+    Extension,
+    /// Tables, the garbler's labels, decode bits.
+    Garbled,
+    /// The evaluator's corrected choices.
+    Choices,
+    /// The evaluator's labels, masked.
+    Labels,
+    /// The server's share of the result.
+    Opening,
+}
+
+impl MessageKind {
+    /// The byte that stands for it in a frame.
+    pub const fn tag(self) -> u8 {
+        self as u8 + 1
+    }
+}
+
+/// A message that ends an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// What it holds.
+    pub kind: MessageKind,
+    /// Its payload, without the frame.
+    pub payload: Bytes,
+}
+
+impl Message {
+    /// Bytes on the wire, frame included.
+    pub const fn wire_bytes(self) -> Bytes {
+        Bytes(self.payload.0 + FRAME_HEADER)
+    }
+}
+
+/// What a party does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Client: secret, public and Galois keys of one ring (index into `Script::rings`).
+    GenerateKeys(usize),
+    /// Server: encoded weights of the step.
+    EncodeWeights,
+    /// Client: opens the base transfers.
+    StartBaseOt,
+    /// Server: answers with its blinded choices.
+    AnswerBaseOt,
+    /// Client: derives the base keys.
+    FinishBaseOt,
+    /// Server: draws its share of the step's result.
+    DrawShare,
+    /// Client: random choices of the step's transfers, extended.
+    ExtendOt,
+    /// Server: extension and garbling of the step's circuits.
+    Garble,
+    /// Client: encrypts its share of the operand.
+    EncryptInput,
+    /// Server: the linear layer on ciphertexts, masked.
+    ApplyLinear,
+    /// Client: its share of the result.
+    DecryptReply,
+    /// Client: tells which of its random choices were wrong.
+    Choose,
+    /// Server: answers with masked labels.
+    TransferLabels,
+    /// Client: evaluates the circuits.
+    Evaluate,
+    /// Client: its part of a step that needs no message.
+    Local,
+    /// Server: sends its share of the result.
+    Open,
+    /// Client: adds the shares of the result.
+    Reconstruct,
+}
+
+/// One thing a party does, what it takes, and what it sends afterwards.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Action {
+    /// Index of the step it belongs to; none in the set-up that serves all steps.
+    pub step: Option<usize>,
+    /// When.
+    pub phase: Phase,
+    /// Who.
+    pub party: Party,
+    /// What.
+    pub act: Act,
+    /// The computation, priced.
+    pub tasks: Vec<Task>,
+    /// The message to the other party that ends it.
+    pub sends: Option<Message>,
+}
+
+/// How one step is carried out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum StepPlan {
+    /// By ciphertexts: parameters, packing, and the index of its ring's keys.
+    Linear {
+        /// Parameters.
+        crypto: LayerCrypto,
+        /// Packing.
+        plan: Plan,
+        /// Index into `Script::rings`.
+        ring: usize,
+    },
+    /// By a garbled circuit per result value.
+    Circuit {
+        /// The circuit.
+        circuit: ShareCircuit,
+        /// How many of it.
+        batch: usize,
+    },
+    /// By each party on its own share.
+    Local,
+}
+
+/// One ring's keys: parameters that share them, and the rotations they serve.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RingKeys {
+    /// Parameters of the first layer that uses this ring (its p does not enter the keys).
+    pub crypto: LayerCrypto,
+    /// Rotations of all its layers.
+    pub rotations: Vec<crate::bfv::Rotation>,
+}
+
+/// A whole inference for two parties: set-up, offline, online.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Script {
+    /// What is inferred.
+    pub network: ResolvedNetwork,
+    /// Modulus of each domain.
+    pub moduli: Vec<u64>,
+    /// How each step is carried out.
+    pub steps: Vec<StepPlan>,
+    /// Key sets.
+    pub rings: Vec<RingKeys>,
+    /// What happens, in order.
+    pub actions: Vec<Action>,
+}
+
+impl Task {
+    /// The BFV operations `counts` in `ring`, as tasks; products stream `streams` bytes of weights.
+    pub fn he(counts: &OpCounts, ring: RingSize, streams: Bytes) -> Vec<Self> {
+        counts
+            .iter()
+            .map(|(op, count)| {
+                let product = matches!(op, HeOp::Hadamard | HeOp::MultiplyAccumulate);
+                Self::He { op, ring, count, streams: if product { streams } else { Bytes(0) } }
+            })
+            .collect()
+    }
+}
