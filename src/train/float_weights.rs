@@ -8,11 +8,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
+use rand::{Rng, RngExt};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::dataset::Normalization;
 use super::error::TrainError;
-use crate::network::{LayerKind, NetworkParams, Shape, Source};
+use crate::network::{LayerKind, NetworkParams, Source};
 
 /// Value of the metadata field `format`.
 const FORMAT: &str = "nass float weights 1";
@@ -127,50 +128,89 @@ impl FloatWeights {
     /// # Errors
     /// Those of [`NetworkParams::shapes`]; [`TrainError::Tensor`] with the first that doesn't fit.
     pub fn check(&self, network: &NetworkParams) -> Result<(), TrainError> {
-        let mut expected = BTreeMap::new();
-        for (name, shape, biases) in weight_shapes(network)? {
+        let linear = linear_shapes(network)?;
+        for LinearShape {
+            name,
+            weight,
+            biases,
+            ..
+        } in &linear
+        {
             let tensor = format!("{name}.weight");
-            let Some(layer) = self.layers.get(name) else {
+            let Some(layer) = self.layers.get(*name) else {
                 return Err(misfit(&tensor, "missing", "one for this network"));
             };
-            if layer.shape != shape || layer.weight.len() != shape.iter().product::<usize>() {
+            if layer.shape != *weight || layer.weight.len() != weight.iter().product::<usize>() {
                 let given = format!("of shape {:?}", layer.shape);
-                return Err(misfit(&tensor, &given, &format!("{shape:?}")));
+                return Err(misfit(&tensor, &given, &format!("{weight:?}")));
             }
-            if layer.bias.len() != biases {
+            if layer.bias.len() != *biases {
                 let given = format!("{} values", layer.bias.len());
                 return Err(misfit(&format!("{name}.bias"), &given, &biases.to_string()));
             }
-            expected.insert(name, ());
         }
-        match self
-            .layers
-            .keys()
-            .find(|name| !expected.contains_key(name.as_str()))
-        {
-            Some(name) => Err(misfit(
-                &format!("{name}.weight"),
-                "unknown",
-                "none of this name",
-            )),
+        let known = |name: &String| linear.iter().any(|shape| shape.name == name);
+        match self.layers.keys().find(|name| !known(name)) {
+            Some(name) => {
+                let tensor = format!("{name}.weight");
+                Err(misfit(&tensor, "unknown", "none of this name"))
+            }
             None => Ok(()),
         }
     }
+
+    /// Weights to start a training from: uniform within ±√(6/fan-in) (He et al. 2015), within
+    /// ±√(1/fan-in) for the last linear layer; biases 0.
+    ///
+    /// # Errors
+    /// Those of [`NetworkParams::shapes`].
+    pub fn initial(
+        network: &NetworkParams,
+        normalization: Normalization,
+        rng: &mut impl Rng,
+    ) -> Result<Self, TrainError> {
+        let linear = linear_shapes(network)?;
+        let mut layers = BTreeMap::new();
+        for (index, shape) in linear.iter().enumerate() {
+            let fan_in: usize = shape.weight[1..].iter().product();
+            let gain = if index + 1 == linear.len() { 1.0 } else { 6.0 };
+            let bound = (gain / fan_in as f32).sqrt();
+            let count = shape.weight.iter().product();
+            let weights = (0..count).map(|_| rng.random_range(-bound..bound));
+            let layer = FloatLayer {
+                weight: weights.collect(),
+                bias: vec![0.0; shape.biases],
+                shape: shape.weight.clone(),
+            };
+            layers.insert(shape.name.to_owned(), layer);
+        }
+        Ok(Self {
+            layers,
+            normalization,
+        })
+    }
 }
 
-/// Name, sizes of the weights and number of biases of each linear layer, in the network's order.
-pub(super) fn weight_shapes(
-    network: &NetworkParams,
-) -> Result<Vec<(&str, Vec<usize>, usize)>, TrainError> {
+/// What a linear layer needs.
+pub(super) struct LinearShape<'a> {
+    pub(super) name: &'a str,
+    /// Index of the layer.
+    pub(super) layer: usize,
+    /// Sizes of the weight tensor.
+    pub(super) weight: Vec<usize>,
+    pub(super) biases: usize,
+}
+
+/// What the linear layers need, in the network's order.
+pub(super) fn linear_shapes(network: &NetworkParams) -> Result<Vec<LinearShape<'_>>, TrainError> {
     let shapes = network.shapes()?;
-    let operand = |source: &Source| match source {
-        Source::Input => network.input,
-        Source::Layer(index) => shapes[*index],
-    };
     let mut found = Vec::new();
-    for layer in &network.layers {
-        let input: Shape = operand(&layer.inputs[0]);
-        let shape = match &layer.kind {
+    for (index, layer) in network.layers.iter().enumerate() {
+        let input = match layer.inputs[0] {
+            Source::Input => network.input,
+            Source::Layer(index) => shapes[index],
+        };
+        let weight = match &layer.kind {
             LayerKind::Conv(conv) => {
                 let [height, width] = conv.kernel;
                 vec![conv.out_channels, input.channels, height, width]
@@ -178,8 +218,12 @@ pub(super) fn weight_shapes(
             LayerKind::Fc(fc) => vec![fc.outputs, input.len()],
             _ => continue,
         };
-        let biases = if layer.kind.has_bias() { shape[0] } else { 0 };
-        found.push((layer.name.as_str(), shape, biases));
+        found.push(LinearShape {
+            name: &layer.name,
+            layer: index,
+            biases: if layer.kind.has_bias() { weight[0] } else { 0 },
+            weight,
+        });
     }
     Ok(found)
 }
@@ -263,7 +307,7 @@ fn misfit(tensor: &str, given: &str, expected: &str) -> TrainError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{FcParams, Quantizer};
+    use crate::network::{FcParams, Quantizer, Shape};
     use proptest::prelude::*;
 
     fn example() -> FloatWeights {
