@@ -248,12 +248,18 @@ impl Search<'_> {
             requirement: &self.request.requirement,
         };
         for limbs in 1..=MAX_LIMBS {
-            tried.push(match layer.fit(&self.pool, limbs) {
-                Ok(fit) => {
+            let fits = layer.fits(&self.pool, limbs).map(|fits| {
+                let priced = fits.into_iter().map(|fit| {
                     let cost = self.prices.layer_cost(&work(plan, n, &fit));
-                    let total_bits = fit.total_bits;
-                    let verdict = CandidateVerdict::Chosen;
-                    (Candidate { n, limbs, total_bits, verdict }, Some((fit, cost)))
+                    (fit, cost)
+                });
+                priced.reduce(|best, next| if next.1 < best.1 { next } else { best })
+            });
+            let verdict = CandidateVerdict::Chosen;
+            tried.push(match fits {
+                Ok(best) => {
+                    let total_bits = best.as_ref().map_or(0.0, |(fit, _)| fit.total_bits);
+                    (Candidate { n, limbs, total_bits, verdict }, best)
                 }
                 Err(candidate) => (candidate, None),
             });
