@@ -123,11 +123,13 @@ pub enum HeOp {
     GaloisKey,
     /// Generation of the public key.
     PublicKey,
+    /// One Galois key read and its seeded half expanded.
+    LoadKey,
 }
 
 impl HeOp {
     /// All operations, in the order of the profile.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Add,
         Self::Hadamard,
         Self::MultiplyAccumulate,
@@ -145,6 +147,7 @@ impl HeOp {
         Self::ModSwitch,
         Self::GaloisKey,
         Self::PublicKey,
+        Self::LoadKey,
     ];
 
     /// The name used in profiles, tables and JSON.
@@ -167,6 +170,7 @@ impl HeOp {
             Self::ModSwitch => "mod_switch",
             Self::GaloisKey => "galois_key",
             Self::PublicKey => "public_key",
+            Self::LoadKey => "load_key",
         }
     }
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use rand::SeedableRng;
+use rand::rngs::ChaCha20Rng;
 
 use super::*;
-use crate::bfv::{HeOp, HeOps};
+use crate::bfv::{BfvLiteral, BfvParams, Evaluator, GaloisKeys, HeOp, HeOps, SecretKey};
 use crate::network::{
     ConvParams, FcParams, LayerKind, Quantizer, Shape, Source, Step, StepKind, ValueRange,
 };
@@ -416,4 +418,50 @@ fn a_plan_survives_a_file_and_a_false_one_does_not() {
         );
         assert!(serde_json::from_str::<Plan>(&text.replace("64", "65")).is_err());
     }
+}
+
+/// Both schedules over real ciphertexts: shapes that use hoisted rotations, folds, both chains of
+/// alignments and the swap, several inputs and outputs.
+#[test]
+fn plans_run_over_bfv() {
+    let literal = BfvLiteral {
+        n: 256,
+        p: 65537,
+        q: vec![1_125_899_906_826_241, 1_125_899_906_822_657],
+        special: vec![1_125_899_906_820_097],
+        flooding_log2: None,
+        reply_limbs: 1,
+    };
+    let params = BfvParams::insecure(&literal).unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let secret = SecretKey::generate(&params, &mut rng);
+    let mut operations = BTreeSet::new();
+    for layer in [
+        LinearShape::fully_connected(60, 20),
+        LinearShape::fully_connected(300, 7),
+        LinearShape::fully_connected(200, 300),
+        conv([5, 6, 6], 7, 3, 1),
+        conv([2, 3, 3], 3, 3, 2),
+    ] {
+        let plan = Plan::new(&layer, literal.n).unwrap();
+        let rotations: Vec<_> = plan.rotations().into_iter().collect();
+        let keys = GaloisKeys::generate(&secret, &rotations, &mut rng).unwrap();
+        let server = Evaluator::new(&params, keys).unwrap();
+        let (weights, values) = values_of(&layer, 5, literal.p);
+        let inputs: Vec<_> = plan
+            .pack_input(&values)
+            .iter()
+            .map(|slots| secret.encrypt(slots, &mut rng).unwrap().expand())
+            .collect();
+        let weight = |index| server.encode(&plan.weight_slots(&weights, literal.p, index));
+        let outputs = plan.run_with(&server, &inputs, weight).unwrap();
+        let slots: Vec<_> = outputs
+            .iter()
+            .map(|ct| secret.decrypt(ct).unwrap())
+            .collect();
+        let expected = naive(&layer, &weights, &values, literal.p);
+        assert_eq!(plan.unpack_output(&slots), expected, "{layer:?}");
+        operations.extend(plan.counts().iter().map(|(op, _)| op));
+    }
+    assert_eq!(operations.len(), 6);
 }

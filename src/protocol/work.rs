@@ -224,7 +224,12 @@ impl Task {
             .iter()
             .map(|(op, count)| {
                 let product = matches!(op, HeOp::Hadamard | HeOp::MultiplyAccumulate);
-                Self::He { op, ring, count, streams: if product { streams } else { Bytes(0) } }
+                Self::He {
+                    op,
+                    ring,
+                    count,
+                    streams: if product { streams } else { Bytes(0) },
+                }
             })
             .collect()
     }

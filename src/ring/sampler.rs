@@ -166,7 +166,7 @@ mod tests {
     const Q: u64 = 1_125_899_906_826_241;
 
     fn basis() -> RnsBasis {
-        RnsBasis::new(4096, &[Q, 65_537]).unwrap()
+        RnsBasis::new(4096, &[Q, 1_073_643_521]).unwrap()
     }
 
     #[test]
