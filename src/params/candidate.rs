@@ -70,7 +70,12 @@ impl LayerAt<'_> {
     pub(super) fn fits(&self, pool: &PrimePool, limbs: usize) -> Result<Vec<Fit>, Candidate> {
         let mut found: Vec<Fit> = Vec::new();
         let (total_bits, verdict) = (0.0, CandidateVerdict::NoPrimes);
-        let mut nearest = Candidate { n: self.n, limbs, total_bits, verdict };
+        let mut nearest = Candidate {
+            n: self.n,
+            limbs,
+            total_bits,
+            verdict,
+        };
         for bits in MIN_LIMB_BITS..=MAX_LIMB_BITS {
             if found.last().is_some_and(|fit| fit.reply.limbs == 1) {
                 break;
@@ -84,35 +89,51 @@ impl LayerAt<'_> {
             } else {
                 match check(self.requirement, self.n, total_bits) {
                     Ok(security) => {
-                        found.push(Fit { chain, reply, total_bits, security });
+                        found.push(Fit {
+                            chain,
+                            reply,
+                            total_bits,
+                            security,
+                        });
                         continue;
                     }
                     Err(error) => CandidateVerdict::SecurityShort(shortfall(&error)),
                 }
             };
             if distance(verdict) < distance(nearest.verdict) {
-                nearest = Candidate { total_bits, verdict, ..nearest };
+                nearest = Candidate {
+                    total_bits,
+                    verdict,
+                    ..nearest
+                };
             }
         }
-        if found.is_empty() { Err(nearest) } else { Ok(found) }
+        if found.is_empty() {
+            Err(nearest)
+        } else {
+            Ok(found)
+        }
     }
 
     /// `limbs` limbs of `bits` bits with the narrowest special prime that lets the reply decrypt, or with
     /// the widest if none does.
-    fn quietest_enough(
-        &self,
-        pool: &PrimePool,
-        limbs: usize,
-        bits: u32,
-    ) -> Option<(Chain, Reply)> {
+    fn quietest_enough(&self, pool: &PrimePool, limbs: usize, bits: u32) -> Option<(Chain, Reply)> {
         let at = |special_bits| {
             let chain = pool.chain((self.n, self.p), limbs, (bits, special_bits))?;
-            let moduli = Moduli { n: self.n, p: self.p, q: &chain.q, special: &chain.special };
+            let moduli = Moduli {
+                n: self.n,
+                p: self.p,
+                q: &chain.q,
+                special: &chain.special,
+            };
             let reply = self.goal.best_reply(&moduli, self.noise);
             Some((chain, reply))
         };
         let widest = at(MAX_LIMB_BITS);
-        if widest.as_ref().is_some_and(|(_, reply)| reply.margin_bits < 0.0) {
+        if widest
+            .as_ref()
+            .is_some_and(|(_, reply)| reply.margin_bits < 0.0)
+        {
             return widest;
         }
         (bits..MAX_LIMB_BITS)

@@ -92,7 +92,10 @@ pub struct Variance {
 }
 
 impl Variance {
-    const ONE: Self = Self { mean: 1.0, peak: 1.0 };
+    const ONE: Self = Self {
+        mean: 1.0,
+        peak: 1.0,
+    };
 
     fn sum(self, other: Self, kinship: Kinship) -> Self {
         Self {
@@ -109,11 +112,17 @@ impl Variance {
 
     fn product(self, gain: f64) -> Self {
         let variance = self.mean * gain;
-        Self { mean: variance, peak: variance }
+        Self {
+            mean: variance,
+            peak: variance,
+        }
     }
 
     fn scaled(self, source: f64) -> Self {
-        Self { mean: self.mean * source, peak: self.peak * source }
+        Self {
+            mean: self.mean * source,
+            peak: self.peak * source,
+        }
     }
 }
 
@@ -145,7 +154,10 @@ impl NoiseForm {
     /// The variance, given those of the sources.
     pub fn variance(&self, sources: &NoiseSources) -> Variance {
         let input = self.input.scaled(sources.input);
-        input.sum(self.key_switch.scaled(sources.key_switch), Kinship::Independent)
+        input.sum(
+            self.key_switch.scaled(sources.key_switch),
+            Kinship::Independent,
+        )
     }
 
     fn sum(&self, other: &Self, kinship: Kinship, lineage: u64) -> Self {
@@ -244,7 +256,11 @@ impl HeOps for NoiseTracker {
         *ct
     }
 
-    fn rotate_decomposed(&self, decomposed: &NoiseForm, rotation: Rotation) -> Result<NoiseForm, Infallible> {
+    fn rotate_decomposed(
+        &self,
+        decomposed: &NoiseForm,
+        rotation: Rotation,
+    ) -> Result<NoiseForm, Infallible> {
         Ok(self.rotated(decomposed, rotation))
     }
 }
@@ -260,7 +276,9 @@ impl LayerNoise {
     /// Runs `plan` for plaintext modulus `p`.
     pub fn of_plan(plan: &Plan, p: u64) -> Self {
         let tracker = NoiseTracker::new(plan.made_for().0, p);
-        let inputs: Vec<_> = (0..plan.input_ciphertexts()).map(|_| tracker.input()).collect();
+        let inputs: Vec<_> = (0..plan.input_ciphertexts())
+            .map(|_| tracker.input())
+            .collect();
         let weights = vec![(); plan.weight_count()];
         let Ok(mut kinds) = plan.run(&tracker, &inputs, &weights);
         kinds.dedup_by(|a, b| a.input == b.input && a.key_switch == b.key_switch);
@@ -283,7 +301,10 @@ impl LayerNoise {
 mod tests {
     use super::*;
 
-    const SOURCES: NoiseSources = NoiseSources { input: 10.0, key_switch: 3.0 };
+    const SOURCES: NoiseSources = NoiseSources {
+        input: 10.0,
+        key_switch: 3.0,
+    };
 
     #[test]
     fn products_and_sums_follow_the_table() {
@@ -293,7 +314,13 @@ mod tests {
         tracker.multiply_accumulate(&mut acc, &y, &());
         let gain = 2048.0 * 12289.0 * 12289.0 / 12.0;
         let expected = 2.0 * 10.0 * gain;
-        assert_eq!(acc.variance(&SOURCES), Variance { mean: expected, peak: expected });
+        assert_eq!(
+            acc.variance(&SOURCES),
+            Variance {
+                mean: expected,
+                peak: expected
+            }
+        );
     }
 
     #[test]
@@ -302,7 +329,10 @@ mod tests {
         let x = tracker.input();
         let gain = product_gain(2048, 12289);
         let Ok(before) = tracker.rotate(&x, Rotation::rows(1));
-        assert_eq!(tracker.hadamard(&before, &()).variance(&SOURCES).mean, gain * 13.0);
+        assert_eq!(
+            tracker.hadamard(&before, &()).variance(&SOURCES).mean,
+            gain * 13.0
+        );
         let Ok(after) = tracker.rotate(&tracker.hadamard(&x, &()), Rotation::rows(1));
         assert_eq!(after.variance(&SOURCES).mean, gain * 10.0 + 3.0);
         let Ok(still) = tracker.rotate_decomposed(&tracker.decompose(&x), Rotation::rows(0));
@@ -317,8 +347,17 @@ mod tests {
             let Ok(rotated) = tracker.rotate(&v, Rotation::rows(step));
             tracker.add(&mut v, &rotated);
         }
-        let free = NoiseSources { key_switch: 0.0, ..SOURCES };
-        assert_eq!(v.variance(&free), Variance { mean: 160.0, peak: 2560.0 });
+        let free = NoiseSources {
+            key_switch: 0.0,
+            ..SOURCES
+        };
+        assert_eq!(
+            v.variance(&free),
+            Variance {
+                mean: 160.0,
+                peak: 2560.0
+            }
+        );
     }
 
     #[test]

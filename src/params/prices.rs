@@ -74,6 +74,7 @@ fn effort(op: HeOp, l: f64, k: f64) -> (f64, f64) {
         HeOp::ModSwitch => (2.0 * l, 2.0 * l),
         HeOp::GaloisKey => (2.0 * digits, 6.0 * digits),
         HeOp::PublicKey => (2.0 * l, 6.0 * l),
+        HeOp::LoadKey => (0.0, 4.0 * digits),
     }
 }
 
@@ -83,7 +84,13 @@ mod tests {
 
     fn one(op: HeOp, n: usize, limbs: usize) -> f64 {
         let counts = [(op, 1)].into_iter().collect();
-        let work = LayerWork { n, limbs, special: 1, counts, bytes: Bytes(0) };
+        let work = LayerWork {
+            n,
+            limbs,
+            special: 1,
+            counts,
+            bytes: Bytes(0),
+        };
         TransformPrices.layer_cost(&work).0
     }
 
@@ -99,14 +106,23 @@ mod tests {
     #[test]
     fn a_rotation_is_twelve_transforms_at_two_limbs() {
         assert_eq!(effort(HeOp::Rotate, 2.0, 1.0).0, 12.0);
-        let (split, turn) = (effort(HeOp::Decompose, 2.0, 1.0), effort(HeOp::HoistedRotate, 2.0, 1.0));
+        let (split, turn) = (
+            effort(HeOp::Decompose, 2.0, 1.0),
+            effort(HeOp::HoistedRotate, 2.0, 1.0),
+        );
         assert_eq!(split.0 + turn.0, 12.0);
     }
 
     #[test]
     fn bytes_have_a_price() {
         let counts = OpCounts::default();
-        let work = LayerWork { n: 4096, limbs: 2, special: 1, counts, bytes: Bytes(100) };
+        let work = LayerWork {
+            n: 4096,
+            limbs: 2,
+            special: 1,
+            counts,
+            bytes: Bytes(100),
+        };
         assert_eq!(TransformPrices.layer_cost(&work), Nanos(800.0));
     }
 }

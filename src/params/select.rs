@@ -82,19 +82,28 @@ pub fn select_network(
     let degrees = usable_degrees(request)?;
     let linear = network.steps.iter().filter(|step| is_linear(step)).count() as u64;
     let failure_log2 = split(request.failure_log2, linear);
-    let search = Search { network, request, prices, failure_log2, pool: PrimePool::default() };
+    let search = Search {
+        network,
+        request,
+        prices,
+        failure_log2,
+        pool: PrimePool::default(),
+    };
     let mut selection = Selection {
         layers: vec![None; network.steps.len()],
         candidates: vec![Vec::new(); network.steps.len()],
     };
     for domain in 0..network.domains.len() {
         let steps: Vec<usize> = (0..network.steps.len())
-            .filter(|&index| network.steps[index].domain == domain && is_linear(&network.steps[index]))
+            .filter(|&index| {
+                network.steps[index].domain == domain && is_linear(&network.steps[index])
+            })
             .collect();
         if steps.is_empty() {
             continue;
         }
-        for (index, (crypto, candidates)) in steps.iter().zip(search.domain(domain, &steps, &degrees)?)
+        for (index, (crypto, candidates)) in
+            steps.iter().zip(search.domain(domain, &steps, &degrees)?)
         {
             selection.layers[*index] = Some(crypto);
             selection.candidates[*index] = candidates;
@@ -105,18 +114,34 @@ pub fn select_network(
 
 /// The ring degrees for which the table has the level asked for.
 fn usable_degrees(request: &Request) -> Result<Vec<usize>, ParamsError> {
-    let Request { requirement, failure_log2, flooding_bits, .. } = *request;
+    let Request {
+        requirement,
+        failure_log2,
+        flooding_bits,
+        ..
+    } = *request;
     if requirement.secret != SecretKind::Ternary {
-        return Err(ParamsError::Secret { asked: requirement.secret });
+        return Err(ParamsError::Secret {
+            asked: requirement.secret,
+        });
     }
     if !(failure_log2 < 0.0 && failure_log2.is_finite()) || flooding_bits > 128 {
-        return Err(ParamsError::Goal { failure_log2, flooding_bits });
+        return Err(ParamsError::Goal {
+            failure_log2,
+            flooding_bits,
+        });
     }
-    let degrees: Vec<usize> =
-        RING_DEGREES.into_iter().filter(|&n| max_log_q(&requirement, n).is_some()).collect();
+    let degrees: Vec<usize> = RING_DEGREES
+        .into_iter()
+        .filter(|&n| max_log_q(&requirement, n).is_some())
+        .collect();
     match degrees.first() {
         Some(_) => Ok(degrees),
-        None => Err(SecurityError::NotInTable { requirement, n: RING_DEGREES[0] }.into()),
+        None => Err(SecurityError::NotInTable {
+            requirement,
+            n: RING_DEGREES[0],
+        }
+        .into()),
     }
 }
 
@@ -202,7 +227,15 @@ impl Search<'_> {
                 Ok(plan) => self.ring(p, n, &plan, &mut tried),
                 Err(reason) => {
                     let verdict = CandidateVerdict::NoPlan;
-                    tried.push((Candidate { n, limbs: 0, total_bits: 0.0, verdict }, None));
+                    tried.push((
+                        Candidate {
+                            n,
+                            limbs: 0,
+                            total_bits: 0.0,
+                            verdict,
+                        },
+                        None,
+                    ));
                     no_plan = Some(reason);
                 }
             }
@@ -220,9 +253,10 @@ impl Search<'_> {
             .into_iter()
             .enumerate()
             .map(|(at, (candidate, other))| match other {
-                Some((_, other)) if at != chosen => {
-                    Candidate { verdict: CandidateVerdict::Dearer(other - cost), ..candidate }
-                }
+                Some((_, other)) if at != chosen => Candidate {
+                    verdict: CandidateVerdict::Dearer(other - cost),
+                    ..candidate
+                },
                 _ => candidate,
             })
             .collect();
@@ -259,7 +293,15 @@ impl Search<'_> {
             tried.push(match fits {
                 Ok(best) => {
                     let total_bits = best.as_ref().map_or(0.0, |(fit, _)| fit.total_bits);
-                    (Candidate { n, limbs, total_bits, verdict }, best)
+                    (
+                        Candidate {
+                            n,
+                            limbs,
+                            total_bits,
+                            verdict,
+                        },
+                        best,
+                    )
                 }
                 Err(candidate) => (candidate, None),
             });
@@ -299,7 +341,10 @@ impl Search<'_> {
 
 /// The work of one layer: the plan's, and what surrounds it.
 fn work(plan: &Plan, n: usize, fit: &Fit) -> LayerWork {
-    let (inputs, outputs) = (plan.input_ciphertexts() as u64, plan.output_ciphertexts() as u64);
+    let (inputs, outputs) = (
+        plan.input_ciphertexts() as u64,
+        plan.output_ciphertexts() as u64,
+    );
     let around = [
         (HeOp::EncryptSecret, inputs),
         (HeOp::Expand, inputs),
@@ -331,15 +376,27 @@ fn refusal(
 ) -> ParamsError {
     let layer = layer.to_owned();
     let nearest = candidates
-        .reduce(|best, next| if distance(next.verdict) < distance(best.verdict) { next } else { best })
+        .reduce(|best, next| {
+            if distance(next.verdict) < distance(best.verdict) {
+                next
+            } else {
+                best
+            }
+        })
         .map(|candidate| (candidate.n, candidate.verdict));
     match (nearest, no_plan) {
         (Some((n, CandidateVerdict::SecurityShort(short_bits))), _) => {
-            ParamsError::InsufficientSecurity { layer, n, short_bits }
+            ParamsError::InsufficientSecurity {
+                layer,
+                n,
+                short_bits,
+            }
         }
-        (Some((n, CandidateVerdict::NoiseShort(short_bits))), _) => {
-            ParamsError::TooMuchNoise { layer, n, short_bits }
-        }
+        (Some((n, CandidateVerdict::NoiseShort(short_bits))), _) => ParamsError::TooMuchNoise {
+            layer,
+            n,
+            short_bits,
+        },
         (_, Some(reason)) => ParamsError::Packing { layer, reason },
         (nearest, None) => ParamsError::TooMuchNoise {
             layer,
