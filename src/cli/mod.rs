@@ -8,12 +8,18 @@
 //! `run(Args, &Globals) -> Result<(), Failure>`, one `mod` line, one line in `Command` and one in
 //! its `run`. A command that is not built is absent, and so an unknown one: exit 2.
 
+mod calibration;
 mod error;
 mod globals;
 mod inputs;
 mod networks;
 mod output;
+mod params;
+mod predict;
+mod primes;
 mod report;
+mod setting;
+mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -42,14 +48,22 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Networks(networks::Args),
+    Params(params::Args),
+    Predict(predict::Args),
+    Primes(primes::Args),
     Report(report::Args),
+    Verify(verify::Args),
 }
 
 impl Command {
     fn run(self, globals: &Globals) -> Result<(), Failure> {
         match self {
             Self::Networks(args) => networks::run(args, globals),
+            Self::Params(args) => params::run(args, globals),
+            Self::Predict(args) => predict::run(args, globals),
+            Self::Primes(args) => primes::run(args, globals),
             Self::Report(args) => report::run(args, globals),
+            Self::Verify(args) => verify::run(args, globals),
         }
     }
 }
