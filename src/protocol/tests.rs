@@ -39,7 +39,10 @@ fn check(network: &NetworkParams, seed: u64) {
     let resolved = network.resolve(Some(&weights)).unwrap();
     let input = resolved.random_input(&mut rng);
     let expected = evaluate(&resolved, &weights, &input).unwrap();
-    assert!(expected.iter().any(|&y| y != 0), "a result of zeros shows nothing");
+    assert!(
+        expected.iter().any(|&y| y != 0),
+        "a result of zeros shows nothing"
+    );
     let script = script_for(&resolved);
     assert_eq!(run(&script, &weights, &input, seed), expected);
 }
