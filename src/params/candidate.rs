@@ -2,8 +2,8 @@
 //!
 //! For given (n, L) the narrowest limbs are sought at which the reply decrypts (the noise hardly depends
 //! on q, the room does); with each width the narrowest special prime, at least as wide as the limbs, that
-//! keeps key switching quiet enough. Narrow moduli are safest and send least. What is found is held
-//! against the security table.
+//! keeps key switching quiet enough. Narrow moduli are safest and send least, unless a bit more lets the
+//! reply keep one limb less: so wider ones are offered too. What is found is held against the security table.
 
 use serde::{Deserialize, Serialize};
 
@@ -65,10 +65,21 @@ pub(super) struct LayerAt<'a> {
 }
 
 impl LayerAt<'_> {
-    /// The narrowest moduli of `limbs` limbs that work, or what refused the candidate that came nearest.
-    pub(super) fn fit(&self, pool: &PrimePool, limbs: usize) -> Result<Fit, Candidate> {
-        let mut nearest: Option<Candidate> = None;
+    /// The moduli of `limbs` limbs that work, from the narrowest to the first whose reply keeps a single
+    /// limb (wider ones only cost more); or what refused the candidate that came nearest.
+    pub(super) fn fits(&self, pool: &PrimePool, limbs: usize) -> Result<Vec<Fit>, Candidate> {
+        let mut found: Vec<Fit> = Vec::new();
+        let (total_bits, verdict) = (0.0, CandidateVerdict::NoPrimes);
+        let mut nearest = Candidate {
+            n: self.n,
+            limbs,
+            total_bits,
+            verdict,
+        };
         for bits in MIN_LIMB_BITS..=MAX_LIMB_BITS {
+            if found.last().is_some_and(|fit| fit.reply.limbs == 1) {
+                break;
+            }
             let Some((chain, reply)) = self.quietest_enough(pool, limbs, bits) else {
                 continue;
             };
@@ -78,19 +89,28 @@ impl LayerAt<'_> {
             } else {
                 match check(self.requirement, self.n, total_bits) {
                     Ok(security) => {
+<<<<<<< HEAD
                         return Ok(Fit {
+=======
+                        found.push(Fit {
+>>>>>>> params
                             chain,
                             reply,
                             total_bits,
                             security,
                         });
+<<<<<<< HEAD
                     }
                     Err(SecurityError::TooManyBits { short_bits, .. }) => {
                         CandidateVerdict::SecurityShort(short_bits)
+=======
+                        continue;
+>>>>>>> params
                     }
-                    Err(_) => CandidateVerdict::SecurityShort(f64::INFINITY),
+                    Err(error) => CandidateVerdict::SecurityShort(shortfall(&error)),
                 }
             };
+<<<<<<< HEAD
             let candidate = Candidate {
                 n: self.n,
                 limbs,
@@ -100,14 +120,21 @@ impl LayerAt<'_> {
             if nearest.is_none_or(|nearest| distance(candidate.verdict) < distance(nearest.verdict))
             {
                 nearest = Some(candidate);
+=======
+            if distance(verdict) < distance(nearest.verdict) {
+                nearest = Candidate {
+                    total_bits,
+                    verdict,
+                    ..nearest
+                };
+>>>>>>> params
             }
         }
-        Err(nearest.unwrap_or(Candidate {
-            n: self.n,
-            limbs,
-            total_bits: 0.0,
-            verdict: CandidateVerdict::NoPrimes,
-        }))
+        if found.is_empty() {
+            Err(nearest)
+        } else {
+            Ok(found)
+        }
     }
 
     /// `limbs` limbs of `bits` bits with the narrowest special prime that lets the reply decrypt, or with
@@ -135,6 +162,14 @@ impl LayerAt<'_> {
             .filter_map(at)
             .find(|(_, reply)| reply.margin_bits >= 0.0)
             .or(widest)
+    }
+}
+
+/// Bits by which a modulus is too large; all of them where the table does not say.
+const fn shortfall(error: &SecurityError) -> f64 {
+    match error {
+        SecurityError::TooManyBits { short_bits, .. } => *short_bits,
+        SecurityError::NotInTable { .. } => f64::INFINITY,
     }
 }
 

@@ -1,6 +1,6 @@
-//! Noise of a linear layer, in closed form: a packing plan run over variances instead of ciphertexts.
+//! NoiseForm of a linear layer, in closed form: a packing plan run over variances instead of ciphertexts.
 //!
-//! In goes the plan, through [`HeOps`]; out comes a [`Noise`] for each output ciphertext. The phase of a
+//! In goes the plan, through [`HeOps`]; out comes a [`NoiseForm`] for each output ciphertext. The phase of a
 //! ciphertext is (q/p)·m + e (scaled form: wrapped plaintext products vanish mod q, and encoding leaves a
 //! rounding of variance 1/12 instead of a term in q mod p). Variances of a coefficient of e, error σ,
 //! ternary secret, operands independent and of mean zero:
@@ -12,7 +12,7 @@
 //! | plaintext added | + 1/12 |
 //! | sum | sum |
 //! | plaintext product | × n·E\[w²\] = n·p²/12 (weights centred, coefficients as if uniform mod p) |
-//! | key switch, special prime P, one digit a limb | + (Σᵢ n·σ²·E\[dᵢ²\])/P² + (1 + 2n/3)/12 |
+//! | key switch, special prime P, one centred digit a limb | + n·σ²·Σᵢ(qᵢ/P)²/12 + (1 + 2n/3)/12 |
 //! | modulus switch q → q′ | × (q′/q)², then + (1 + 2n/3)/12 |
 //!
 //! Two variances are kept: the *mean* over the coefficients, which a product turns into the variance of
@@ -66,19 +66,16 @@ pub fn switch_rounding(n: usize) -> f64 {
     (1.0 + 2.0 * n as f64 / 3.0) * ROUNDING
 }
 
-/// Variance that one key switch adds: one digit for each limb of q, special primes of product P.
+/// Variance that one key switch adds: one centred digit for each limb of q, special primes of product P.
 pub fn key_switch(n: usize, q: &[u64], special: &[u64]) -> f64 {
     let product: f64 = special.iter().map(|&prime| prime as f64).product();
     let digits: f64 = q
         .iter()
         .map(|&limb| limb as f64 / product)
-        .map(|ratio| ratio * ratio * DIGIT_MOMENT)
+        .map(|ratio| ratio * ratio / 12.0)
         .sum();
     n as f64 * ERROR_VARIANCE * digits + switch_rounding(n)
 }
-
-/// E\[d²\]/qᵢ² of a digit in `0..qᵢ`.
-const DIGIT_MOMENT: f64 = 1.0 / 3.0;
 
 /// Variance after switching the modulus from q to q′, `ratio` = q′/q.
 pub fn modulus_switched(n: usize, variance: f64, ratio: f64) -> f64 {
@@ -136,7 +133,7 @@ enum Kinship {
     Rotations,
 }
 
-/// Variances of the two sources that a [`Noise`] is linear in.
+/// Variances of the two sources that a [`NoiseForm`] is linear in.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NoiseSources {
     /// Of an input ciphertext.
@@ -147,13 +144,13 @@ pub struct NoiseSources {
 
 /// The error of a ciphertext, in units of the sources: the tracker's ciphertext.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Noise {
+pub struct NoiseForm {
     input: Variance,
     key_switch: Variance,
     lineage: u64,
 }
 
-impl Noise {
+impl NoiseForm {
     /// The variance, given those of the sources.
     pub fn variance(&self, sources: &NoiseSources) -> Variance {
         let input = self.input.scaled(sources.input);
@@ -172,7 +169,7 @@ impl Noise {
     }
 }
 
-/// Runs packing plans over [`Noise`]; no data, any plan.
+/// Runs packing plans over [`NoiseForm`]; no data, any plan.
 #[derive(Debug)]
 pub struct NoiseTracker {
     n: usize,
@@ -191,8 +188,8 @@ impl NoiseTracker {
     }
 
     /// An input ciphertext: one unit of the input source.
-    pub fn input(&self) -> Noise {
-        Noise {
+    pub fn input(&self) -> NoiseForm {
+        NoiseForm {
             input: Variance::ONE,
             key_switch: Variance::default(),
             lineage: self.new_lineage(),
@@ -205,11 +202,11 @@ impl NoiseTracker {
         lineage
     }
 
-    fn rotated(&self, noise: &Noise, rotation: Rotation) -> Noise {
+    fn rotated(&self, noise: &NoiseForm, rotation: Rotation) -> NoiseForm {
         if rotation.is_identity() {
             return *noise;
         }
-        Noise {
+        NoiseForm {
             key_switch: noise.key_switch.sum(Variance::ONE, Kinship::Independent),
             ..*noise
         }
@@ -217,9 +214,9 @@ impl NoiseTracker {
 }
 
 impl HeOps for NoiseTracker {
-    type Ciphertext = Noise;
+    type Ciphertext = NoiseForm;
     type Plaintext = ();
-    type Decomposed = Noise;
+    type Decomposed = NoiseForm;
     type Error = Infallible;
 
     fn slots(&self) -> usize {
@@ -230,7 +227,7 @@ impl HeOps for NoiseTracker {
         Ok(())
     }
 
-    fn add(&self, acc: &mut Noise, other: &Noise) {
+    fn add(&self, acc: &mut NoiseForm, other: &NoiseForm) {
         *acc = if acc.lineage == other.lineage {
             acc.sum(other, Kinship::Rotations, acc.lineage)
         } else {
@@ -238,32 +235,38 @@ impl HeOps for NoiseTracker {
         };
     }
 
-    fn hadamard(&self, ct: &Noise, _pt: &()) -> Noise {
-        Noise {
+    fn hadamard(&self, ct: &NoiseForm, _pt: &()) -> NoiseForm {
+        NoiseForm {
             input: ct.input.product(self.gain),
             key_switch: ct.key_switch.product(self.gain),
             lineage: self.new_lineage(),
         }
     }
 
-    fn multiply_accumulate(&self, acc: &mut Noise, ct: &Noise, pt: &()) {
+    fn multiply_accumulate(&self, acc: &mut NoiseForm, ct: &NoiseForm, pt: &()) {
         let product = self.hadamard(ct, pt);
         self.add(acc, &product);
     }
 
-    fn rotate(&self, ct: &Noise, rotation: Rotation) -> Result<Noise, Infallible> {
+    fn rotate(&self, ct: &NoiseForm, rotation: Rotation) -> Result<NoiseForm, Infallible> {
         Ok(self.rotated(ct, rotation))
     }
 
-    fn decompose(&self, ct: &Noise) -> Noise {
+    fn decompose(&self, ct: &NoiseForm) -> NoiseForm {
         *ct
     }
 
     fn rotate_decomposed(
         &self,
+<<<<<<< HEAD
         decomposed: &Noise,
         rotation: Rotation,
     ) -> Result<Noise, Infallible> {
+=======
+        decomposed: &NoiseForm,
+        rotation: Rotation,
+    ) -> Result<NoiseForm, Infallible> {
+>>>>>>> params
         Ok(self.rotated(decomposed, rotation))
     }
 }
@@ -272,7 +275,7 @@ impl HeOps for NoiseTracker {
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerNoise {
     /// One of each kind: outputs with equal coefficients are kept once.
-    kinds: Vec<Noise>,
+    kinds: Vec<NoiseForm>,
 }
 
 impl LayerNoise {
@@ -369,7 +372,7 @@ mod tests {
         let rounding = switch_rounding(4096);
         assert!((key_switch(4096, &limbs, &[1 << 50]) / rounding - 1.0).abs() < 1e-3);
         let equal = key_switch(4096, &limbs, &[1 << 36]);
-        assert!((equal - rounding - 2.0 * 4096.0 * ERROR_VARIANCE / 3.0).abs() < 1e-6);
+        assert!((equal - rounding - 2.0 * 4096.0 * ERROR_VARIANCE / 12.0).abs() < 1e-6);
     }
 
     #[test]

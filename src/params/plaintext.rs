@@ -67,7 +67,8 @@ impl PlaintextRule {
         let fits = |&p: &u64| is_plaintext_prime(p, n).is_ok();
         match self {
             Self::Above(floor) => ascending_ntt_primes(n, floor, MAX_P_BITS).find(fits),
-            Self::Bits(bits) => descending_ntt_primes(n, bits.min(64)).find(fits),
+            Self::Bits(bits) if bits > MAX_P_BITS => None,
+            Self::Bits(bits) => descending_ntt_primes(n, bits).find(fits),
         }
     }
 

@@ -74,6 +74,7 @@ fn effort(op: HeOp, l: f64, k: f64) -> (f64, f64) {
         HeOp::ModSwitch => (2.0 * l, 2.0 * l),
         HeOp::GaloisKey | HeOp::LoadKey => (2.0 * digits, 6.0 * digits),
         HeOp::PublicKey => (2.0 * l, 6.0 * l),
+        HeOp::LoadKey => (0.0, 4.0 * digits),
     }
 }
 

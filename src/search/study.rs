@@ -109,12 +109,12 @@ impl Study {
             return Err(store.damaged(what));
         }
         policy.restore(&state)?;
-        let decisions = record.settings.space.decisions().len();
-        if record
-            .episodes
-            .iter()
-            .any(|e| e.decisions.len() != decisions)
-        {
+        let decisions = record.settings.space.decisions();
+        let fits = |choices: &[usize]| {
+            let mut pairs = decisions.iter().zip(choices);
+            choices.len() == decisions.len() && pairs.all(|(d, &c)| c < d.options.len())
+        };
+        if !record.episodes.iter().all(|e| fits(&e.decisions)) {
             return Err(store.damaged("an episode's decisions are not those of its space".into()));
         }
         let trained = store.weights()?;

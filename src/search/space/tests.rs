@@ -171,6 +171,7 @@ proptest! {
         let network = space.decode(&choices).unwrap();
         let shapes = network.shapes().unwrap();
         prop_assert_eq!(shapes.last().unwrap().len(), 10);
+        prop_assert!(network.resolve(None).is_ok());
     }
 
     #[test]

@@ -307,6 +307,7 @@ fn a_damaged_database_is_an_error() {
         "DELETE FROM episodes WHERE episode = 3",
         "UPDATE episodes SET decisions = '1 x'",
         "UPDATE episodes SET decisions = '0 0'",
+        "UPDATE episodes SET decisions = '9 0 0 0 0 0 0 0 0 0 0 0'",
         "UPDATE episodes SET seed = ''",
         "UPDATE episodes SET switch = 7",
         "UPDATE episodes SET trained = 'where'",
@@ -378,6 +379,10 @@ fn exports_the_best_and_the_front_with_their_weights() {
     }
     let error = record.export(30).unwrap_err();
     assert!(matches!(error, SearchError::NoNetwork(30)));
+    let mut damaged = record.clone();
+    damaged.episodes[0].network.push('[');
+    let error = damaged.export(0).unwrap_err();
+    assert!(matches!(error, SearchError::Network(_)));
     let path = weights_files::path(folder.path(), &best.architecture);
     fs::write(path, b"changed").unwrap();
     let error = record.export(best.episode).unwrap_err();
