@@ -89,45 +89,23 @@ impl LayerAt<'_> {
             } else {
                 match check(self.requirement, self.n, total_bits) {
                     Ok(security) => {
-<<<<<<< HEAD
-                        return Ok(Fit {
-=======
                         found.push(Fit {
->>>>>>> params
                             chain,
                             reply,
                             total_bits,
                             security,
                         });
-<<<<<<< HEAD
-                    }
-                    Err(SecurityError::TooManyBits { short_bits, .. }) => {
-                        CandidateVerdict::SecurityShort(short_bits)
-=======
                         continue;
->>>>>>> params
                     }
                     Err(error) => CandidateVerdict::SecurityShort(shortfall(&error)),
                 }
             };
-<<<<<<< HEAD
-            let candidate = Candidate {
-                n: self.n,
-                limbs,
-                total_bits,
-                verdict,
-            };
-            if nearest.is_none_or(|nearest| distance(candidate.verdict) < distance(nearest.verdict))
-            {
-                nearest = Some(candidate);
-=======
             if distance(verdict) < distance(nearest.verdict) {
                 nearest = Candidate {
                     total_bits,
                     verdict,
                     ..nearest
                 };
->>>>>>> params
             }
         }
         if found.is_empty() {

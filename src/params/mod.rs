@@ -43,11 +43,7 @@ pub use error::ParamsError;
 pub use failure::{log2_tail, printable_probability, split, tail_quantile, union};
 pub use layer_crypto::LayerCrypto;
 pub use noise::{
-<<<<<<< HEAD
-    LayerNoise, Noise, NoiseSources, NoiseTracker, Variance, fresh_public, fresh_secret,
-=======
     LayerNoise, NoiseForm, NoiseSources, NoiseTracker, Variance, fresh_public, fresh_secret,
->>>>>>> params
     key_switch, modulus_switched, plaintext_added, product_gain, switch_rounding,
 };
 pub use plaintext::PlaintextBound;

@@ -258,15 +258,9 @@ impl HeOps for NoiseTracker {
 
     fn rotate_decomposed(
         &self,
-<<<<<<< HEAD
-        decomposed: &Noise,
-        rotation: Rotation,
-    ) -> Result<Noise, Infallible> {
-=======
         decomposed: &NoiseForm,
         rotation: Rotation,
     ) -> Result<NoiseForm, Infallible> {
->>>>>>> params
         Ok(self.rotated(decomposed, rotation))
     }
 }

@@ -72,7 +72,7 @@ fn effort(op: HeOp, l: f64, k: f64) -> (f64, f64) {
         HeOp::EncryptPublic | HeOp::Rerandomize => (1.0 + 4.0 * l, 12.0 * l),
         HeOp::Decrypt => (1.0 + 2.0 * l, 4.0 * l),
         HeOp::ModSwitch => (2.0 * l, 2.0 * l),
-        HeOp::GaloisKey | HeOp::LoadKey => (2.0 * digits, 6.0 * digits),
+        HeOp::GaloisKey => (2.0 * digits, 6.0 * digits),
         HeOp::PublicKey => (2.0 * l, 6.0 * l),
         HeOp::LoadKey => (0.0, 4.0 * digits),
     }

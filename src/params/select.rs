@@ -285,10 +285,6 @@ impl Search<'_> {
             let fits = layer.fits(&self.pool, limbs).map(|fits| {
                 let priced = fits.into_iter().map(|fit| {
                     let cost = self.prices.layer_cost(&work(plan, n, &fit));
-<<<<<<< HEAD
-                    let total_bits = fit.total_bits;
-                    let verdict = CandidateVerdict::Chosen;
-=======
                     (fit, cost)
                 });
                 priced.reduce(|best, next| if next.1 < best.1 { next } else { best })
@@ -297,7 +293,6 @@ impl Search<'_> {
             tried.push(match fits {
                 Ok(best) => {
                     let total_bits = best.as_ref().map_or(0.0, |(fit, _)| fit.total_bits);
->>>>>>> params
                     (
                         Candidate {
                             n,
@@ -305,11 +300,7 @@ impl Search<'_> {
                             total_bits,
                             verdict,
                         },
-<<<<<<< HEAD
-                        Some((fit, cost)),
-=======
                         best,
->>>>>>> params
                     )
                 }
                 Err(candidate) => (candidate, None),
