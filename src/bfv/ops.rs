@@ -121,11 +121,15 @@ pub enum HeOp {
     ModSwitch,
     /// Generation of the Galois key of one rotation.
     GaloisKey,
+    /// Generation of the public key.
+    PublicKey,
+    /// One Galois key read and its seeded half expanded.
+    LoadKey,
 }
 
 impl HeOp {
     /// All operations, in the order of the profile.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Add,
         Self::Hadamard,
         Self::MultiplyAccumulate,
@@ -142,6 +146,8 @@ impl HeOp {
         Self::Decrypt,
         Self::ModSwitch,
         Self::GaloisKey,
+        Self::PublicKey,
+        Self::LoadKey,
     ];
 
     /// The name used in profiles, tables and JSON.
@@ -163,6 +169,8 @@ impl HeOp {
             Self::Decrypt => "decrypt",
             Self::ModSwitch => "mod_switch",
             Self::GaloisKey => "galois_key",
+            Self::PublicKey => "public_key",
+            Self::LoadKey => "load_key",
         }
     }
 }

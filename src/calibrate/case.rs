@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::bfv::HeOp;
+use crate::protocol::OtRole;
 
 /// An operation that calibration measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -96,13 +97,46 @@ pub struct Case {
     pub q_bits: u32,
     /// Bits of p.
     pub p_bits: u32,
-    /// `special=<bits>` for BFV; `circuit=…;ands=…;batch=…` for circuits; `sender` or `receiver` with
-    /// a batch for transfers; `bytes=…` for sending.
+    /// `special=<bits>` for BFV; `circuit=…;ands=…;batch=…` for circuits; `role=…;batch=…` for
+    /// transfers; `bytes=…` for sending.
     pub param: String,
     /// Threads.
     pub threads: usize,
     /// Where the operands come from.
     pub working_set: WorkingSet,
+}
+
+impl Case {
+    /// A part of `param` by its key.
+    pub fn param(&self, key: &str) -> Option<&str> {
+        let parts = self
+            .param
+            .split(';')
+            .filter_map(|part| part.split_once('='));
+        parts
+            .into_iter()
+            .find(|(name, _)| *name == key)
+            .map(|(_, value)| value)
+    }
+
+    /// Whose side of a transfer was measured.
+    pub fn role(&self) -> Option<OtRole> {
+        [OtRole::Sender, OtRole::Receiver]
+            .into_iter()
+            .find(|r| self.param("role") == Some(r.name()))
+    }
+
+    /// What the time of a batch grows with: ANDs, transfers, bytes; 1 for a round trip.
+    pub fn size(&self) -> Option<f64> {
+        let number = |key| self.param(key).and_then(|value| value.parse::<f64>().ok());
+        match self.op {
+            Op::Garble | Op::Evaluate => Some(number("ands")? * number("batch")?),
+            Op::BaseOt | Op::OtCorrelated => number("batch"),
+            Op::Send => number("bytes"),
+            Op::RoundTrip => Some(1.0),
+            Op::He(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Case {

@@ -170,14 +170,14 @@ impl Profile {
             .from_reader(text.as_bytes());
         let mut rows = reader.records();
         let first = rows.next().transpose().map_err(|e| csv_error(&e))?;
-        match first {
-            Some(row) if row.iter().eq(COLUMNS) => {}
-            Some(row) => {
-                return Err(ProfileError::Columns {
-                    line: line_of(&row),
-                });
-            }
-            None => return Err(ProfileError::Columns { line: lines.max(1) }),
+        if !first.is_some_and(|row| row.iter().eq(COLUMNS)) {
+            let comments = text
+                .lines()
+                .take_while(|line| line.starts_with('#'))
+                .count() as u64;
+            return Err(ProfileError::Columns {
+                line: lines.max(1).min(comments + 1),
+            });
         }
         let mut profile = Self {
             environment,

@@ -60,6 +60,36 @@ pub fn fit_line(points: &[(f64, f64)]) -> Option<(f64, f64)> {
     determined.then(|| (slope, (wy - slope * wx) / w))
 }
 
+/// Least-squares plane z = c₀ + c₁·x + c₂·y through `points` `([x, y], z)`.
+///
+/// `None` where the points do not determine it.
+pub fn fit_plane(points: &[([f64; 2], f64)]) -> Option<[f64; 3]> {
+    let mut a = [[0.0f64; 4]; 3];
+    for &([x, y], z) in points {
+        let row = [1.0, x, y, z];
+        for (i, line) in a.iter_mut().enumerate() {
+            for (j, cell) in line.iter_mut().enumerate() {
+                *cell += row[i] * row[j];
+            }
+        }
+    }
+    for pivot in 0..3 {
+        let scale = a[pivot][pivot];
+        if scale.abs() < 1e-9 {
+            return None;
+        }
+        a[pivot] = a[pivot].map(|cell| cell / scale);
+        let line = a[pivot];
+        for (_, other) in a.iter_mut().enumerate().filter(|(row, _)| *row != pivot) {
+            let factor = other[pivot];
+            for (cell, from) in other.iter_mut().zip(line) {
+                *cell -= factor * from;
+            }
+        }
+    }
+    Some([a[0][3], a[1][3], a[2][3]])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,5 +118,15 @@ mod tests {
         let (slope, intercept) = fit_line(&points).unwrap();
         assert!((slope - 3.0).abs() < 1e-9 && (intercept - 2.0).abs() < 1e-9);
         assert_eq!(fit_line(&[(1.0, 2.0), (1.0, 3.0)]), None);
+    }
+
+    #[test]
+    fn a_plane_is_found_again() {
+        let at = |x: f64, y: f64| ([x, y], 1.0 + 2.0 * x - 3.0 * y);
+        let plane = fit_plane(&[at(0.0, 0.0), at(1.0, 0.0), at(0.0, 1.0), at(2.0, 5.0)]).unwrap();
+        for (found, expected) in plane.into_iter().zip([1.0, 2.0, -3.0]) {
+            assert!((found - expected).abs() < 1e-9);
+        }
+        assert_eq!(fit_plane(&[at(0.0, 0.0), at(1.0, 0.0)]), None);
     }
 }

@@ -1,1 +1,48 @@
-//! gc
+//! Garbled circuits and oblivious transfer for the non-linear layers.
+//!
+//! Semi-honest security: both parties follow the protocol, neither learns more than its output. No I/O:
+//! every step takes a message and gives the next one. In order:
+//!
+//! | | garbler | message | evaluator |
+//! | --- | --- | --- | --- |
+//! | set-up | [`BaseOtReceiver`] | ← [`BaseOtOffer`], [`BaseOtReply`] → | [`BaseOtSender`] |
+//! | offline | [`ExtensionSender`] | ← [`ExtensionColumns`] | [`ExtensionReceiver`] |
+//! | offline | [`garble`] | [`GarbledTables`] → | |
+//! | online | [`EvaluatorInputs::transfer`] | ← [`ChoiceCorrections`], [`LabelTransfer`] → | [`PreparedReceives::correct`] |
+//! | online | [`GarblerInputs::encode`] | [`GarblerLabels`] → | [`evaluate`] |
+//!
+//! An evaluator that knows its inputs offline prepares transfers for them; [`garble_for_choices`]
+//! then needs no corrections and no label transfer.
+
+mod arithmetic;
+mod base_ot;
+mod circuits;
+mod error;
+mod evaluate;
+mod extension;
+mod garble;
+mod gates;
+mod hash;
+mod labels;
+mod lanes;
+mod messages;
+mod shares;
+
+pub use base_ot::{BaseOtReceiver, BaseOtSender, ChosenSeeds, SeedPairs};
+pub use circuits::{ShareCircuit, ShareFunction};
+pub use error::GcError;
+pub use evaluate::evaluate;
+pub use extension::{
+    ExtensionReceiver, ExtensionSender, PendingLabels, PreparedReceives, PreparedSends,
+};
+pub use garble::{EvaluatorInputs, GarblerInputs, Garbling, garble, garble_for_choices};
+pub use gates::{Counter, GateCounts, Gates, Plain};
+pub use hash::ANDS_PER_KEY;
+pub use labels::{Delta, EvaluatorLabels};
+pub use messages::{
+    BASE_TRANSFERS, BaseOtOffer, BaseOtReply, ChoiceCorrections, ExtensionColumns, GarbledTables,
+    GarblerLabels, GcSizes, LabelTransfer, extension_blocks,
+};
+
+#[cfg(test)]
+mod tests;

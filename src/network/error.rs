@@ -173,7 +173,10 @@ pub enum NetworkError {
         message: String,
     },
     /// A file of weights says something else about itself than expected.
-    #[error("metadata field `{field}` is {given:?}; expected {expected:?}")]
+    #[error(
+        "metadata field `{field}` is {}; expected `{expected}`",
+        given.as_ref().map_or_else(|| "missing".to_owned(), |given| format!("`{given}`"))
+    )]
     Metadata {
         /// The field.
         field: &'static str,

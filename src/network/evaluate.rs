@@ -9,23 +9,8 @@
 
 use super::error::NetworkError;
 use super::layer::{ConvParams, LayerKind, PoolParams, Shape, Source};
-use super::resolved::{Requantize, ResolvedNetwork, Step, StepKind};
-use super::weights::{LayerWeights, Weights, weight_shape};
-
-impl Requantize {
-    /// What becomes of one value of at most 62 bits.
-    pub fn apply(self, x: i64) -> i64 {
-        let half = (1_i64 << self.shift) >> 1;
-        let shifted = (x + half) >> self.shift;
-        let (low, high) = if self.signed {
-            let half_range = 1_i64 << (self.output_bits - 1);
-            (-half_range, half_range - 1)
-        } else {
-            (0, (1_i64 << self.output_bits) - 1)
-        };
-        shifted.clamp(low, high)
-    }
-}
+use super::resolved::{ResolvedNetwork, Step, StepKind};
+use super::weights::{LayerWeights, Weights};
 
 /// The network's output for one input, both channel by channel, row by row.
 ///
@@ -100,15 +85,7 @@ fn checked_weights<'a>(
         let tensor = format!("{}.weight", step.name);
         return Err(NetworkError::MissingTensor { tensor });
     };
-    let expected = weight_shape(kind, step.shape_in);
-    let biases = if kind.has_bias() { expected[0] } else { 0 };
-    if layer.weight.len() != expected.iter().product::<usize>() || layer.bias.len() != biases {
-        return Err(NetworkError::TensorShape {
-            tensor: format!("{}.weight", step.name),
-            given: vec![layer.weight.len(), layer.bias.len()],
-            expected,
-        });
-    }
+    layer.check_sizes(&step.name, kind, step.shape_in)?;
     let given = layer.magnitude(kind.terms(step.shape_in), step.range_in.magnitude());
     let bound = step.range_out.magnitude();
     if given > bound.into() {

@@ -10,11 +10,15 @@ mod domains;
 mod error;
 mod evaluate;
 mod layer;
+mod ranges;
 mod resolve;
 mod resolved;
 mod shape;
 mod toml;
+mod toml_writer;
 mod weights;
+mod weights_file;
+mod weights_random;
 pub mod zoo;
 
 pub use counts::{Counts, NetworkCounts};

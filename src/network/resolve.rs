@@ -22,12 +22,10 @@ use std::collections::HashMap;
 use super::activation_bits::{ActivationBits, slot};
 use super::domains::DomainSets;
 use super::error::NetworkError;
-use super::layer::{LayerKind, NetworkParams, PoolParams, Shape, Source};
+use super::layer::{LayerKind, NetworkParams, Shape, Source};
+use super::ranges::{align, bits_needed, check_magnitude, linear_magnitude, pool_exponent, scaled};
 use super::resolved::{Requantize, ResolvedNetwork, Step, StepKind, ValueRange};
 use super::weights::Weights;
-
-/// Greatest absolute value that may occur: additions of two of them stay within i64.
-const MAX_MAGNITUDE: u128 = (1 << 62) - 1;
 
 /// What is known of a value while the steps are built.
 #[derive(Clone, Copy)]
@@ -84,107 +82,6 @@ impl NetworkParams {
     }
 }
 
-impl ResolvedNetwork {
-    /// Names of the steps whose results have an exponent of their own in [`Weights`].
-    pub fn activation_names(&self) -> impl Iterator<Item = &str> {
-        let activations = self.steps.iter().filter(|s| s.kind.requantize().is_some());
-        activations.map(|step| step.name.as_str())
-    }
-}
-
-impl StepKind {
-    /// How an activation re-quantizes; nothing for steps that are local or linear.
-    pub const fn requantize(&self) -> Option<Requantize> {
-        match self {
-            Self::Relu(requantize)
-            | Self::Requantize(requantize)
-            | Self::MaxPool(_, requantize) => Some(*requantize),
-            Self::Linear(_) | Self::SumPool(_) | Self::Flatten | Self::Add(_) => None,
-        }
-    }
-}
-
-/// Greatest |y| of a linear layer over inputs of up to `x_max`; the worst case without weights.
-pub(super) fn linear_magnitude(kind: &LayerKind, terms: usize, x_max: u64) -> u128 {
-    let weight_bits = kind.quantizer().map_or(0, |q| q.weight_bits);
-    let w_max = (1_u128 << weight_bits.saturating_sub(1)) - 1;
-    let bias = u128::from(kind.has_bias());
-    (terms as u128 + bias) * w_max * u128::from(x_max)
-}
-
-/// The lesser exponent, and the left shift that takes each operand to it.
-pub(super) fn align(exponents: [i32; 2]) -> (i32, [u32; 2]) {
-    let least = exponents[0].min(exponents[1]);
-    (least, exponents.map(|e| e.abs_diff(least)))
-}
-
-/// How much an average pool's sum moves the exponent: log2 of its window where that is whole.
-pub(super) fn pool_exponent(pool: &PoolParams) -> i32 {
-    let window = pool.window();
-    if window.is_power_of_two() {
-        window.ilog2() as i32
-    } else {
-        0
-    }
-}
-
-/// Bits a re-quantization of this range would keep whole: without sign, or with it.
-pub(super) const fn bits_needed(range: ValueRange, signed: bool) -> u32 {
-    let high = if range.high > 0 { range.high } else { 0 };
-    let high_bits = 64 - high.leading_zeros();
-    if !signed {
-        return high_bits;
-    }
-    let low_bits = 64 - (!range.low & i64::MAX).leading_zeros();
-    1 + if range.low < 0 && low_bits > high_bits {
-        low_bits
-    } else {
-        high_bits
-    }
-}
-
-/// Range of what an activation gives.
-const fn activation_range(requantize: Requantize) -> ValueRange {
-    if requantize.signed {
-        signed_range(requantize.output_bits)
-    } else {
-        ValueRange {
-            low: 0,
-            high: (1 << requantize.output_bits) - 1,
-        }
-    }
-}
-
-/// Range of signed integers of so many bits.
-const fn signed_range(bits: u32) -> ValueRange {
-    let half = 1_i64 << (bits - 1);
-    ValueRange {
-        low: -half,
-        high: half - 1,
-    }
-}
-
-/// A range times a count, refused beyond 62 bits.
-fn scaled(step: &str, range: ValueRange, factor: u128) -> Result<ValueRange, NetworkError> {
-    let magnitude = u128::from(range.magnitude()).saturating_mul(factor);
-    check_magnitude(step, magnitude)?;
-    let factor = factor as i64;
-    Ok(ValueRange {
-        low: range.low * factor,
-        high: range.high * factor,
-    })
-}
-
-fn check_magnitude(step: &str, magnitude: u128) -> Result<(), NetworkError> {
-    if magnitude > MAX_MAGNITUDE {
-        return Err(NetworkError::RangeTooWide {
-            step: step.to_owned(),
-            bits: 128 - magnitude.leading_zeros(),
-        });
-    }
-    Ok(())
-}
-
 /// The steps so far and what is known of their values.
 struct Resolver<'a> {
     network: &'a NetworkParams,
@@ -205,7 +102,7 @@ impl<'a> Resolver<'a> {
         let bits = ActivationBits::new(network);
         let input = Value {
             shape: network.input,
-            range: signed_range(bits.of(0)),
+            range: ValueRange::signed(bits.of(0)),
             raw: false,
             exponent: weights.map_or(0, |w| w.input_exponent),
         };
@@ -336,7 +233,7 @@ impl<'a> Resolver<'a> {
         };
         let value = Value {
             shape: x.shape,
-            range: activation_range(requantize),
+            range: requantize.range(),
             raw: false,
             exponent,
         };

@@ -23,6 +23,15 @@ impl ValueRange {
         let (low, high) = (self.low.unsigned_abs(), self.high.unsigned_abs());
         if low > high { low } else { high }
     }
+
+    /// All signed integers of so many bits (1 to 63).
+    pub const fn signed(bits: u32) -> Self {
+        let half = 1_i64 << (bits - 1);
+        Self {
+            low: -half,
+            high: half - 1,
+        }
+    }
 }
 
 /// From shares of one domain to shares of another: `clamp((x + 2^(shift-1)) >> shift, output)`, an
@@ -35,6 +44,27 @@ pub struct Requantize {
     pub output_bits: u32,
     /// Whether negative values survive (no ReLU).
     pub signed: bool,
+}
+
+impl Requantize {
+    /// Range of the result.
+    pub const fn range(self) -> ValueRange {
+        if self.signed {
+            ValueRange::signed(self.output_bits)
+        } else {
+            ValueRange {
+                low: 0,
+                high: (1 << self.output_bits) - 1,
+            }
+        }
+    }
+
+    /// What becomes of one value of at most 62 bits.
+    pub fn apply(self, x: i64) -> i64 {
+        let half = (1_i64 << self.shift) >> 1;
+        let ValueRange { low, high } = self.range();
+        ((x + half) >> self.shift).clamp(low, high)
+    }
 }
 
 /// What a step does with shares.
@@ -103,4 +133,24 @@ pub struct ResolvedNetwork {
     pub steps: Vec<Step>,
     /// The domains.
     pub domains: Vec<Domain>,
+}
+
+impl ResolvedNetwork {
+    /// Names of the steps whose results have an exponent of their own in `Weights`.
+    pub fn activation_names(&self) -> impl Iterator<Item = &str> {
+        let activations = self.steps.iter().filter(|s| s.kind.requantize().is_some());
+        activations.map(|step| step.name.as_str())
+    }
+}
+
+impl StepKind {
+    /// How an activation re-quantizes; nothing for steps that are local or linear.
+    pub const fn requantize(&self) -> Option<Requantize> {
+        match self {
+            Self::Relu(requantize)
+            | Self::Requantize(requantize)
+            | Self::MaxPool(_, requantize) => Some(*requantize),
+            Self::Linear(_) | Self::SumPool(_) | Self::Flatten | Self::Add(_) => None,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Networks as TOML text, read and written.
+//! Networks as TOML text: the reader.
 //!
 //! ```toml
 //! name = "tiny"
@@ -149,35 +149,6 @@ impl NetworkParams {
         };
         Ok((network, warnings))
     }
-
-    /// Writes a network; reading the text gives the same network, without warnings.
-    ///
-    /// # Errors
-    /// Those of [`NetworkParams::shapes`].
-    pub fn to_toml(&self) -> Result<String, NetworkError> {
-        self.shapes()?;
-        let Shape {
-            channels,
-            height,
-            width,
-        } = self.input;
-        let name = quoted(&self.name);
-        let mut text = format!("name = {name}\ninput = [{channels}, {height}, {width}]\n");
-        for (index, layer) in self.layers.iter().enumerate() {
-            let (name, kind) = (quoted(&layer.name), layer.kind.name());
-            text += &format!("\n[[layers]]\nname = {name}\nkind = \"{kind}\"\n");
-            if layer.inputs != [previous(index)] {
-                let name = |source: &Source| match source {
-                    Source::Input => quoted("input"),
-                    Source::Layer(index) => quoted(&self.layers[*index].name),
-                };
-                let names: Vec<String> = layer.inputs.iter().map(name).collect();
-                text += &format!("from = [{}]\n", names.join(", "));
-            }
-            text += &kind_fields(&layer.kind);
-        }
-        Ok(text)
-    }
 }
 
 impl LayerText {
@@ -290,7 +261,7 @@ impl LayerText {
 }
 
 /// Where a layer reads by default.
-const fn previous(index: usize) -> Source {
+pub(super) const fn previous(index: usize) -> Source {
     match index {
         0 => Source::Input,
         _ => Source::Layer(index - 1),
@@ -305,12 +276,17 @@ fn zeros(padding: Option<&Padding>, kernel: [usize; 2]) -> Result<[usize; 2], Fa
     match padding {
         None => Ok([0, 0]),
         Some(Padding::Zeros(zeros)) => Ok(*zeros),
-        Some(Padding::Same) if kernel.iter().all(|k| k % 2 == 1) => Ok(kernel.map(|k| (k - 1) / 2)),
-        Some(Padding::Same) => {
+        Some(Padding::Same) => same_padding(kernel).ok_or_else(|| {
             let message = format!("\"same\" with kernel {kernel:?}, expected an odd kernel");
-            Err(("padding", message))
-        }
+            ("padding", message)
+        }),
     }
+}
+
+/// Zeros that keep an image's size at stride 1; an even kernel has none.
+pub(super) fn same_padding(kernel: [usize; 2]) -> Option<[usize; 2]> {
+    let odd = kernel.iter().all(|k| k % 2 == 1);
+    odd.then(|| kernel.map(|k| k / 2))
 }
 
 /// Reads the text, telling line and field of what is wrong.
@@ -361,56 +337,6 @@ fn place(text: &str, byte: usize) -> (usize, usize) {
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let column = before[line_start..].chars().count() + 1;
     (before.matches('\n').count() + 1, column)
-}
-
-fn quoted(text: &str) -> String {
-    ::toml::Value::from(text).to_string()
-}
-
-/// The lines of a layer's own fields, defaults left out.
-fn kind_fields(kind: &LayerKind) -> String {
-    let mut text = match kind {
-        LayerKind::Conv(conv) => conv_fields(conv),
-        LayerKind::Fc(fc) => format!("outputs = {}\n", fc.outputs),
-        LayerKind::AvgPool(pool) | LayerKind::MaxPool(pool) => {
-            let mut text = format!("kernel = {:?}\n", pool.kernel);
-            if pool.stride != pool.kernel {
-                text += &format!("stride = {:?}\n", pool.stride);
-            }
-            text
-        }
-        LayerKind::Relu | LayerKind::Flatten | LayerKind::Add => String::new(),
-    };
-    if let Some(quantizer) = kind.quantizer() {
-        if !kind.has_bias() {
-            text += "bias = false\n";
-        }
-        let Quantizer {
-            input_bits,
-            weight_bits,
-        } = quantizer;
-        text += &format!("input_bits = {input_bits}\nweight_bits = {weight_bits}\n");
-    }
-    if let Some(p_bits) = kind.p_bits() {
-        text += &format!("p_bits = {p_bits}\n");
-    }
-    text
-}
-
-fn conv_fields(conv: &ConvParams) -> String {
-    let mut text = format!("out_channels = {}\n", conv.out_channels);
-    text += &format!("kernel = {:?}\n", conv.kernel);
-    if conv.stride != [1, 1] {
-        text += &format!("stride = {:?}\n", conv.stride);
-    }
-    let same = zeros(Some(&Padding::Same), conv.kernel).ok();
-    if conv.padding != [0, 0] {
-        text += &match same {
-            Some(same) if same == conv.padding => "padding = \"same\"\n".to_owned(),
-            _ => format!("padding = {:?}\n", conv.padding),
-        };
-    }
-    text
 }
 
 impl<'de> Deserialize<'de> for Padding {

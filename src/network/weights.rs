@@ -116,15 +116,24 @@ impl Weights {
 }
 
 impl LayerWeights {
-    fn check(&self, layer: &LayerParams, input: Shape) -> Result<(), NetworkError> {
-        let expected = weight_shape(&layer.kind, input);
-        check_len(&layer.name, "weight", self.weight.len(), expected.clone())?;
-        let biases = if layer.kind.has_bias() {
-            expected[0]
-        } else {
-            0
+    /// Whether there are as many weights and biases as a layer over `input` has.
+    pub(super) fn check_sizes(
+        &self,
+        layer: &str,
+        kind: &LayerKind,
+        input: Shape,
+    ) -> Result<(), NetworkError> {
+        let expected = weight_shape(kind, input);
+        let biases = match expected.first() {
+            Some(outputs) if kind.has_bias() => *outputs,
+            _ => 0,
         };
-        check_len(&layer.name, "bias", self.bias.len(), vec![biases])?;
+        check_len(layer, "weight", self.weight.len(), expected)?;
+        check_len(layer, "bias", self.bias.len(), vec![biases])
+    }
+
+    fn check(&self, layer: &LayerParams, input: Shape) -> Result<(), NetworkError> {
+        self.check_sizes(&layer.name, &layer.kind, input)?;
         let w_max = max_weight(&layer.kind);
         let outside = |w: &i32| i64::from(w.unsigned_abs()) > w_max;
         if let Some(index) = self.weight.iter().position(outside) {

@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::roles::{OtRole, Party, Phase, RingSize};
 use crate::bfv::{HeOp, OpCounts};
 use crate::gc::ShareCircuit;
 use crate::network::ResolvedNetwork;
@@ -16,49 +17,6 @@ use crate::units::Bytes;
 
 /// Bytes of a frame around each message: one for its kind, eight for the payload's length.
 pub const FRAME_HEADER: u64 = 9;
-
-/// Who acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Party {
-    /// Owns the input and the secret keys; evaluates the circuits.
-    Client,
-    /// Owns the weights; garbles the circuits.
-    Server,
-}
-
-/// When it happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Once a session.
-    Setup,
-    /// Once an inference, before the input is known.
-    Offline,
-    /// Between the client's input and its answer.
-    Online,
-}
-
-/// The size of a ring as operations are priced by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct RingSize {
-    /// Ring degree n.
-    pub n: usize,
-    /// Primes in q.
-    pub limbs: usize,
-    /// Special primes.
-    pub special: usize,
-}
-
-/// Side of an oblivious transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OtRole {
-    /// Has two messages.
-    Sender,
-    /// Has a choice.
-    Receiver,
-}
 
 /// A computation that has a price.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -159,6 +117,8 @@ impl Message {
 pub enum Act {
     /// Client: secret, public and Galois keys of one ring (index into `Script::rings`).
     GenerateKeys(usize),
+    /// Server: the keys of one ring, read and expanded.
+    LoadKeys(usize),
     /// Server: encoded weights of the step.
     EncodeWeights,
     /// Client: opens the base transfers.
@@ -264,7 +224,12 @@ impl Task {
             .iter()
             .map(|(op, count)| {
                 let product = matches!(op, HeOp::Hadamard | HeOp::MultiplyAccumulate);
-                Self::He { op, ring, count, streams: if product { streams } else { Bytes(0) } }
+                Self::He {
+                    op,
+                    ring,
+                    count,
+                    streams: if product { streams } else { Bytes(0) },
+                }
             })
             .collect()
     }

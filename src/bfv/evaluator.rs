@@ -1,0 +1,135 @@
+//! What the server does with ciphertexts: the operations of [`HeOps`] with real keys, and the end of
+//! a layer (its share added, the reply rerandomized, its modulus switched).
+
+use rand::CryptoRng;
+
+use super::ciphertext::{Ciphertext, Reply};
+use super::encode::Plaintext;
+use super::error::BfvError;
+use super::galois::{Decomposed, GaloisKeys};
+use super::ops::{HeOps, Rotation};
+use super::params::BfvParams;
+use super::public_key::PublicKey;
+use crate::ring::Poly;
+
+/// The server's side of the scheme.
+///
+/// Ciphertexts, keys and plaintexts must be of one parameter set. Where an operation can fail it
+/// says so; where it cannot, the results are meaningless.
+#[derive(Debug, Clone)]
+pub struct Evaluator {
+    params: BfvParams,
+    keys: GaloisKeys,
+}
+
+impl Evaluator {
+    /// An evaluator with the keys of the rotations it may carry out.
+    ///
+    /// # Errors
+    /// [`BfvError::ParamsMismatch`].
+    pub fn new(params: &BfvParams, keys: GaloisKeys) -> Result<Self, BfvError> {
+        params.same(&keys.params)?;
+        let params = params.clone();
+        Ok(Self { params, keys })
+    }
+
+    /// The parameters.
+    pub const fn params(&self) -> &BfvParams {
+        &self.params
+    }
+
+    /// Adds `slots` to what `ct` encrypts.
+    ///
+    /// # Errors
+    /// [`BfvError::SlotCount`] or [`BfvError::SlotValue`].
+    pub fn add_plain(&self, ct: &mut Ciphertext, slots: &[u64]) -> Result<(), BfvError> {
+        let basis = self.params.basis();
+        let mut scaled = Poly::zero(self.params.degree(), basis.limbs());
+        self.params.add_scaled(&mut scaled, slots)?;
+        ct.c0.add_assign(basis, &scaled.into_ntt(basis));
+        Ok(())
+    }
+
+    /// Adds a fresh encryption of `mask` under the public key, flooded as the parameters say: after
+    /// it the ciphertext shows its slots plus the mask, and nothing of how they came about.
+    ///
+    /// # Errors
+    /// [`BfvError::ParamsMismatch`], [`BfvError::SlotCount`] or [`BfvError::SlotValue`].
+    pub fn rerandomize<R: CryptoRng + ?Sized>(
+        &self,
+        ct: &mut Ciphertext,
+        mask: &[u64],
+        public_key: &PublicKey,
+        rng: &mut R,
+    ) -> Result<(), BfvError> {
+        self.params.same(public_key.params())?;
+        let flooding_log2 = self.params.literal().flooding_log2;
+        let fresh = public_key.encrypt_flooded(mask, flooding_log2, rng)?;
+        self.add(ct, &fresh);
+        Ok(())
+    }
+
+    /// The ciphertext brought down to a reply's limbs.
+    pub fn mod_switch(&self, ct: &Ciphertext) -> Reply {
+        Reply::from_ciphertext(ct)
+    }
+}
+
+impl HeOps for Evaluator {
+    type Ciphertext = Ciphertext;
+    type Plaintext = Plaintext;
+    type Decomposed = Decomposed;
+    type Error = BfvError;
+
+    fn slots(&self) -> usize {
+        self.params.degree()
+    }
+
+    fn encode(&self, slots: &[u64]) -> Result<Plaintext, BfvError> {
+        self.params.encode_factor(slots)
+    }
+
+    fn add(&self, acc: &mut Ciphertext, other: &Ciphertext) {
+        let basis = self.params.basis();
+        acc.c0.add_assign(basis, &other.c0);
+        acc.c1.add_assign(basis, &other.c1);
+    }
+
+    fn hadamard(&self, ct: &Ciphertext, pt: &Plaintext) -> Ciphertext {
+        let basis = self.params.basis();
+        Ciphertext {
+            params: ct.params.clone(),
+            c0: ct.c0.product(basis, &pt.0),
+            c1: ct.c1.product(basis, &pt.0),
+        }
+    }
+
+    fn multiply_accumulate(&self, acc: &mut Ciphertext, ct: &Ciphertext, pt: &Plaintext) {
+        let basis = self.params.basis();
+        acc.c0.multiply_accumulate(basis, &ct.c0, &pt.0);
+        acc.c1.multiply_accumulate(basis, &ct.c1, &pt.0);
+    }
+
+    fn rotate(&self, ct: &Ciphertext, rotation: Rotation) -> Result<Ciphertext, BfvError> {
+        if rotation.is_identity() {
+            return Ok(ct.clone());
+        }
+        self.keys.rotate(&Decomposed::new(ct), rotation)
+    }
+
+    fn decompose(&self, ct: &Ciphertext) -> Decomposed {
+        Decomposed::new(ct)
+    }
+
+    fn rotate_decomposed(
+        &self,
+        decomposed: &Decomposed,
+        rotation: Rotation,
+    ) -> Result<Ciphertext, BfvError> {
+        self.keys.rotate(decomposed, rotation)
+    }
+}
+
+#[cfg(test)]
+#[path = "evaluator_tests.rs"]
+mod tests;

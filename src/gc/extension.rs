@@ -1,0 +1,325 @@
+//! Δ-correlated oblivious transfer: 128 base transfers stretched to any number (semi-honest).
+//!
+//! Ishai, Kilian, Nissim, Petrank (Crypto 2003). The receiver (evaluator) holds both seeds of every
+//! base transfer, the sender (garbler) the one that Δ's bit names. Column i of m bits, c the choices:
+//! receiver `t^i = G(k_i^0)`, `u^i = t^i ⊕ G(k_i^1) ⊕ c`; sender `q^i = G(k_i^Δi) ⊕ Δ_i u^i = t^i ⊕ Δ_i c`.
+//! Rows then obey `q_j = t_j ⊕ c_j Δ`. G is blake3 as an extendable output; each extension goes on
+//! where the last one ended. The sender sees c under pads it does not know. The receiver gets no
+//! message at all: t_j is its own randomness and tells nothing of Δ.
+//!
+//! Rows are left correlated: they are used as labels (see below), never as two
+//! independent pads for messages, which would need a hash.
+//!
+//! # Online: label transfer without a hash
+//! A garbled input wire has zero label W, drawn afresh and uniform. The evaluator holds `t = q ⊕ cΔ` for a
+//! random c and wants bit b. It sends `d = b ⊕ c`; the garbler answers `z = W ⊕ q ⊕ dΔ`; then
+//! `z ⊕ t = W ⊕ bΔ`, the active label.
+//! *Evaluator's view.* z equals (active label) ⊕ t: what the evaluator is meant to learn, and its own t.
+//! Given those two, z is determined and so simulated without Δ; a hash would hide nothing more. The other
+//! way to see it: c is an input wire with zero label q, d a garbler's wire with fresh zero label W ⊕ q
+//! whose active label is z, and b = c ⊕ d is a free XOR, so security is that of the garbling.
+//! Two things are needed and held by the types: W is fresh and answers one d only
+//! (`EvaluatorInputs` is used up), and q serves once (`PreparedSends` is used up).
+//! *Garbler's view.* d is b under the pad c, which the columns hide.
+//! If the choices are the input bits already, q itself is the wire's zero label, and nothing is sent.
+//! Bytes for each choice: 16 offline (columns), 1/8 up and 16 down online; none online in the last case.
+
+use rand::CryptoRng;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::base_ot::{ChosenSeeds, SeedPairs};
+use super::error::{GcError, expect_len};
+use super::garble::EvaluatorInputs;
+use super::labels::{Blocks, Delta, EvaluatorLabels, Stretch, mask};
+use super::messages::{
+    BASE_TRANSFERS, ChoiceCorrections, ExtensionColumns, LabelTransfer, extension_blocks,
+};
+
+/// The receiver of extended transfers: the evaluator. Lives for a session.
+pub struct ExtensionReceiver(Vec<[Stretch; 2]>);
+
+/// The sender of extended transfers: the garbler. Lives for a session.
+pub struct ExtensionSender {
+    streams: Vec<Stretch>,
+    delta: Delta,
+}
+
+/// Prepared transfers of the evaluator: choices c and rows t. Each serves once.
+#[derive(Default, Zeroize, ZeroizeOnDrop)]
+pub struct PreparedReceives {
+    choices: Vec<bool>,
+    rows: Vec<u128>,
+}
+
+/// Prepared transfers of the garbler: rows q. Each serves once.
+#[derive(Default, Zeroize, ZeroizeOnDrop)]
+pub struct PreparedSends {
+    rows: Vec<u128>,
+}
+
+/// The evaluator between its corrections and the garbler's answer.
+#[derive(ZeroizeOnDrop)]
+pub struct PendingLabels(PreparedReceives);
+
+impl ExtensionReceiver {
+    /// From the sender's side of the base transfers.
+    pub fn new(seeds: &SeedPairs) -> Self {
+        Self(seeds.0.iter().map(|pair| pair.map(Stretch::new)).collect())
+    }
+
+    /// Prepares one transfer for each choice.
+    pub fn extend(&mut self, choices: &[bool]) -> (ExtensionColumns, PreparedReceives) {
+        let stripes = extension_blocks(choices.len()) / BASE_TRANSFERS;
+        let mut packed = Blocks(vec![0; stripes]);
+        for (j, &choice) in choices.iter().enumerate() {
+            packed.0[j / BASE_TRANSFERS] |= u128::from(choice) << (j % BASE_TRANSFERS);
+        }
+        let mut t = Blocks(Vec::with_capacity(stripes * BASE_TRANSFERS));
+        let mut columns = Vec::with_capacity(stripes * BASE_TRANSFERS);
+        for [zero, one] in &mut self.0 {
+            let (zero, one) = (zero.blocks(stripes), one.blocks(stripes));
+            let pairs = zero.0.iter().zip(&one.0).zip(&packed.0);
+            columns.extend(pairs.map(|((t, other), c)| t ^ other ^ c));
+            t.0.extend_from_slice(&zero.0);
+        }
+        let rows = rows_of(&t.0, stripes, choices.len());
+        (
+            ExtensionColumns { columns },
+            PreparedReceives {
+                choices: choices.to_vec(),
+                rows,
+            },
+        )
+    }
+
+    /// Prepares `count` transfers for random choices.
+    pub fn extend_random<R: CryptoRng>(
+        &mut self,
+        count: usize,
+        rng: &mut R,
+    ) -> (ExtensionColumns, PreparedReceives) {
+        let blocks = Stretch::random(rng).blocks(count.div_ceil(BASE_TRANSFERS));
+        let bit = |j| blocks.0[j / BASE_TRANSFERS] >> (j % BASE_TRANSFERS) & 1 == 1;
+        let mut choices: Vec<bool> = (0..count).map(bit).collect();
+        let prepared = self.extend(&choices);
+        choices.zeroize();
+        prepared
+    }
+}
+
+impl ExtensionSender {
+    /// From the receiver's side of the base transfers, whose choices were Δ's bits.
+    pub fn new(seeds: &ChosenSeeds, delta: &Delta) -> Self {
+        let streams = seeds.0.iter().copied().map(Stretch::new).collect();
+        Self {
+            streams,
+            delta: delta.copy(),
+        }
+    }
+
+    /// Prepares the `count` transfers whose columns the receiver sent. Calls on both sides must pair up
+    /// in order and count.
+    ///
+    /// # Errors
+    /// Columns for another count.
+    pub fn extend(
+        &mut self,
+        count: usize,
+        columns: &ExtensionColumns,
+    ) -> Result<PreparedSends, GcError> {
+        let expected = extension_blocks(count);
+        expect_len(
+            "blocks of extension columns",
+            columns.columns.len(),
+            expected,
+        )?;
+        let stripes = expected / BASE_TRANSFERS;
+        let mut q = Blocks(Vec::with_capacity(expected));
+        for (i, stream) in self.streams.iter_mut().enumerate() {
+            let chosen = mask(self.delta.0 >> i);
+            let u = &columns.columns[i * stripes..(i + 1) * stripes];
+            q.0.extend(
+                stream
+                    .blocks(stripes)
+                    .0
+                    .iter()
+                    .zip(u)
+                    .map(|(g, u)| g ^ (chosen & u)),
+            );
+        }
+        Ok(PreparedSends {
+            rows: rows_of(&q.0, stripes, count),
+        })
+    }
+}
+
+impl PreparedReceives {
+    /// How many are left.
+    pub const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether none is left.
+    pub const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Adds later transfers.
+    pub fn append(&mut self, mut later: Self) {
+        append_wiped(&mut self.choices, &mut later.choices);
+        append_wiped(&mut self.rows, &mut later.rows);
+    }
+
+    /// Takes the `count` latest transfers; the other party must take the same.
+    ///
+    /// # Errors
+    /// Fewer are left.
+    pub fn take(&mut self, count: usize) -> Result<Self, GcError> {
+        Ok(Self {
+            choices: split_wiped(&mut self.choices, count)?,
+            rows: split_wiped(&mut self.rows, count)?,
+        })
+    }
+
+    /// The labels themselves, for a garbling made for these choices (`garble_for_choices`).
+    pub fn into_labels(mut self) -> EvaluatorLabels {
+        EvaluatorLabels(std::mem::take(&mut self.rows))
+    }
+
+    /// Turns the random choices into the input bits: `d = b ⊕ c`.
+    ///
+    /// # Errors
+    /// Not one bit for each transfer.
+    pub fn correct(self, bits: &[bool]) -> Result<(ChoiceCorrections, PendingLabels), GcError> {
+        expect_len("input bits", bits.len(), self.rows.len())?;
+        let bits = bits.iter().zip(&self.choices).map(|(b, c)| b ^ c).collect();
+        Ok((ChoiceCorrections { bits }, PendingLabels(self)))
+    }
+}
+
+impl PreparedSends {
+    /// How many are left.
+    pub const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether none is left.
+    pub const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Adds later transfers.
+    pub fn append(&mut self, mut later: Self) {
+        append_wiped(&mut self.rows, &mut later.rows);
+    }
+
+    /// Takes the `count` latest transfers; the other party must take the same.
+    ///
+    /// # Errors
+    /// Fewer are left.
+    pub fn take(&mut self, count: usize) -> Result<Self, GcError> {
+        Ok(Self {
+            rows: split_wiped(&mut self.rows, count)?,
+        })
+    }
+
+    pub(super) fn into_blocks(mut self) -> Blocks {
+        Blocks(std::mem::take(&mut self.rows))
+    }
+}
+
+impl EvaluatorInputs {
+    /// Answers the evaluator's corrections: `z = W ⊕ q ⊕ dΔ` for each input bit of the batch.
+    ///
+    /// # Errors
+    /// Not one prepared transfer and one correction for each input bit.
+    pub fn transfer(
+        self,
+        sends: PreparedSends,
+        corrections: &ChoiceCorrections,
+    ) -> Result<LabelTransfer, GcError> {
+        expect_len("prepared transfers", sends.rows.len(), self.zero.0.len())?;
+        expect_len(
+            "choice corrections",
+            corrections.bits.len(),
+            self.zero.0.len(),
+        )?;
+        let rows = self.zero.0.iter().zip(&sends.rows).zip(&corrections.bits);
+        let masked = rows.map(|((w, q), &d)| w ^ q ^ (mask(u128::from(d)) & self.delta.0));
+        Ok(LabelTransfer {
+            masked: masked.collect(),
+        })
+    }
+}
+
+impl PendingLabels {
+    /// The active labels `z ⊕ t`.
+    ///
+    /// # Errors
+    /// Not one block for each transfer.
+    pub fn receive(self, transfer: &LabelTransfer) -> Result<EvaluatorLabels, GcError> {
+        expect_len(
+            "transferred labels",
+            transfer.masked.len(),
+            self.0.rows.len(),
+        )?;
+        let pairs = transfer.masked.iter().zip(&self.0.rows);
+        Ok(EvaluatorLabels(pairs.map(|(z, t)| z ^ t).collect()))
+    }
+}
+
+/// Moves `later` behind the elements of `pool`; leaves no copy of either in memory that is given back.
+fn append_wiped<T: Copy + Zeroize>(pool: &mut Vec<T>, later: &mut Vec<T>) {
+    let mut joined = Vec::with_capacity(pool.len() + later.len());
+    joined.extend_from_slice(pool);
+    joined.extend_from_slice(later);
+    pool.zeroize();
+    later.zeroize();
+    *pool = joined;
+}
+
+/// The last `count` elements; their place in the pool is wiped.
+fn split_wiped<T: Copy + Zeroize>(pool: &mut Vec<T>, count: usize) -> Result<Vec<T>, GcError> {
+    let left = pool.len();
+    let start = left
+        .checked_sub(count)
+        .ok_or(GcError::Exhausted { asked: count, left })?;
+    let taken = pool[start..].to_vec();
+    pool[start..].iter_mut().for_each(Zeroize::zeroize);
+    pool.truncate(start);
+    Ok(taken)
+}
+
+/// The first `count` rows of a matrix of 128 columns, each of `stripes` blocks.
+fn rows_of(columns: &[u128], stripes: usize, count: usize) -> Vec<u128> {
+    let mut rows = Vec::with_capacity(stripes * BASE_TRANSFERS);
+    let mut square = [0; BASE_TRANSFERS];
+    for stripe in 0..stripes {
+        for (i, block) in square.iter_mut().enumerate() {
+            *block = columns[i * stripes + stripe];
+        }
+        transpose(&mut square);
+        rows.extend_from_slice(&square);
+    }
+    square.zeroize();
+    rows[count..].iter_mut().for_each(Zeroize::zeroize);
+    rows.truncate(count);
+    rows
+}
+
+/// Exchanges bit j of block i with bit i of block j: halves, quarters, … (Warren, *Hacker's Delight*, 7-3).
+fn transpose(square: &mut [u128; BASE_TRANSFERS]) {
+    let (mut size, mut low) = (64, u128::from(u64::MAX));
+    while size > 0 {
+        for k in (0..BASE_TRANSFERS).filter(|k| k & size == 0) {
+            let exchanged = ((square[k] >> size) ^ square[k + size]) & low;
+            square[k + size] ^= exchanged;
+            square[k] ^= exchanged << size;
+        }
+        size /= 2;
+        low ^= low << size;
+    }
+}
+
+#[cfg(test)]
+mod tests;

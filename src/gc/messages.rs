@@ -1,0 +1,311 @@
+//! What goes over the wire: every message, its exact size, its bytes, and the sizes foretold.
+//!
+//! Blocks are 16 bytes, little-endian; bits are packed eight to a byte, lowest first, and the unused
+//! bits of the last byte are zero. No message carries lengths: both parties know the circuit and
+//! the batch. `read` takes the counts that are expected and refuses anything else; it never panics.
+
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::circuits::ShareCircuit;
+use super::error::{GcError, expect_len};
+use super::lanes::Shape;
+use crate::units::Bytes;
+
+const BLOCK: usize = 16;
+/// Base transfers, bits of Δ and columns of the extension.
+pub const BASE_TRANSFERS: usize = 128;
+
+/// Garbled tables with the AES keys and decode bits: garbler to evaluator, offline.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GarbledTables {
+    pub(super) keys: Vec<[u8; BLOCK]>,
+    pub(super) rows: Vec<[u128; 2]>,
+    pub(super) decode: Vec<u8>,
+}
+
+impl GarbledTables {
+    /// AND gates garbled.
+    pub fn and_count(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Bytes on the wire.
+    pub fn wire_size(&self) -> usize {
+        BLOCK * (self.keys.len() + 2 * self.rows.len()) + self.decode.len()
+    }
+
+    /// Appends the message.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        self.keys.iter().for_each(|key| out.extend_from_slice(key));
+        self.rows.iter().for_each(|row| write_blocks(row, out));
+        out.extend_from_slice(&self.decode);
+    }
+
+    /// Reads the tables of a batch.
+    ///
+    /// # Errors
+    /// A wrong length, unused bits that are set, or an unusable circuit.
+    pub fn read(circuit: &ShareCircuit, batch: usize, bytes: &[u8]) -> Result<Self, GcError> {
+        let shape = Shape::new(circuit, batch)?;
+        let expected = tables_size(&shape);
+        expect_len("bytes of garbled tables", bytes.len(), expected)?;
+        let (keys, rest) = bytes.split_at(BLOCK * shape.keys());
+        let (rows, decode) = rest.split_at(2 * BLOCK * shape.tables());
+        unpack(
+            "decode bits",
+            decode,
+            shape.batch.saturating_mul(shape.output_bits),
+        )?;
+        let rows = blocks(rows).as_chunks().0.to_vec();
+        Ok(Self {
+            keys: keys.as_chunks().0.to_vec(),
+            rows,
+            decode: decode.to_vec(),
+        })
+    }
+}
+
+fn tables_size(shape: &Shape) -> usize {
+    let blocks = shape
+        .tables()
+        .saturating_mul(2)
+        .saturating_add(shape.keys());
+    let decode = shape.batch.saturating_mul(shape.output_bits).div_ceil(8);
+    blocks.saturating_mul(BLOCK).saturating_add(decode)
+}
+
+/// Defines a message that is a list of blocks.
+macro_rules! block_message {
+    ($(#[$doc:meta])* $name:ident, $field:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+        pub struct $name {
+            pub(super) $field: Vec<u128>,
+        }
+
+        impl $name {
+            /// Bytes on the wire.
+            pub fn wire_size(&self) -> usize {
+                BLOCK * self.$field.len()
+            }
+
+            /// Appends the message.
+            pub fn write(&self, out: &mut Vec<u8>) {
+                write_blocks(&self.$field, out);
+            }
+
+            /// Reads `count` blocks.
+            ///
+            /// # Errors
+            /// A wrong length.
+            pub fn read(count: usize, bytes: &[u8]) -> Result<Self, GcError> {
+                expect_len($what, bytes.len(), count.saturating_mul(BLOCK))?;
+                Ok(Self { $field: blocks(bytes) })
+            }
+        }
+    };
+}
+
+block_message! {
+    /// Active labels of the garbler's inputs: garbler to evaluator, online. Instances times
+    /// `garbler_input_bits` blocks.
+    GarblerLabels, labels, "bytes of garbler's labels"
+}
+block_message! {
+    /// Masked labels of the evaluator's inputs: garbler to evaluator, online. Instances times
+    /// `evaluator_input_bits` blocks.
+    LabelTransfer, masked, "bytes of transferred labels"
+}
+block_message! {
+    /// The receiver's columns of an extension: receiver (evaluator) to sender (garbler), offline. As many
+    /// blocks as there are transfers, rounded up to a multiple of 128 ([`extension_blocks`]).
+    ExtensionColumns, columns, "bytes of extension columns"
+}
+
+/// Blocks in the [`ExtensionColumns`] of `transfers`.
+pub const fn extension_blocks(transfers: usize) -> usize {
+    transfers
+        .div_ceil(BASE_TRANSFERS)
+        .saturating_mul(BASE_TRANSFERS)
+}
+
+/// Which choices the evaluator wants flipped: evaluator to garbler, online, one bit a choice.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ChoiceCorrections {
+    pub(super) bits: Vec<bool>,
+}
+
+impl ChoiceCorrections {
+    /// Bytes on the wire.
+    pub fn wire_size(&self) -> usize {
+        self.bits.len().div_ceil(8)
+    }
+
+    /// Appends the message.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&pack(&self.bits));
+    }
+
+    /// Reads the corrections of `count` choices.
+    ///
+    /// # Errors
+    /// A wrong length, or unused bits that are set.
+    pub fn read(count: usize, bytes: &[u8]) -> Result<Self, GcError> {
+        Ok(Self {
+            bits: unpack("choice corrections", bytes, count)?,
+        })
+    }
+}
+
+/// The base-transfer sender's point S: evaluator to garbler, once a session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct BaseOtOffer {
+    pub(super) point: [u8; 32],
+}
+
+/// The base-transfer receiver's points R: garbler to evaluator, once a session.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BaseOtReply {
+    pub(super) points: Vec<[u8; 32]>,
+}
+
+impl BaseOtOffer {
+    /// Bytes on the wire.
+    pub const WIRE_SIZE: usize = 32;
+
+    /// Bytes on the wire.
+    pub const fn wire_size(&self) -> usize {
+        Self::WIRE_SIZE
+    }
+
+    /// Appends the message.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.point);
+    }
+
+    /// Reads the message; the point is checked where it is used.
+    ///
+    /// # Errors
+    /// A wrong length.
+    pub fn read(bytes: &[u8]) -> Result<Self, GcError> {
+        expect_len(
+            "bytes of a base transfer offer",
+            bytes.len(),
+            Self::WIRE_SIZE,
+        )?;
+        let mut point = [0; 32];
+        point.copy_from_slice(bytes);
+        Ok(Self { point })
+    }
+}
+
+impl BaseOtReply {
+    /// Bytes on the wire.
+    pub const WIRE_SIZE: usize = 32 * BASE_TRANSFERS;
+
+    /// Bytes on the wire.
+    pub fn wire_size(&self) -> usize {
+        32 * self.points.len()
+    }
+
+    /// Appends the message.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        self.points
+            .iter()
+            .for_each(|point| out.extend_from_slice(point));
+    }
+
+    /// Reads the message; the points are checked where they are used.
+    ///
+    /// # Errors
+    /// A wrong length.
+    pub fn read(bytes: &[u8]) -> Result<Self, GcError> {
+        expect_len(
+            "bytes of a base transfer reply",
+            bytes.len(),
+            Self::WIRE_SIZE,
+        )?;
+        Ok(Self {
+            points: bytes.as_chunks().0.to_vec(),
+        })
+    }
+}
+
+/// Bytes of every message of a batch, before anything runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GcSizes {
+    /// [`BaseOtOffer`], once a session, evaluator to garbler.
+    pub base_ot_offer: Bytes,
+    /// [`BaseOtReply`], once a session, garbler to evaluator.
+    pub base_ot_reply: Bytes,
+    /// [`ExtensionColumns`] if one extension serves this batch alone, evaluator to garbler.
+    pub extension: Bytes,
+    /// [`GarbledTables`], garbler to evaluator.
+    pub tables: Bytes,
+    /// [`GarblerLabels`], garbler to evaluator.
+    pub garbler_labels: Bytes,
+    /// [`ChoiceCorrections`], evaluator to garbler; nothing is sent if the prepared choices are the inputs.
+    pub corrections: Bytes,
+    /// [`LabelTransfer`], garbler to evaluator; nothing is sent if the prepared choices are the inputs.
+    pub label_transfer: Bytes,
+}
+
+impl GcSizes {
+    /// Sizes for `batch` instances.
+    ///
+    /// # Errors
+    /// As [`ShareCircuit::check`].
+    pub fn new(circuit: &ShareCircuit, batch: usize) -> Result<Self, GcError> {
+        let shape = Shape::new(circuit, batch)?;
+        let size = |bytes: usize| Bytes(bytes as u64);
+        let choices = batch.saturating_mul(shape.evaluator_bits);
+        Ok(Self {
+            base_ot_offer: size(BaseOtOffer::WIRE_SIZE),
+            base_ot_reply: size(BaseOtReply::WIRE_SIZE),
+            extension: size(BLOCK.saturating_mul(extension_blocks(choices))),
+            tables: size(tables_size(&shape)),
+            garbler_labels: size(batch.saturating_mul(BLOCK * shape.garbler_bits)),
+            corrections: Bytes::of_bits(choices as u64),
+            label_transfer: size(choices.saturating_mul(BLOCK)),
+        })
+    }
+}
+
+fn write_blocks(blocks: &[u128], out: &mut Vec<u8>) {
+    blocks
+        .iter()
+        .for_each(|block| out.extend_from_slice(&block.to_le_bytes()));
+}
+
+fn blocks(bytes: &[u8]) -> Vec<u128> {
+    bytes
+        .as_chunks()
+        .0
+        .iter()
+        .map(|&block| u128::from_le_bytes(block))
+        .collect()
+}
+
+/// Bits packed eight to a byte, lowest first.
+pub(super) fn pack(bits: &[bool]) -> Vec<u8> {
+    let byte = |bits: &[bool]| {
+        bits.iter()
+            .rev()
+            .fold(0, |byte, &bit| byte << 1 | u8::from(bit))
+    };
+    bits.chunks(8).map(byte).collect()
+}
+
+/// The `count` bits packed in `bytes`.
+pub(super) fn unpack(what: &'static str, bytes: &[u8], count: usize) -> Result<Vec<bool>, GcError> {
+    expect_len(what, bytes.len(), count.div_ceil(8))?;
+    let mut bits: Vec<bool> = bytes
+        .iter()
+        .flat_map(|byte| (0..8).map(move |i| byte >> i & 1 == 1))
+        .collect();
+    if bits.split_off(count).contains(&true) {
+        return Err(GcError::Padding { what });
+    }
+    Ok(bits)
+}

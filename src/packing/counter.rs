@@ -1,0 +1,90 @@
+//! The operations, counted and not done: what a plan asks of a homomorphic encryption.
+//!
+//! Ciphertexts are empty. Encoding, every operation, and the rotations used are recorded; the
+//! identity rotation of a decomposed ciphertext costs nothing and is not.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+
+use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
+
+/// Counts what a plan does.
+#[derive(Debug, Clone, Default)]
+pub struct Counter {
+    n: usize,
+    counts: Cell<OpCounts>,
+    rotations: RefCell<BTreeSet<Rotation>>,
+}
+
+impl Counter {
+    /// A counter over ciphertexts of `n` slots.
+    pub fn new(n: usize) -> Self {
+        Self {
+            n,
+            ..Self::default()
+        }
+    }
+
+    /// What was done so far.
+    pub fn counts(&self) -> OpCounts {
+        self.counts.get()
+    }
+
+    /// The rotations that needed a Galois key so far.
+    pub fn rotations(&self) -> BTreeSet<Rotation> {
+        self.rotations.borrow().clone()
+    }
+
+    fn count(&self, op: HeOp) {
+        let mut counts = self.counts.get();
+        counts[op] += 1;
+        self.counts.set(counts);
+    }
+}
+
+impl HeOps for Counter {
+    type Ciphertext = ();
+    type Plaintext = ();
+    type Decomposed = ();
+    type Error = Infallible;
+
+    fn slots(&self) -> usize {
+        self.n
+    }
+
+    fn encode(&self, _slots: &[u64]) -> Result<(), Infallible> {
+        self.count(HeOp::Encode);
+        Ok(())
+    }
+
+    fn add(&self, _acc: &mut (), _other: &()) {
+        self.count(HeOp::Add);
+    }
+
+    fn hadamard(&self, _ct: &(), _pt: &()) {
+        self.count(HeOp::Hadamard);
+    }
+
+    fn multiply_accumulate(&self, _acc: &mut (), _ct: &(), _pt: &()) {
+        self.count(HeOp::MultiplyAccumulate);
+    }
+
+    fn rotate(&self, _ct: &(), rotation: Rotation) -> Result<(), Infallible> {
+        self.count(HeOp::Rotate);
+        self.rotations.borrow_mut().insert(rotation);
+        Ok(())
+    }
+
+    fn decompose(&self, _ct: &()) {
+        self.count(HeOp::Decompose);
+    }
+
+    fn rotate_decomposed(&self, _decomposed: &(), rotation: Rotation) -> Result<(), Infallible> {
+        if !rotation.is_identity() {
+            self.count(HeOp::HoistedRotate);
+            self.rotations.borrow_mut().insert(rotation);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,291 @@
+//! A plan, whatever its schedule: the trait that schedules implement, and the list of them.
+//!
+//! [`Plan`] is the list as an enum. It serialises as what it was made from ([`PlanRequest`]: the
+//! schedule's name, n, the layer's shapes), so a plan read from a file is built and checked anew.
+
+use std::borrow::Borrow;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::conv_output_rotation::ConvOutputRotation;
+use super::fc_hybrid::FcHybrid;
+use super::shape::{LinearShape, PackingError};
+use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
+use crate::network::Step;
+
+/// One way to compute a linear layer over packed ciphertexts.
+///
+/// Weights are used in plaintexts numbered `0..weight_count()`.
+pub trait Schedule: Sized {
+    /// The name used in tables, JSON and files.
+    const NAME: &'static str;
+
+    /// The plan for a layer at ring degree `n`.
+    ///
+    /// # Errors
+    /// [`PackingError::WrongLayer`] where the schedule is not for such layers; others by name.
+    fn new(layer: &LinearShape, n: usize) -> Result<Self, PackingError>;
+
+    /// The ring degree and the layer it was made for.
+    fn made_for(&self) -> (usize, LinearShape);
+
+    /// What [`Schedule::run`] does, in closed form.
+    fn counts(&self) -> OpCounts;
+
+    /// The rotations whose Galois keys the server needs.
+    fn rotations(&self) -> BTreeSet<Rotation>;
+
+    /// Ciphertexts from client to server.
+    fn input_ciphertexts(&self) -> usize;
+
+    /// Ciphertexts from server to client.
+    fn output_ciphertexts(&self) -> usize;
+
+    /// Number of encoded plaintexts that hold the weights.
+    fn weight_count(&self) -> usize;
+
+    /// At most so many ciphertexts are held at once during [`Schedule::run`] besides its inputs:
+    /// rotated inputs, sums, outputs. (One decomposition is held as well.)
+    fn working_ciphertexts(&self) -> usize;
+
+    /// Slots of the input ciphertexts, from values in layer order (c, h, w), in `0..p`.
+    ///
+    /// # Panics
+    /// If there are fewer values than the layer has inputs.
+    fn pack_input(&self, values: &[u64]) -> Vec<Vec<u64>>;
+
+    /// Slots of plaintext `index`, modulo `p`, from weights in the order of [`LinearShape`].
+    ///
+    /// # Panics
+    /// If there are fewer weights than the layer has, or `index` is not below `weight_count()`.
+    fn weight_slots(&self, weights: &[i64], p: u64, index: usize) -> Vec<u64>;
+
+    /// Computes the layer; `weight` yields plaintext `index`, held or made on the spot. Each is asked
+    /// for once, in rising order.
+    ///
+    /// # Errors
+    /// Those of `ops` and of `weight`.
+    ///
+    /// # Panics
+    /// If there are fewer inputs than `input_ciphertexts()`.
+    fn run<H: HeOps, W: Borrow<H::Plaintext>>(
+        &self,
+        ops: &H,
+        inputs: &[H::Ciphertext],
+        weight: impl FnMut(usize) -> Result<W, H::Error>,
+    ) -> Result<Vec<H::Ciphertext>, H::Error>;
+
+    /// Output values in layer order (c, h, w), from the slots of the output ciphertexts.
+    ///
+    /// # Panics
+    /// If there are fewer slots than the plan's outputs have.
+    fn unpack_output(&self, slots: &[Vec<u64>]) -> Vec<u64>;
+}
+
+/// What a plan is made from, and how it is written in files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanRequest {
+    /// Name of the schedule.
+    pub schedule: String,
+    /// Ring degree.
+    pub n: usize,
+    /// Shapes of the layer.
+    pub layer: LinearShape,
+}
+
+macro_rules! schedules {
+    ($($(#[$doc:meta])* $name:ident,)+) => {
+        /// How one linear layer is computed at one ring degree.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(try_from = "PlanRequest", into = "PlanRequest")]
+        pub enum Plan {
+            $($(#[$doc])* $name($name),)+
+        }
+
+        impl Plan {
+            fn attempts(layer: &LinearShape, n: usize) -> Vec<Result<Self, PackingError>> {
+                vec![$($name::new(layer, n).map(Self::$name)),+]
+            }
+
+            /// The schedule's name.
+            pub const fn schedule_name(&self) -> &'static str {
+                match self { $(Self::$name(_) => $name::NAME),+ }
+            }
+
+            /// The ring degree and the layer it was made for.
+            pub fn made_for(&self) -> (usize, LinearShape) {
+                match self { $(Self::$name(plan) => plan.made_for()),+ }
+            }
+
+            /// What [`Plan::run`] does, in closed form.
+            pub fn counts(&self) -> OpCounts {
+                match self { $(Self::$name(plan) => plan.counts()),+ }
+            }
+
+            /// The rotations whose Galois keys the server needs.
+            pub fn rotations(&self) -> BTreeSet<Rotation> {
+                match self { $(Self::$name(plan) => plan.rotations()),+ }
+            }
+
+            /// Ciphertexts from client to server.
+            pub fn input_ciphertexts(&self) -> usize {
+                match self { $(Self::$name(plan) => plan.input_ciphertexts()),+ }
+            }
+
+            /// Ciphertexts from server to client.
+            pub fn output_ciphertexts(&self) -> usize {
+                match self { $(Self::$name(plan) => plan.output_ciphertexts()),+ }
+            }
+
+            /// Number of encoded plaintexts that hold the weights.
+            pub fn weight_count(&self) -> usize {
+                match self { $(Self::$name(plan) => plan.weight_count()),+ }
+            }
+
+            /// At most so many ciphertexts are held at once during [`Plan::run`] besides its inputs.
+            pub fn working_ciphertexts(&self) -> usize {
+                match self { $(Self::$name(plan) => plan.working_ciphertexts()),+ }
+            }
+
+            /// Slots of the input ciphertexts, from values in layer order (c, h, w), in `0..p`.
+            ///
+            /// # Panics
+            /// If there are fewer values than the layer has inputs.
+            pub fn pack_input(&self, values: &[u64]) -> Vec<Vec<u64>> {
+                match self { $(Self::$name(plan) => plan.pack_input(values)),+ }
+            }
+
+            /// Slots of plaintext `index`, modulo `p`, from weights in the order of [`LinearShape`].
+            ///
+            /// # Panics
+            /// If there are fewer weights than the layer has, or `index` is not below
+            /// [`Plan::weight_count`].
+            pub fn weight_slots(&self, weights: &[i64], p: u64, index: usize) -> Vec<u64> {
+                match self { $(Self::$name(plan) => plan.weight_slots(weights, p, index)),+ }
+            }
+
+            /// Computes the layer, asking `weight` for each plaintext once, in rising order.
+            ///
+            /// # Errors
+            /// Those of `ops` and of `weight`.
+            ///
+            /// # Panics
+            /// If there are fewer inputs than [`Plan::input_ciphertexts`].
+            pub fn run_with<H: HeOps, W: Borrow<H::Plaintext>>(
+                &self,
+                ops: &H,
+                inputs: &[H::Ciphertext],
+                weight: impl FnMut(usize) -> Result<W, H::Error>,
+            ) -> Result<Vec<H::Ciphertext>, H::Error> {
+                match self { $(Self::$name(plan) => plan.run(ops, inputs, weight)),+ }
+            }
+
+            /// Output values in layer order (c, h, w), from the slots of the output ciphertexts.
+            ///
+            /// # Panics
+            /// If there are fewer slots than the plan's outputs have.
+            pub fn unpack_output(&self, slots: &[Vec<u64>]) -> Vec<u64> {
+                match self { $(Self::$name(plan) => plan.unpack_output(slots)),+ }
+            }
+        }
+    };
+}
+
+impl Plan {
+    /// The preferred plan for a step.
+    ///
+    /// # Errors
+    /// [`PackingError`]: the step is not linear, or no schedule computes it at this `n`.
+    pub fn for_step(step: &Step, n: usize) -> Result<Self, PackingError> {
+        Self::new(&LinearShape::of_step(step)?, n)
+    }
+
+    /// The preferred plan for a layer: the first of [`Plan::candidates`].
+    ///
+    /// # Errors
+    /// [`PackingError`]: no schedule computes it at this `n`.
+    pub fn new(layer: &LinearShape, n: usize) -> Result<Self, PackingError> {
+        Self::first(Self::attempts(layer, n))
+    }
+
+    /// Every plan for a layer at this `n`, in the order of the list of schedules.
+    ///
+    /// # Errors
+    /// [`PackingError`]: no schedule computes it at this `n`.
+    pub fn candidates(layer: &LinearShape, n: usize) -> Result<Vec<Self>, PackingError> {
+        let attempts = Self::attempts(layer, n);
+        if attempts.iter().any(Result::is_ok) {
+            Ok(attempts.into_iter().flatten().collect())
+        } else {
+            Self::first(attempts).map(|plan| vec![plan])
+        }
+    }
+
+    /// The first plan, or the error of the last schedule that is for such layers.
+    fn first(attempts: Vec<Result<Self, PackingError>>) -> Result<Self, PackingError> {
+        let mut why = PackingError::Empty;
+        for attempt in attempts {
+            match attempt {
+                Err(PackingError::WrongLayer { .. }) => {}
+                Err(error) => why = error,
+                Ok(plan) => return Ok(plan),
+            }
+        }
+        Err(why)
+    }
+
+    /// Computes the layer with plaintexts encoded beforehand, in the order of their index.
+    ///
+    /// # Errors
+    /// Those of `ops`.
+    ///
+    /// # Panics
+    /// If there are fewer inputs than [`Plan::input_ciphertexts`] or fewer weights than
+    /// [`Plan::weight_count`].
+    pub fn run<H: HeOps>(
+        &self,
+        ops: &H,
+        inputs: &[H::Ciphertext],
+        weights: &[H::Plaintext],
+    ) -> Result<Vec<H::Ciphertext>, H::Error> {
+        self.run_with(ops, inputs, |index| Ok(&weights[index]))
+    }
+
+    /// Key switches of one run: full rotations and hoisted ones.
+    pub fn key_switches(&self) -> u64 {
+        let counts = self.counts();
+        counts[HeOp::Rotate] + counts[HeOp::HoistedRotate]
+    }
+}
+
+impl From<Plan> for PlanRequest {
+    fn from(plan: Plan) -> Self {
+        let (n, layer) = plan.made_for();
+        Self {
+            schedule: plan.schedule_name().to_owned(),
+            n,
+            layer,
+        }
+    }
+}
+
+impl TryFrom<PlanRequest> for Plan {
+    type Error = PackingError;
+
+    fn try_from(request: PlanRequest) -> Result<Self, PackingError> {
+        Self::candidates(&request.layer, request.n)?
+            .into_iter()
+            .find(|plan| plan.schedule_name() == request.schedule)
+            .ok_or(PackingError::UnknownSchedule {
+                name: request.schedule,
+            })
+    }
+}
+
+schedules! {
+    /// Fully connected, Gazelle's hybrid of diagonals and folding.
+    FcHybrid,
+    /// Convolution, Gazelle's two-stage output rotation.
+    ConvOutputRotation,
+}

@@ -1,0 +1,213 @@
+//! What a plan is made for: the shapes of one linear layer, taken from a step; and what may be wrong.
+//!
+//! A [`LinearShape`] holds sizes only: no weights, no quantizers. Output sizes follow from
+//! out = ⌊(in + 2·padding − kernel) / stride⌋ + 1.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::network::{LayerKind, Shape, Step, StepKind};
+
+/// Why there is no plan, or why plain slots were refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PackingError {
+    /// The step is no convolution or fully connected layer.
+    #[error("step `{step}` is not a linear layer")]
+    NotLinear {
+        /// Name of the step.
+        step: String,
+    },
+    /// No ring has this degree.
+    #[error("ring degree {n} is not a power of two of at least 2")]
+    RingDegree {
+        /// The degree asked for.
+        n: usize,
+    },
+    /// A channel, padded to a power of two, does not fit in a row of n/2 slots.
+    #[error("a channel of {height}x{width} does not fit in a row of {row} slots")]
+    ImageTooLarge {
+        /// Height of the grid that inputs and outputs share.
+        height: usize,
+        /// Width of that grid.
+        width: usize,
+        /// Slots of a row, n/2.
+        row: usize,
+    },
+    /// Kernel, stride, padding and input do not make an output.
+    #[error("kernel, stride and padding do not fit an input of {height}x{width}")]
+    Geometry {
+        /// Height of the input.
+        height: usize,
+        /// Width of the input.
+        width: usize,
+    },
+    /// The step states another output than its parameters make.
+    #[error("the layer makes {made:?}, its step says {stated:?}")]
+    OutputShape {
+        /// Output by the layer's parameters.
+        made: Shape,
+        /// Output by the step.
+        stated: Shape,
+    },
+    /// No output depends on any input.
+    #[error("the layer has no product of a weight and an input")]
+    Empty,
+    /// A schedule was asked for a layer that it does not compute.
+    #[error("schedule {schedule} does not compute this kind of layer")]
+    WrongLayer {
+        /// Name of the schedule.
+        schedule: &'static str,
+    },
+    /// A description names a schedule that is not in the list.
+    #[error("no schedule is called `{name}`")]
+    UnknownSchedule {
+        /// The name.
+        name: String,
+    },
+    /// A slot vector has the wrong length.
+    #[error("{given} slots given, the ring has {expected}")]
+    SlotCount {
+        /// Slots of the ring.
+        expected: usize,
+        /// Slots given.
+        given: usize,
+    },
+}
+
+/// Shapes of a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ConvShape {
+    /// Channels, height and width of the input.
+    pub input: Shape,
+    /// Number of output channels.
+    pub out_channels: usize,
+    /// Filter height and width.
+    pub kernel: [usize; 2],
+    /// Vertical and horizontal stride.
+    pub stride: [usize; 2],
+    /// Zero rows above and below, zero columns left and right.
+    pub padding: [usize; 2],
+}
+
+impl ConvShape {
+    /// Shape of the output.
+    ///
+    /// # Errors
+    /// [`PackingError::Geometry`] where the kernel is empty or larger than the padded input, or a
+    /// stride is 0.
+    pub fn output(&self) -> Result<Shape, PackingError> {
+        let [height, width] = [
+            (
+                self.input.height,
+                self.kernel[0],
+                self.stride[0],
+                self.padding[0],
+            ),
+            (
+                self.input.width,
+                self.kernel[1],
+                self.stride[1],
+                self.padding[1],
+            ),
+        ]
+        .map(|(size, kernel, stride, padding)| {
+            let padded = padding.checked_mul(2)?.checked_add(size)?;
+            let room = padded.checked_sub(kernel)?;
+            (kernel > 0).then_some(())?;
+            Some(room.checked_div(stride)? + 1)
+        });
+        height
+            .zip(width)
+            .map(|(height, width)| Shape::new(self.out_channels, height, width))
+            .ok_or(PackingError::Geometry {
+                height: self.input.height,
+                width: self.input.width,
+            })
+    }
+}
+
+/// Shapes of a linear layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinearShape {
+    /// Fully connected; weights are `[outputs, inputs]`.
+    Fc {
+        /// Number of inputs, n_i.
+        inputs: usize,
+        /// Number of outputs, n_o.
+        outputs: usize,
+    },
+    /// Convolution; weights are `[out_channels, in_channels, kernel h, kernel w]`.
+    Conv(ConvShape),
+}
+
+impl LinearShape {
+    /// A fully connected layer.
+    pub const fn fully_connected(inputs: usize, outputs: usize) -> Self {
+        Self::Fc { inputs, outputs }
+    }
+
+    /// The shapes of a step.
+    ///
+    /// # Errors
+    /// [`PackingError::NotLinear`]; [`PackingError::Geometry`] or [`PackingError::OutputShape`] where
+    /// the step's own shapes disagree.
+    pub fn of_step(step: &Step) -> Result<Self, PackingError> {
+        let layer = match &step.kind {
+            StepKind::Linear(LayerKind::Fc(fc)) => {
+                Self::fully_connected(step.shape_in.len(), fc.outputs)
+            }
+            StepKind::Linear(LayerKind::Conv(conv)) => Self::Conv(ConvShape {
+                input: step.shape_in,
+                out_channels: conv.out_channels,
+                kernel: conv.kernel,
+                stride: conv.stride,
+                padding: conv.padding,
+            }),
+            _ => {
+                return Err(PackingError::NotLinear {
+                    step: step.name.clone(),
+                });
+            }
+        };
+        let made = layer.output()?;
+        if made == step.shape_out {
+            Ok(layer)
+        } else {
+            Err(PackingError::OutputShape {
+                made,
+                stated: step.shape_out,
+            })
+        }
+    }
+
+    /// Shape of the output; a fully connected layer makes `[outputs, 1, 1]`.
+    ///
+    /// # Errors
+    /// [`PackingError::Geometry`] for a convolution that has none.
+    pub fn output(&self) -> Result<Shape, PackingError> {
+        match self {
+            Self::Fc { outputs, .. } => Ok(Shape::new(*outputs, 1, 1)),
+            Self::Conv(conv) => conv.output(),
+        }
+    }
+
+    /// Number of input values.
+    pub const fn inputs(&self) -> usize {
+        match self {
+            Self::Fc { inputs, .. } => *inputs,
+            Self::Conv(conv) => conv.input.len(),
+        }
+    }
+
+    /// Number of weights, biases not counted.
+    pub const fn weights(&self) -> usize {
+        match self {
+            Self::Fc { inputs, outputs } => *inputs * *outputs,
+            Self::Conv(conv) => {
+                conv.out_channels * conv.input.channels * conv.kernel[0] * conv.kernel[1]
+            }
+        }
+    }
+}

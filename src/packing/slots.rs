@@ -1,0 +1,84 @@
+//! Where slots stand and what a rotation does to them: two rows of m = n/2.
+//!
+//! After [`Rotation`] (step, swap), slot (row, column) holds what stood at
+//! (row ⊕ swap, (column + step) mod m).
+
+use super::shape::PackingError;
+use crate::bfv::Rotation;
+
+/// The slots of a ring of degree n, a power of two of at least 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slots {
+    n: usize,
+}
+
+impl Slots {
+    pub(super) const fn new(n: usize) -> Result<Self, PackingError> {
+        if n >= 2 && n.is_power_of_two() {
+            Ok(Self { n })
+        } else {
+            Err(PackingError::RingDegree { n })
+        }
+    }
+
+    pub(super) const fn n(self) -> usize {
+        self.n
+    }
+
+    /// Slots of a row, m.
+    pub(super) const fn row(self) -> usize {
+        self.n / 2
+    }
+
+    /// The rotation that brings slot `shift` to slot 0, for `shift` below n.
+    pub(super) const fn rotation(self, shift: usize) -> Rotation {
+        Rotation {
+            step: shift % self.row(),
+            swap: shift >= self.row(),
+        }
+    }
+
+    /// The slot whose value stands in `slot` after `rotation`.
+    pub(super) const fn source(self, slot: usize, rotation: Rotation) -> usize {
+        let row = (slot / self.row()) ^ (rotation.swap as usize);
+        row * self.row() + (slot + rotation.step) % self.row()
+    }
+}
+
+/// An integer as its residue in `0..p`.
+pub(super) fn residue(value: i64, p: u64) -> u64 {
+    let residue = i128::from(value).rem_euclid(i128::from(p));
+    u64::try_from(residue).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn degree_must_be_a_power_of_two() {
+        for n in [0, 1, 3, 12] {
+            assert_eq!(Slots::new(n), Err(PackingError::RingDegree { n }));
+        }
+    }
+
+    #[test]
+    fn a_rotation_turns_rows_and_swaps_them() {
+        let slots = Slots::new(8).unwrap();
+        let after = |shift| -> Vec<usize> {
+            let rotation = slots.rotation(shift);
+            (0..8).map(|slot| slots.source(slot, rotation)).collect()
+        };
+        assert_eq!(after(0), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(after(1), [1, 2, 3, 0, 5, 6, 7, 4]);
+        assert_eq!(after(4), [4, 5, 6, 7, 0, 1, 2, 3]);
+        assert_eq!(after(7), [7, 4, 5, 6, 3, 0, 1, 2]);
+    }
+
+    #[test]
+    fn residues_of_negative_integers() {
+        assert_eq!(residue(-1, 97), 96);
+        let p = (1 << 62) - 57;
+        assert_eq!(residue(i64::MIN, p), p - 114);
+    }
+}

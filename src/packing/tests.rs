@@ -1,0 +1,467 @@
+//! Plans against the definition of their layer, their counts against what runs, and published counts.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use rand::SeedableRng;
+use rand::rngs::ChaCha20Rng;
+
+use super::*;
+use crate::bfv::{BfvLiteral, BfvParams, Evaluator, GaloisKeys, HeOp, HeOps, SecretKey};
+use crate::network::{
+    ConvParams, FcParams, LayerKind, Quantizer, Shape, Source, Step, StepKind, ValueRange,
+};
+
+const P: u64 = (1 << 61) - 1;
+
+fn conv(input: [usize; 3], out_channels: usize, kernel: usize, stride: usize) -> LinearShape {
+    LinearShape::Conv(ConvShape {
+        input: input.into(),
+        out_channels,
+        kernel: [kernel; 2],
+        stride: [stride; 2],
+        padding: [kernel / 2; 2],
+    })
+}
+
+/// y = W·x, or the convolution sum, from their definitions.
+fn naive(layer: &LinearShape, weights: &[i64], values: &[u64], p: u64) -> Vec<u64> {
+    let reduce = |sum: i128| u64::try_from(sum.rem_euclid(i128::from(p))).unwrap();
+    let product = |w: i64, x: u64| i128::from(w) * i128::from(x) % i128::from(p);
+    let conv = match layer {
+        LinearShape::Fc { inputs, .. } => {
+            return weights
+                .chunks(*inputs)
+                .map(|row| reduce(row.iter().zip(values).map(|(&w, &x)| product(w, x)).sum()))
+                .collect();
+        }
+        LinearShape::Conv(conv) => conv,
+    };
+    let Shape {
+        channels,
+        height,
+        width,
+    } = conv.input;
+    let [kernel_h, kernel_w] = conv.kernel;
+    let out = conv.output().unwrap();
+    let mut outputs = Vec::new();
+    for o in 0..out.channels {
+        for (y, x) in (0..out.height).flat_map(|y| (0..out.width).map(move |x| (y, x))) {
+            let mut sum = 0;
+            for (c, dy) in (0..channels).flat_map(|c| (0..kernel_h).map(move |dy| (c, dy))) {
+                for dx in 0..kernel_w {
+                    let row = (y * conv.stride[0] + dy).wrapping_sub(conv.padding[0]);
+                    let column = (x * conv.stride[1] + dx).wrapping_sub(conv.padding[1]);
+                    if row < height && column < width {
+                        let weight = ((o * channels + c) * kernel_h + dy) * kernel_w + dx;
+                        let value = (c * height + row) * width + column;
+                        sum += product(weights[weight], values[value]);
+                    }
+                }
+            }
+            outputs.push(reduce(sum));
+        }
+    }
+    outputs
+}
+
+/// Numbers that look random, from a seed.
+fn noise(seed: u64) -> impl Iterator<Item = u64> {
+    let step =
+        move |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005) ^ (state >> 29));
+    std::iter::successors(Some(seed | 1), step)
+        .map(|x| x >> 3)
+        .skip(3)
+}
+
+fn values_of(layer: &LinearShape, seed: u64, p: u64) -> (Vec<i64>, Vec<u64>) {
+    let weights = noise(seed)
+        .take(layer.weights())
+        .map(|x| x as i64 % 257 - 128);
+    let values = noise(seed ^ 0xabcd).take(layer.inputs()).map(|x| x % p);
+    (weights.collect(), values.collect())
+}
+
+/// Everything a plan promises, on one layer.
+fn check(layer: &LinearShape, n: usize, seed: u64) {
+    for plan in Plan::candidates(layer, n).unwrap() {
+        let ops = PlainSlots::new(n, P);
+        let (weights, values) = values_of(layer, seed, P);
+        let encoded: Vec<_> = (0..plan.weight_count())
+            .map(|index| ops.encode(&plan.weight_slots(&weights, P, index)).unwrap())
+            .collect();
+        let inputs = plan.pack_input(&values);
+        assert_eq!(inputs.len(), plan.input_ciphertexts());
+        let outputs = plan.run(&ops, &inputs, &encoded).unwrap();
+        assert_eq!(outputs.len(), plan.output_ciphertexts());
+        assert_eq!(
+            plan.unpack_output(&outputs),
+            naive(layer, &weights, &values, P)
+        );
+        check_counts(&plan, n);
+    }
+}
+
+/// Closed forms against the counter.
+fn check_counts(plan: &Plan, n: usize) {
+    let counter = Counter::new(n);
+    let inputs = vec![(); plan.input_ciphertexts()];
+    let mut asked = 0;
+    let weight = |index| {
+        assert_eq!(index, asked);
+        asked += 1;
+        Ok(())
+    };
+    let outputs = plan.run_with(&counter, &inputs, weight).unwrap();
+    assert_eq!(outputs.len(), plan.output_ciphertexts());
+    assert_eq!(asked, plan.weight_count());
+    assert_eq!(plan.counts(), counter.counts());
+    assert_eq!(plan.rotations(), counter.rotations());
+    let products = plan.counts()[HeOp::Hadamard] + plan.counts()[HeOp::MultiplyAccumulate];
+    assert_eq!(products, plan.weight_count() as u64);
+}
+
+/// With weights that are all 1, no plaintext is zero: nothing needless is multiplied.
+fn check_no_zero_plaintext(layer: &LinearShape, n: usize) {
+    for plan in Plan::candidates(layer, n).unwrap() {
+        let ones = vec![1; layer.weights()];
+        for index in 0..plan.weight_count() {
+            let slots = plan.weight_slots(&ones, P, index);
+            assert!(slots.contains(&1), "{layer:?} n={n} plaintext {index}");
+        }
+    }
+}
+
+fn any_fc() -> impl Strategy<Value = (LinearShape, usize)> {
+    (1_u32..8, 1_usize..300, 1_usize..300, any::<bool>()).prop_map(
+        |(log_n, inputs, outputs, small)| {
+            let cut = if small { 20 } else { 300 };
+            (
+                LinearShape::fully_connected(inputs % cut + 1, outputs % cut + 1),
+                1 << log_n,
+            )
+        },
+    )
+}
+
+fn any_conv() -> impl Strategy<Value = (LinearShape, usize)> {
+    let pair = |range: std::ops::Range<usize>| prop::array::uniform2(range);
+    (
+        1_usize..13,
+        1_usize..13,
+        pair(1..8),
+        pair(1..5),
+        pair(1..4),
+        pair(0..4),
+        0_u32..4,
+    )
+        .prop_filter_map(
+            "no output",
+            |(c_i, c_o, size, kernel, stride, padding, spare)| {
+                let conv = ConvShape {
+                    input: Shape::new(c_i, size[0], size[1]),
+                    out_channels: c_o,
+                    kernel,
+                    stride,
+                    padding,
+                };
+                let out = conv.output().ok()?;
+                let grid = [
+                    size[0].max((out.height - 1) * stride[0] + 1),
+                    size[1].max((out.width - 1) * stride[1] + 1),
+                ];
+                let n = (2 * (grid[0] * grid[1]).next_power_of_two()) << spare;
+                let layer = LinearShape::Conv(conv);
+                // A layer where no weight meets an input has no plan; a test of its own shows it.
+                Plan::new(&layer, n).ok()?;
+                Some((layer, n))
+            },
+        )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn fully_connected_is_a_matrix_product((layer, n) in any_fc(), seed: u64) {
+        check(&layer, n, seed);
+        check_no_zero_plaintext(&layer, n);
+    }
+
+    #[test]
+    fn convolution_is_a_convolution((layer, n) in any_conv(), seed: u64) {
+        check(&layer, n, seed);
+        check_no_zero_plaintext(&layer, n);
+    }
+}
+
+#[test]
+fn every_small_fully_connected_layer() {
+    for (inputs, outputs) in (1..=10).flat_map(|i| (1..=10).map(move |o| (i, o))) {
+        for n in [2, 4, 8, 16] {
+            let layer = LinearShape::fully_connected(inputs, outputs);
+            check(&layer, n, 7);
+            check_no_zero_plaintext(&layer, n);
+        }
+    }
+}
+
+fn count(layer: &LinearShape, n: usize, ops: &[HeOp]) -> u64 {
+    let plan = Plan::new(layer, n).unwrap();
+    check_counts(&plan, n);
+    ops.iter().map(|&op| plan.counts()[op]).sum()
+}
+
+const PRODUCTS: [HeOp; 2] = [HeOp::Hadamard, HeOp::MultiplyAccumulate];
+
+/// Gazelle's hybrid: R = n_o'·n_i'/n, R − 1 hoisted rotations, lg(n_i'/R) full ones.
+#[test]
+fn hybrid_counts_are_gazelles() {
+    // (n_i, n_o, n, R, lg(n_i'/R)); the first is the 10x1024 example of NASS, rows padded to 16.
+    for (inputs, outputs, n, diagonals, folds) in [
+        (1024, 10, 1024, 16, 6),
+        (2048, 1, 2048, 1, 11),
+        (2048, 128, 2048, 128, 4),
+        (100, 10, 2048, 1, 7),
+        (512, 512, 4096, 64, 3),
+        (1024, 1024, 1024, 1024, 0),
+    ] {
+        let layer = LinearShape::fully_connected(inputs, outputs);
+        assert_eq!(count(&layer, n, &[HeOp::HoistedRotate]), diagonals - 1);
+        assert_eq!(
+            count(&layer, n, &[HeOp::Decompose]),
+            u64::from(diagonals > 1)
+        );
+        assert_eq!(count(&layer, n, &PRODUCTS), diagonals);
+        assert_eq!(count(&layer, n, &[HeOp::Rotate]), folds);
+        assert_eq!(count(&layer, n, &[HeOp::Add]), folds);
+    }
+}
+
+/// Blocks share one fold, groups share the rotated inputs.
+#[test]
+fn large_fully_connected_layers_share() {
+    let layer = LinearShape::fully_connected(4096, 16);
+    assert_eq!(count(&layer, 1024, &PRODUCTS), 4 * 16);
+    assert_eq!(count(&layer, 1024, &[HeOp::Decompose]), 4);
+    assert_eq!(count(&layer, 1024, &[HeOp::HoistedRotate]), 4 * 15);
+    assert_eq!(count(&layer, 1024, &[HeOp::Rotate]), 6);
+    let layer = LinearShape::fully_connected(64, 300);
+    assert_eq!(count(&layer, 128, &[HeOp::HoistedRotate]), 63);
+    assert_eq!(count(&layer, 128, &PRODUCTS), 64 + 64 + 32);
+}
+
+/// Delphi's layout at n = 8192 (ResNet layers): products and alignment rotations. Delphi aligns the
+/// partial sums of each input ciphertext, this schedule their sum over inputs.
+#[test]
+fn convolution_counts_are_delphis() {
+    for (size, c_i, c_o, stride, products, rotations) in [
+        (32, 3, 16, 1, 144, 14),
+        (32, 16, 16, 1, 288, 28),
+        (32, 16, 32, 2, 576, 56),
+        (16, 32, 32, 1, 288, 31),
+        (16, 32, 64, 2, 576, 62),
+        (8, 64, 64, 1, 576, 63),
+        (32, 3, 64, 1, 576, 56),
+        (32, 64, 64, 1, 4608, 448),
+        (16, 128, 128, 1, 4608, 496),
+        (8, 256, 256, 1, 4608, 508),
+        (4, 512, 512, 1, 4608, 511),
+    ] {
+        let layer = conv([c_i, size, size], c_o, 3, stride);
+        let per_ciphertext = 8192 / (size * size);
+        let inputs = c_i.div_ceil(per_ciphertext) as u64;
+        assert_eq!(count(&layer, 8192, &PRODUCTS), products);
+        assert_eq!(count(&layer, 8192, &[HeOp::Rotate]), rotations / inputs);
+        assert_eq!(count(&layer, 8192, &[HeOp::HoistedRotate]), inputs * 8);
+        assert_eq!(count(&layer, 8192, &[HeOp::Decompose]), inputs);
+        // Taps, one block on, the swap where both rows are used: not one key for each alignment.
+        let swap = usize::from(c_o > per_ciphertext / 2);
+        let keys = Plan::new(&layer, 8192).unwrap().rotations().len();
+        assert_eq!(keys, 8 + 1 + swap);
+    }
+}
+
+#[test]
+fn one_by_one_convolutions_only_align() {
+    let layer = conv([16, 8, 8], 32, 1, 1);
+    assert_eq!(count(&layer, 1024, &PRODUCTS), 32);
+    assert_eq!(count(&layer, 1024, &[HeOp::Rotate]), 2 * 15);
+    assert_eq!(
+        count(&layer, 1024, &[HeOp::Decompose, HeOp::HoistedRotate]),
+        0
+    );
+}
+
+#[test]
+fn few_channels_align_only_where_they_meet() {
+    // 2 channels to 2 channels of 32 places in a row: blocks -1, 0 and 1.
+    let layer = conv([2, 4, 4], 2, 1, 1);
+    assert_eq!(count(&layer, 1024, &PRODUCTS), 3);
+    assert_eq!(count(&layer, 1024, &[HeOp::Rotate]), 2);
+    let rotations: BTreeSet<_> = [16, 512 - 16].map(crate::bfv::Rotation::rows).into();
+    assert_eq!(Plan::new(&layer, 1024).unwrap().rotations(), rotations);
+}
+
+#[test]
+fn every_refusal_has_its_name() {
+    let fc = LinearShape::fully_connected;
+    assert_eq!(
+        Plan::new(&fc(2, 2), 12),
+        Err(PackingError::RingDegree { n: 12 })
+    );
+    assert_eq!(Plan::new(&fc(0, 2), 8), Err(PackingError::Empty));
+    let (height, width, row) = (33, 32, 1024);
+    assert_eq!(
+        Plan::new(&conv([1, height, width], 1, 3, 1), 2 * row),
+        Err(PackingError::ImageTooLarge { height, width, row })
+    );
+    let mut shape = ConvShape {
+        input: Shape::new(1, 1, 1),
+        out_channels: 1,
+        kernel: [1, 1],
+        stride: [2, 2],
+        padding: [1, 1],
+    };
+    assert_eq!(
+        Plan::new(&LinearShape::Conv(shape), 64),
+        Err(PackingError::Empty)
+    );
+    shape.stride = [0, 1];
+    let geometry = PackingError::Geometry {
+        height: 1,
+        width: 1,
+    };
+    assert_eq!(Plan::new(&LinearShape::Conv(shape), 64), Err(geometry));
+    assert!(matches!(
+        FcHybrid::new(&LinearShape::Conv(shape), 64),
+        Err(PackingError::WrongLayer {
+            schedule: "fc_hybrid"
+        })
+    ));
+    let slots = PackingError::SlotCount {
+        expected: 8,
+        given: 3,
+    };
+    assert_eq!(PlainSlots::new(8, 97).encode(&[0; 3]), Err(slots));
+}
+
+fn step(kind: StepKind, shape_in: [usize; 3], shape_out: [usize; 3]) -> Step {
+    let range = ValueRange { low: 0, high: 1 };
+    Step {
+        name: "layer".to_owned(),
+        layer: 0,
+        inputs: vec![Source::Input],
+        kind,
+        shape_in: shape_in.into(),
+        shape_out: shape_out.into(),
+        range_in: range,
+        range_out: range,
+        domain: 0,
+    }
+}
+
+#[test]
+fn steps_become_plans() {
+    let quantizer = Quantizer {
+        input_bits: 8,
+        weight_bits: 8,
+    };
+    let fc = StepKind::Linear(LayerKind::Fc(FcParams {
+        outputs: 10,
+        bias: true,
+        quantizer,
+        p_bits: None,
+    }));
+    let conv_kind = StepKind::Linear(LayerKind::Conv(ConvParams {
+        out_channels: 5,
+        kernel: [3, 3],
+        stride: [2, 2],
+        padding: [1, 1],
+        bias: false,
+        quantizer,
+        p_bits: None,
+    }));
+    let plan = Plan::for_step(&step(fc.clone(), [3, 4, 4], [10, 1, 1]), 128).unwrap();
+    assert_eq!(plan.made_for(), (128, LinearShape::fully_connected(48, 10)));
+    assert_eq!(plan.schedule_name(), "fc_hybrid");
+    let plan = Plan::for_step(&step(conv_kind, [3, 8, 8], [5, 4, 4]), 128).unwrap();
+    assert_eq!(plan.made_for(), (128, conv([3, 8, 8], 5, 3, 2)));
+    assert_eq!(plan.schedule_name(), "conv_output_rotation");
+    assert_eq!(plan.key_switches(), 2 * 8 + 3);
+
+    let (made, stated) = (Shape::new(10, 1, 1), Shape::new(9, 1, 1));
+    assert_eq!(
+        Plan::for_step(&step(fc, [3, 4, 4], [9, 1, 1]), 128),
+        Err(PackingError::OutputShape { made, stated })
+    );
+    let step = step(StepKind::Flatten, [3, 4, 4], [48, 1, 1]);
+    let not_linear = PackingError::NotLinear {
+        step: "layer".to_owned(),
+    };
+    assert_eq!(Plan::for_step(&step, 128), Err(not_linear));
+}
+
+#[test]
+fn a_plan_survives_a_file_and_a_false_one_does_not() {
+    for layer in [LinearShape::fully_connected(5, 3), conv([3, 4, 4], 2, 3, 1)] {
+        let plan = Plan::new(&layer, 64).unwrap();
+        let text = serde_json::to_string(&plan).unwrap();
+        assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+        let other = text.replace(plan.schedule_name(), "telepathy");
+        let error = serde_json::from_str::<Plan>(&other)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("no schedule is called `telepathy`"),
+            "{error}"
+        );
+        assert!(serde_json::from_str::<Plan>(&text.replace("64", "65")).is_err());
+    }
+}
+
+/// Both schedules over real ciphertexts: shapes that use hoisted rotations, folds, both chains of
+/// alignments and the swap, several inputs and outputs.
+#[test]
+fn plans_run_over_bfv() {
+    let literal = BfvLiteral {
+        n: 256,
+        p: 65537,
+        q: vec![1_125_899_906_826_241, 1_125_899_906_822_657],
+        special: vec![1_125_899_906_820_097],
+        flooding_log2: None,
+        reply_limbs: 1,
+    };
+    let params = BfvParams::insecure(&literal).unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let secret = SecretKey::generate(&params, &mut rng);
+    let mut operations = BTreeSet::new();
+    for layer in [
+        LinearShape::fully_connected(60, 20),
+        LinearShape::fully_connected(300, 7),
+        LinearShape::fully_connected(200, 300),
+        conv([5, 6, 6], 7, 3, 1),
+        conv([2, 3, 3], 3, 3, 2),
+    ] {
+        let plan = Plan::new(&layer, literal.n).unwrap();
+        let rotations: Vec<_> = plan.rotations().into_iter().collect();
+        let keys = GaloisKeys::generate(&secret, &rotations, &mut rng).unwrap();
+        let server = Evaluator::new(&params, keys).unwrap();
+        let (weights, values) = values_of(&layer, 5, literal.p);
+        let inputs: Vec<_> = plan
+            .pack_input(&values)
+            .iter()
+            .map(|slots| secret.encrypt(slots, &mut rng).unwrap().expand())
+            .collect();
+        let weight = |index| server.encode(&plan.weight_slots(&weights, literal.p, index));
+        let outputs = plan.run_with(&server, &inputs, weight).unwrap();
+        let slots: Vec<_> = outputs
+            .iter()
+            .map(|ct| secret.decrypt(ct).unwrap())
+            .collect();
+        let expected = naive(&layer, &weights, &values, literal.p);
+        assert_eq!(plan.unpack_output(&slots), expected, "{layer:?}");
+        operations.extend(plan.counts().iter().map(|(op, _)| op));
+    }
+    assert_eq!(operations.len(), 6);
+}

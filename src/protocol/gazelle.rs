@@ -1,0 +1,444 @@
+//! Gazelle's protocol (Juvekar, Vaikuntanathan, Chandrakasan 2018) as a script for two parties.
+//!
+//! Both hold shares x = x_c + x_s mod p of every value; of the input the client holds all.
+//!
+//! - *Linear layer*, online: the client sends Enc(x_c); the server adds x_s, applies the packing plan,
+//!   adds a flooded public-key encryption of −r (r uniform in all slots), switches the modulus and
+//!   replies; y_c is what the client decrypts, y_s = r + bias.
+//! - *Activation*: tables, the server's labels and the transfer extension are made offline; online the
+//!   client corrects its choices by one bit each, the server answers with masked labels, the client
+//!   evaluates. The server's share of the result is drawn offline.
+//! - *Pools, sums, flatten*: each party on its own share.
+//! - *End*: the server sends its share of the result.
+//!
+//! Set-up, once a session: keys of each ring, encoded weights, base transfers.
+
+use std::collections::BTreeSet;
+
+use super::error::ProtocolError;
+use super::roles::{OtRole, Party, Phase, RingSize};
+use super::shares;
+use super::work::{Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Task};
+use crate::bfv::{BfvError, BfvLiteral, BfvParams, HeOp, OpCounts, Rotation};
+use crate::gc::{BASE_TRANSFERS, BaseOtOffer, BaseOtReply, GcSizes, ShareCircuit, ShareFunction};
+use crate::network::{ResolvedNetwork, Source, Step, StepKind};
+use crate::packing::Plan;
+use crate::params::LayerCrypto;
+use crate::security::{Requirement, Verdict};
+use crate::units::Bytes;
+
+/// Writes the script of one inference, with the parameters chosen for each linear step.
+///
+/// # Errors
+/// A linear step without parameters, or one whose packing is not supported.
+pub fn gazelle(
+    network: &ResolvedNetwork,
+    crypto: &[Option<LayerCrypto>],
+) -> Result<Script, ProtocolError> {
+    let moduli = moduli(network, crypto);
+    let mut rings = Rings::default();
+    let steps = (0..network.steps.len())
+        .map(|index| plan_step(network, index, crypto, &moduli, &mut rings))
+        .collect::<Result<Vec<_>, _>>()?;
+    let (step, phase) = (None, Phase::Setup);
+    let mut writer = Writer {
+        network,
+        steps: &steps,
+        actions: Vec::new(),
+        step,
+        phase,
+    };
+    writer.set_up(&rings.keys)?;
+    for index in 0..steps.len() {
+        writer.offline(index)?;
+    }
+    for (index, held) in operands_held_by_server(network).into_iter().enumerate() {
+        writer.online(index, held)?;
+    }
+    writer.open(&moduli);
+    let actions = writer.actions;
+    Ok(Script {
+        network: network.clone(),
+        moduli,
+        steps,
+        rings: rings.keys,
+        actions,
+    })
+}
+
+/// Modulus of each domain: the p of its linear steps, or the least odd one that holds its values.
+fn moduli(network: &ResolvedNetwork, crypto: &[Option<LayerCrypto>]) -> Vec<u64> {
+    let mut moduli: Vec<u64> = network
+        .domains
+        .iter()
+        .map(|domain| 2 * domain.bound + 1)
+        .collect();
+    for (step, crypto) in network.steps.iter().zip(crypto) {
+        if let Some(crypto) = crypto {
+            moduli[step.domain] = crypto.p;
+        }
+    }
+    moduli
+}
+
+/// Domain of a step's (first) operand.
+pub(super) fn operand_domain(network: &ResolvedNetwork, step: &Step) -> usize {
+    match step.inputs.first() {
+        Some(Source::Layer(index)) => network.steps[*index].domain,
+        Some(Source::Input) | None => network.input_domain,
+    }
+}
+
+#[derive(Default)]
+struct Rings {
+    keys: Vec<RingKeys>,
+}
+
+impl Rings {
+    /// Index of the keys for `crypto`'s ring, made to serve `rotations` too.
+    fn serve(&mut self, crypto: &LayerCrypto, rotations: BTreeSet<Rotation>) -> usize {
+        let same = |keys: &RingKeys| literal(&keys.crypto) == literal(crypto);
+        let index = self.keys.iter().position(same).unwrap_or_else(|| {
+            self.keys.push(RingKeys {
+                crypto: crypto.clone(),
+                rotations: Vec::new(),
+            });
+            self.keys.len() - 1
+        });
+        let keys = &mut self.keys[index];
+        let all: BTreeSet<_> = keys.rotations.iter().copied().chain(rotations).collect();
+        keys.rotations = all.into_iter().collect();
+        index
+    }
+}
+
+fn plan_step(
+    network: &ResolvedNetwork,
+    index: usize,
+    crypto: &[Option<LayerCrypto>],
+    moduli: &[u64],
+    rings: &mut Rings,
+) -> Result<StepPlan, ProtocolError> {
+    let step = &network.steps[index];
+    let circuit = |function, batch| {
+        let p_in = moduli[operand_domain(network, step)];
+        let circuit = ShareCircuit {
+            function,
+            p_in,
+            p_out: moduli[step.domain],
+        };
+        StepPlan::Circuit { circuit, batch }
+    };
+    Ok(match &step.kind {
+        StepKind::Linear(_) => {
+            let missing = || ProtocolError::NoParameters {
+                step: step.name.clone(),
+            };
+            let crypto = crypto
+                .get(index)
+                .and_then(Option::as_ref)
+                .ok_or_else(missing)?
+                .clone();
+            let plan = Plan::for_step(step, crypto.n).map_err(|reason| ProtocolError::Packing {
+                step: step.name.clone(),
+                reason,
+            })?;
+            let ring = rings.serve(&crypto, plan.rotations());
+            StepPlan::Linear { crypto, plan, ring }
+        }
+        StepKind::Relu(requantize) | StepKind::Requantize(requantize) => {
+            circuit(ShareFunction::Requantize(*requantize), step.shape_out.len())
+        }
+        StepKind::MaxPool(pool, then) => {
+            let window = pool.kernel[0] * pool.kernel[1];
+            circuit(
+                ShareFunction::MaxPool {
+                    window,
+                    then: *then,
+                },
+                step.shape_out.len(),
+            )
+        }
+        StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_) => StepPlan::Local,
+    })
+}
+
+/// Whether the server's share of a value can be anything but zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    /// The server has a share.
+    Yes,
+    /// The client holds all of it.
+    No,
+}
+
+/// For each step, whether the server holds a share of its operand: it does not before the first
+/// linear step or activation.
+pub(super) fn operands_held_by_server(network: &ResolvedNetwork) -> Vec<Held> {
+    let mut results: Vec<Held> = Vec::new();
+    let mut operands = Vec::new();
+    for step in &network.steps {
+        let of_source = |source: &Source| match source {
+            Source::Input => Held::No,
+            Source::Layer(index) => results[*index],
+        };
+        let any = step
+            .inputs
+            .iter()
+            .map(of_source)
+            .any(|held| held == Held::Yes);
+        let operand = if any { Held::Yes } else { Held::No };
+        let local = matches!(
+            step.kind,
+            StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_)
+        );
+        operands.push(operand);
+        results.push(if local { operand } else { Held::Yes });
+    }
+    operands
+}
+
+/// Appends actions; `step` and `phase` are those of what is being written.
+struct Writer<'a> {
+    network: &'a ResolvedNetwork,
+    steps: &'a [StepPlan],
+    actions: Vec<Action>,
+    step: Option<usize>,
+    phase: Phase,
+}
+
+impl Writer<'_> {
+    fn act(&mut self, party: Party, act: Act, tasks: Vec<Task>, sends: Option<Message>) {
+        let (step, phase) = (self.step, self.phase);
+        self.actions.push(Action {
+            step,
+            phase,
+            party,
+            act,
+            tasks,
+            sends,
+        });
+    }
+
+    fn client(&mut self, act: Act, tasks: Vec<Task>, sends: Option<Message>) {
+        self.act(Party::Client, act, tasks, sends);
+    }
+
+    fn server(&mut self, act: Act, tasks: Vec<Task>, sends: Option<Message>) {
+        self.act(Party::Server, act, tasks, sends);
+    }
+
+    fn set_up(&mut self, rings: &[RingKeys]) -> Result<(), ProtocolError> {
+        self.phase = Phase::Setup;
+        for (index, keys) in rings.iter().enumerate() {
+            let params = layer_params(&keys.crypto)?;
+            let count = keys.rotations.len();
+            let counts = [(HeOp::PublicKey, 1), (HeOp::GaloisKey, count as u64)];
+            let payload = Bytes((params.public_key_size() + params.galois_keys_size(count)) as u64);
+            let tasks = he(&keys.crypto, &counts, Bytes(0));
+            self.client(
+                Act::GenerateKeys(index),
+                tasks,
+                message(MessageKind::Keys, payload),
+            );
+            let counts = [(HeOp::LoadKey, count as u64)];
+            self.server(
+                Act::LoadKeys(index),
+                he(&keys.crypto, &counts, Bytes(0)),
+                None,
+            );
+        }
+        for (index, step) in self.steps.iter().enumerate() {
+            if let StepPlan::Linear { crypto, plan, .. } = step {
+                self.step = Some(index);
+                let counts = [(HeOp::Encode, plan.weight_count() as u64)];
+                self.server(Act::EncodeWeights, he(crypto, &counts, Bytes(0)), None);
+            }
+        }
+        self.step = None;
+        self.base_transfers();
+        Ok(())
+    }
+
+    fn base_transfers(&mut self) {
+        if self
+            .steps
+            .iter()
+            .any(|step| matches!(step, StepPlan::Circuit { .. }))
+        {
+            let count = BASE_TRANSFERS as u64;
+            let point = Bytes(BaseOtOffer::WIRE_SIZE as u64);
+            let reply = Bytes(BaseOtReply::WIRE_SIZE as u64);
+            self.client(
+                Act::StartBaseOt,
+                vec![],
+                message(MessageKind::BaseOtPoint, point),
+            );
+            let answer = vec![Task::BaseOt {
+                role: OtRole::Receiver,
+                count,
+            }];
+            self.server(
+                Act::AnswerBaseOt,
+                answer,
+                message(MessageKind::BaseOtReply, reply),
+            );
+            let finish = vec![Task::BaseOt {
+                role: OtRole::Sender,
+                count,
+            }];
+            self.client(Act::FinishBaseOt, finish, None);
+        }
+    }
+
+    fn offline(&mut self, index: usize) -> Result<(), ProtocolError> {
+        (self.step, self.phase) = (Some(index), Phase::Offline);
+        self.server(Act::DrawShare, vec![], None);
+        if let StepPlan::Circuit { circuit, batch } = &self.steps[index] {
+            let (circuit, batch) = (*circuit, *batch);
+            let sizes = GcSizes::new(&circuit, batch)?;
+            let count = (circuit.evaluator_input_bits() * batch) as u64;
+            let extend = |role| Task::ExtendOt { role, count };
+            let extension = message(MessageKind::Extension, sizes.extension);
+            self.client(Act::ExtendOt, vec![extend(OtRole::Receiver)], extension);
+            let garble = Task::Garble {
+                circuit,
+                batch: batch as u64,
+            };
+            let garbled = message(MessageKind::Garbled, sizes.tables + sizes.garbler_labels);
+            self.server(Act::Garble, vec![extend(OtRole::Sender), garble], garbled);
+        }
+        Ok(())
+    }
+
+    fn online(&mut self, index: usize, operand: Held) -> Result<(), ProtocolError> {
+        (self.step, self.phase) = (Some(index), Phase::Online);
+        match &self.steps[index] {
+            StepPlan::Local => self.client(Act::Local, vec![], None),
+            StepPlan::Circuit { circuit, batch } => {
+                let (circuit, batch) = (*circuit, *batch);
+                let sizes = GcSizes::new(&circuit, batch)?;
+                self.client(
+                    Act::Choose,
+                    vec![],
+                    message(MessageKind::Choices, sizes.corrections),
+                );
+                let labels = message(MessageKind::Labels, sizes.label_transfer);
+                self.server(Act::TransferLabels, vec![], labels);
+                let evaluate = Task::Evaluate {
+                    circuit,
+                    batch: batch as u64,
+                };
+                self.client(Act::Evaluate, vec![evaluate], None);
+            }
+            StepPlan::Linear { crypto, plan, .. } => {
+                let (crypto, plan) = (crypto.clone(), plan.clone());
+                self.linear(&crypto, &plan, operand)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn linear(
+        &mut self,
+        crypto: &LayerCrypto,
+        plan: &Plan,
+        operand: Held,
+    ) -> Result<(), ProtocolError> {
+        let params = layer_params(crypto)?;
+        let (inputs, outputs) = (
+            plan.input_ciphertexts() as u64,
+            plan.output_ciphertexts() as u64,
+        );
+        let encrypt = he(crypto, &[(HeOp::EncryptSecret, inputs)], Bytes(0));
+        let input = Bytes(params.seeded_ciphertext_size() as u64) * inputs;
+        self.client(
+            Act::EncryptInput,
+            encrypt,
+            message(MessageKind::EncryptedInput, input),
+        );
+        let added = match operand {
+            Held::Yes => inputs,
+            Held::No => 0,
+        };
+        let around: OpCounts = [
+            (HeOp::Expand, inputs),
+            (HeOp::AddPlain, added),
+            (HeOp::Rerandomize, outputs),
+            (HeOp::ModSwitch, outputs),
+        ]
+        .into_iter()
+        .collect();
+        let weights = Bytes((8 * crypto.n * crypto.q.len() * plan.weight_count()) as u64);
+        let tasks = Task::he(&(around + plan.counts()), ring_size(crypto), weights);
+        let reply = Bytes(params.reply_size() as u64) * outputs;
+        self.server(Act::ApplyLinear, tasks, message(MessageKind::Reply, reply));
+        self.client(
+            Act::DecryptReply,
+            he(crypto, &[(HeOp::Decrypt, outputs)], Bytes(0)),
+            None,
+        );
+        Ok(())
+    }
+
+    fn open(&mut self, moduli: &[u64]) {
+        if let Some(last) = self.network.steps.last() {
+            let width = u64::from(shares::width(moduli[last.domain]));
+            let bits = width * last.shape_out.len() as u64;
+            let opening = message(MessageKind::Opening, Bytes::of_bits(bits));
+            self.server(Act::Open, vec![], opening);
+            self.client(Act::Reconstruct, vec![], None);
+        }
+    }
+}
+
+fn he(crypto: &LayerCrypto, counts: &[(HeOp, u64)], streams: Bytes) -> Vec<Task> {
+    Task::he(
+        &counts.iter().copied().collect(),
+        ring_size(crypto),
+        streams,
+    )
+}
+
+fn ring_size(crypto: &LayerCrypto) -> RingSize {
+    RingSize {
+        n: crypto.n,
+        limbs: crypto.q.len(),
+        special: crypto.special.len(),
+    }
+}
+
+/// The checked parameters of a layer; the security table is asked again.
+pub(super) fn layer_params(crypto: &LayerCrypto) -> Result<BfvParams, BfvError> {
+    let Verdict {
+        table,
+        attack,
+        secret,
+        level,
+        ..
+    } = crypto.security;
+    BfvParams::new(
+        &literal(crypto),
+        &Requirement {
+            table,
+            attack,
+            secret,
+            level,
+        },
+    )
+}
+
+fn literal(crypto: &LayerCrypto) -> BfvLiteral {
+    BfvLiteral {
+        n: crypto.n,
+        p: crypto.p,
+        q: crypto.q.clone(),
+        special: crypto.special.clone(),
+        flooding_log2: crypto.flooding_log2,
+        reply_limbs: crypto.reply_limbs,
+    }
+}
+
+fn message(kind: MessageKind, payload: Bytes) -> Option<Message> {
+    Some(Message { kind, payload })
+}

@@ -1,0 +1,144 @@
+//! What both parties keep: the script, parameters of its linear steps, their shares of every value.
+
+use super::error::PartyError;
+use super::gazelle::{Held, layer_params, operands_held_by_server};
+use super::shares;
+use super::work::{Action, Script, StepPlan};
+use crate::bfv::BfvParams;
+use crate::gc::ShareCircuit;
+use crate::network::{Source, Step};
+use crate::packing::Plan;
+
+/// A party's view of a run.
+pub(super) struct View<'a> {
+    pub(super) script: &'a Script,
+    params: Vec<Option<BfvParams>>,
+    input: Vec<u64>,
+    shares: Vec<Option<Vec<u64>>>,
+}
+
+impl<'a> View<'a> {
+    /// The view at the start; `input` is the party's share of the network's input.
+    pub(super) fn new(script: &'a Script, input: Vec<u64>) -> Result<Self, PartyError> {
+        let params = |step: &StepPlan| match step {
+            StepPlan::Linear { crypto, .. } => Ok(Some(layer_params(crypto)?)),
+            StepPlan::Circuit { .. } | StepPlan::Local => Ok(None),
+        };
+        let params = script
+            .steps
+            .iter()
+            .map(params)
+            .collect::<Result<Vec<_>, PartyError>>()?;
+        let shares = vec![None; script.steps.len()];
+        Ok(Self {
+            script,
+            params,
+            input,
+            shares,
+        })
+    }
+
+    pub(super) fn step(&self, action: &Action) -> Result<(usize, &'a Step), PartyError> {
+        let index = action.step.ok_or(out_of_order(action))?;
+        let step = self
+            .script
+            .network
+            .steps
+            .get(index)
+            .ok_or(out_of_order(action))?;
+        Ok((index, step))
+    }
+
+    /// Packing, parameters and ring of the action's linear step.
+    pub(super) fn linear(
+        &self,
+        action: &Action,
+    ) -> Result<(&'a Plan, &BfvParams, usize), PartyError> {
+        let (index, _) = self.step(action)?;
+        match (&self.script.steps[index], &self.params[index]) {
+            (StepPlan::Linear { plan, ring, .. }, Some(params)) => Ok((plan, params, *ring)),
+            _ => Err(out_of_order(action)),
+        }
+    }
+
+    /// Parameters of a ring: those of the first linear step that uses it.
+    pub(super) fn ring(&self, index: usize) -> Option<&BfvParams> {
+        let uses =
+            |step: &StepPlan| matches!(step, StepPlan::Linear { ring, .. } if *ring == index);
+        let step = self.script.steps.iter().position(uses)?;
+        self.params[step].as_ref()
+    }
+
+    /// Circuit and batch of the action's step.
+    pub(super) fn circuit(&self, action: &Action) -> Result<(ShareCircuit, usize), PartyError> {
+        let (index, _) = self.step(action)?;
+        match &self.script.steps[index] {
+            StepPlan::Circuit { circuit, batch } => Ok((*circuit, *batch)),
+            StepPlan::Linear { .. } | StepPlan::Local => Err(out_of_order(action)),
+        }
+    }
+
+    /// Modulus of the step's result.
+    pub(super) fn p_out(&self, step: &Step) -> u64 {
+        self.script.moduli[step.domain]
+    }
+
+    fn value(&self, source: &Source) -> Option<&[u64]> {
+        match source {
+            Source::Input => Some(&self.input),
+            Source::Layer(index) => self.shares.get(*index)?.as_deref(),
+        }
+    }
+
+    /// The party's share of the step's (first) operand.
+    pub(super) fn operand(&self, action: &Action) -> Result<&[u64], PartyError> {
+        let (_, step) = self.step(action)?;
+        let source = step.inputs.first().ok_or(out_of_order(action))?;
+        self.value(source).ok_or(out_of_order(action))
+    }
+
+    /// The party's share of a local step's result, from its shares of the operands.
+    pub(super) fn local(&self, action: &Action) -> Result<Option<Vec<u64>>, PartyError> {
+        let (_, step) = self.step(action)?;
+        let values = step.inputs.iter().map(|source| self.value(source));
+        let operands = values
+            .collect::<Option<Vec<_>>>()
+            .ok_or(out_of_order(action))?;
+        Ok(shares::local(step, &operands, self.p_out(step)))
+    }
+
+    /// The party's share of a step's result, where it has one.
+    pub(super) fn share(&self, index: usize) -> Option<&[u64]> {
+        self.shares.get(index)?.as_deref()
+    }
+
+    /// Whether the server's share of the step's operand can be anything but zero.
+    pub(super) fn operand_is_shared(&self, action: &Action) -> Result<bool, PartyError> {
+        let (index, _) = self.step(action)?;
+        let held = operands_held_by_server(&self.script.network);
+        Ok(held.get(index) == Some(&Held::Yes))
+    }
+
+    /// Stores the party's share of the action's step.
+    pub(super) fn store(&mut self, action: &Action, share: Vec<u64>) -> Result<(), PartyError> {
+        let (index, _) = self.step(action)?;
+        self.shares[index] = Some(share);
+        Ok(())
+    }
+
+    /// The party's share of the result, and its modulus.
+    pub(super) fn result(&self, action: &Action) -> Result<(&[u64], u64), PartyError> {
+        let last = self
+            .script
+            .network
+            .steps
+            .last()
+            .ok_or(out_of_order(action))?;
+        let share = self.shares.last().and_then(Option::as_deref);
+        Ok((share.ok_or(out_of_order(action))?, self.p_out(last)))
+    }
+}
+
+pub(super) fn out_of_order(action: &Action) -> PartyError {
+    PartyError::OutOfOrder { act: action.act }
+}

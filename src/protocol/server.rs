@@ -1,0 +1,222 @@
+//! The server: owns the weights, computes on ciphertexts, garbles the circuits.
+//!
+//! It walks through a [`Script`]: [`Server::perform`] does one of its actions, given the messages that
+//! have arrived, and returns the message that ends it. No I/O and no clock here.
+
+use rand::{CryptoRng, RngExt};
+
+use super::client::written;
+use super::error::PartyError;
+use super::inbox::Inbox;
+use super::party::{View, out_of_order};
+use super::shares;
+use super::work::{Act, Action, MessageKind, Script};
+use crate::bfv::{Evaluator, GaloisKeys, HeOps, Plaintext, PublicKey, SeededCiphertext, Wire};
+use crate::gc::{
+    BaseOtOffer, BaseOtReceiver, ChoiceCorrections, Delta, EvaluatorInputs, ExtensionColumns,
+    ExtensionSender, PreparedSends, extension_blocks, garble,
+};
+use crate::network::Weights;
+
+/// The server's state in a run.
+pub struct Server<'a, R> {
+    view: View<'a>,
+    weights: &'a Weights,
+    rings: Vec<(PublicKey, Evaluator)>,
+    /// Encoded weights, by step.
+    encoded: Vec<Vec<Plaintext>>,
+    /// What the server adds to the reply's slots, by step and ciphertext: −r.
+    masks: Vec<Vec<Vec<u64>>>,
+    delta: Delta,
+    extension: Option<ExtensionSender>,
+    /// Transfers and labels waiting for the client's corrections, by step.
+    garbled: Vec<Option<(PreparedSends, EvaluatorInputs)>>,
+    rng: R,
+}
+
+impl<'a, R: CryptoRng> Server<'a, R> {
+    /// A server with the network's weights.
+    ///
+    /// # Errors
+    /// Parameters below their security level.
+    pub fn new(script: &'a Script, weights: &'a Weights, mut rng: R) -> Result<Self, PartyError> {
+        let steps = script.steps.len();
+        let input = vec![0; script.network.input.len()];
+        Ok(Self {
+            view: View::new(script, input)?,
+            weights,
+            rings: Vec::new(),
+            encoded: (0..steps).map(|_| Vec::new()).collect(),
+            masks: vec![Vec::new(); steps],
+            delta: Delta::random(&mut rng),
+            extension: None,
+            garbled: (0..steps).map(|_| None).collect(),
+            rng,
+        })
+    }
+
+    /// Does one of the server's actions and gives back the message that ends it, empty if none does.
+    ///
+    /// # Errors
+    /// A message that is missing or refused, or an action out of order.
+    pub fn perform(&mut self, action: &Action, inbox: &mut Inbox) -> Result<Vec<u8>, PartyError> {
+        match action.act {
+            Act::LoadKeys(ring) => self.load_keys(action, ring, inbox),
+            Act::EncodeWeights => self.encode_weights(action),
+            Act::AnswerBaseOt => {
+                let offer = BaseOtOffer::read(&inbox.take(action, MessageKind::BaseOtPoint)?)?;
+                let (seeds, reply) = BaseOtReceiver::reply(&offer, &self.delta, &mut self.rng)?;
+                self.extension = Some(ExtensionSender::new(&seeds, &self.delta));
+                Ok(written(|out| reply.write(out)))
+            }
+            Act::DrawShare => self.draw_share(action),
+            Act::Garble => self.garble(action, inbox),
+            Act::ApplyLinear => self.apply_linear(action, inbox),
+            Act::TransferLabels => self.transfer_labels(action, inbox),
+            Act::Open => {
+                let (share, p) = self.view.result(action)?;
+                Ok(shares::pack(share, shares::width(p)))
+            }
+            Act::GenerateKeys(_)
+            | Act::StartBaseOt
+            | Act::FinishBaseOt
+            | Act::ExtendOt
+            | Act::EncryptInput
+            | Act::DecryptReply
+            | Act::Choose
+            | Act::Evaluate
+            | Act::Local
+            | Act::Reconstruct => Err(out_of_order(action)),
+        }
+    }
+
+    fn load_keys(
+        &mut self,
+        action: &Action,
+        ring: usize,
+        inbox: &mut Inbox,
+    ) -> Result<Vec<u8>, PartyError> {
+        let params = self.view.ring(ring).ok_or(out_of_order(action))?;
+        let payload = inbox.take(action, MessageKind::Keys)?;
+        let (public, galois) = payload.split_at(params.public_key_size().min(payload.len()));
+        let public = PublicKey::read(params, public)?;
+        let evaluator = Evaluator::new(params, GaloisKeys::read(params, galois)?)?;
+        self.rings.push((public, evaluator));
+        Ok(Vec::new())
+    }
+
+    fn encode_weights(&mut self, action: &Action) -> Result<Vec<u8>, PartyError> {
+        let (plan, params, ring) = self.view.linear(action)?;
+        let (index, step) = self.view.step(action)?;
+        let layer = self.weights.layers.get(&step.name);
+        let layer = layer.ok_or(PartyError::Weights {
+            layer: step.name.clone(),
+        })?;
+        let weights: Vec<i64> = layer.weight.iter().map(|&w| i64::from(w)).collect();
+        let (_, evaluator) = self.rings.get(ring).ok_or(out_of_order(action))?;
+        let p = params.plaintext_modulus();
+        let encode = |index| evaluator.encode(&plan.weight_slots(&weights, p, index));
+        self.encoded[index] = (0..plan.weight_count())
+            .map(encode)
+            .collect::<Result<_, _>>()?;
+        Ok(Vec::new())
+    }
+
+    /// The server's share of a step's result: r + bias, r′, or what follows from its operands.
+    fn draw_share(&mut self, action: &Action) -> Result<Vec<u8>, PartyError> {
+        let (index, step) = self.view.step(action)?;
+        let p = self.view.p_out(step);
+        let share = if let Some(share) = self.view.local(action)? {
+            share
+        } else if let Ok((plan, params, _)) = self.view.linear(action) {
+            let (count, n) = (plan.output_ciphertexts(), params.degree());
+            let mut draw = || (0..n).map(|_| self.rng.random_range(0..p)).collect();
+            let r: Vec<Vec<u64>> = (0..count).map(|_| draw()).collect();
+            let share = plan.unpack_output(&r);
+            let negated = |slots: &Vec<u64>| slots.iter().map(|&r| (p - r) % p).collect();
+            self.masks[index] = r.iter().map(negated).collect();
+            self.with_bias(action, share)?
+        } else {
+            (0..step.shape_out.len())
+                .map(|_| self.rng.random_range(0..p))
+                .collect()
+        };
+        self.view.store(action, share)?;
+        Ok(Vec::new())
+    }
+
+    fn with_bias(&self, action: &Action, mut share: Vec<u64>) -> Result<Vec<u64>, PartyError> {
+        let (_, step) = self.view.step(action)?;
+        let p = self.view.p_out(step);
+        let bias = self
+            .weights
+            .layers
+            .get(&step.name)
+            .map_or(&[][..], |layer| &layer.bias);
+        let channel = share.len() / bias.len().max(1);
+        for (values, &bias) in share.chunks_mut(channel.max(1)).zip(bias) {
+            let bias = shares::residue(bias, p);
+            values
+                .iter_mut()
+                .for_each(|value| *value = shares::add(*value, bias, p));
+        }
+        Ok(share)
+    }
+
+    fn garble(&mut self, action: &Action, inbox: &mut Inbox) -> Result<Vec<u8>, PartyError> {
+        let (circuit, batch) = self.view.circuit(action)?;
+        let (index, step) = self.view.step(action)?;
+        let count = circuit.evaluator_input_bits() * batch;
+        let columns = inbox.take(action, MessageKind::Extension)?;
+        let columns = ExtensionColumns::read(extension_blocks(count), &columns)?;
+        let extension = self.extension.as_mut().ok_or(out_of_order(action))?;
+        let sends = extension.extend(count, &columns)?;
+        let operand = shares::circuit_operand(step, self.view.operand(action)?);
+        let share = self.view.share(index).ok_or(out_of_order(action))?;
+        let garbling = garble(&circuit, batch, &self.delta, &mut self.rng)?;
+        let labels = garbling.garbler_inputs.encode(&operand, share)?;
+        self.garbled[index] = Some((sends, garbling.evaluator_inputs));
+        Ok(written(|out| {
+            garbling.tables.write(out);
+            labels.write(out);
+        }))
+    }
+
+    fn apply_linear(&mut self, action: &Action, inbox: &mut Inbox) -> Result<Vec<u8>, PartyError> {
+        let (plan, params, ring) = self.view.linear(action)?;
+        let (index, _) = self.view.step(action)?;
+        let (public, evaluator) = self.rings.get(ring).ok_or(out_of_order(action))?;
+        let payload = inbox.take(action, MessageKind::EncryptedInput)?;
+        let mut inputs = Vec::new();
+        for bytes in payload.chunks(params.seeded_ciphertext_size()) {
+            inputs.push(SeededCiphertext::read(params, bytes)?.expand());
+        }
+        if self.view.operand_is_shared(action)? {
+            let share = plan.pack_input(self.view.operand(action)?);
+            for (ciphertext, slots) in inputs.iter_mut().zip(share) {
+                evaluator.add_plain(ciphertext, &slots)?;
+            }
+        }
+        let mut outputs = plan.run(evaluator, &inputs, &self.encoded[index])?;
+        let mut out = Vec::new();
+        for (ciphertext, mask) in outputs.iter_mut().zip(&self.masks[index]) {
+            evaluator.rerandomize(ciphertext, mask, public, &mut self.rng)?;
+            evaluator.mod_switch(ciphertext).write(&mut out);
+        }
+        Ok(out)
+    }
+
+    fn transfer_labels(
+        &mut self,
+        action: &Action,
+        inbox: &mut Inbox,
+    ) -> Result<Vec<u8>, PartyError> {
+        let (circuit, batch) = self.view.circuit(action)?;
+        let (index, _) = self.view.step(action)?;
+        let count = circuit.evaluator_input_bits() * batch;
+        let choices = ChoiceCorrections::read(count, &inbox.take(action, MessageKind::Choices)?)?;
+        let (sends, inputs) = self.garbled[index].take().ok_or(out_of_order(action))?;
+        let transfer = inputs.transfer(sends, &choices)?;
+        Ok(written(|out| transfer.write(out)))
+    }
+}

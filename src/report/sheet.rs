@@ -1,0 +1,285 @@
+//! Predictions and verifications laid out as grids and sentences: what is shown, in which order.
+//!
+//! Every time says whose it is and in which phase; set-up stands apart from the totals, as it does
+//! in the values themselves.
+
+use super::grid::{Align, Grid};
+use super::number::{bytes, count, log2_probability, percent, seconds, signed_bytes};
+use crate::network::Shape;
+use crate::predict::{LayerPrediction, LinkReport, Prediction, SecondsSplit};
+use crate::verify::Verification;
+
+use Align::{Left, Right};
+
+/// The grids of a prediction: time and bytes, HE parameters, operations.
+pub fn prediction_grids(prediction: &Prediction) -> Vec<Grid> {
+    vec![
+        costs(prediction),
+        parameters(prediction.layers.iter()),
+        operations(prediction.layers.iter()),
+    ]
+}
+
+/// The grids of a verification: predicted beside measured, HE parameters, operations.
+pub fn verification_grids(verification: &Verification) -> Vec<Grid> {
+    let layers = || verification.layers.iter().map(|layer| &layer.predicted);
+    vec![
+        comparison(verification),
+        parameters(layers()),
+        operations(layers()),
+    ]
+}
+
+fn costs(prediction: &Prediction) -> Grid {
+    let mut grid = Grid::new(
+        "Time and bytes, layer by layer",
+        &[
+            ("layer", Left),
+            ("kind", Left),
+            ("in", Left),
+            ("out", Left),
+            ("offline", Right),
+            ("online", Right),
+            ("client", Right),
+            ("server", Right),
+            ("link", Right),
+            ("total", Right),
+            ("to server", Right),
+            ("to client", Right),
+            ("bytes", Right),
+        ],
+    );
+    for layer in &prediction.layers {
+        let mut row = vec![
+            layer.name.clone(),
+            layer.kind.clone(),
+            shape(layer.input),
+            shape(layer.output),
+        ];
+        row.extend(times(&layer.seconds));
+        row.extend(
+            [
+                layer.bytes.to_server,
+                layer.bytes.to_client,
+                layer.bytes.total,
+            ]
+            .map(bytes),
+        );
+        grid.row(row);
+    }
+    let total = &prediction.total;
+    let mut foot = vec![
+        "total".to_owned(),
+        String::new(),
+        String::new(),
+        String::new(),
+    ];
+    foot.extend(times(&total.seconds));
+    foot.extend(
+        [
+            total.bytes.to_server,
+            total.bytes.to_client,
+            total.bytes.total,
+        ]
+        .map(bytes),
+    );
+    grid.foot(foot);
+    grid
+}
+
+fn times(split: &SecondsSplit) -> [String; 6] {
+    [
+        split.offline,
+        split.online,
+        split.client,
+        split.server,
+        split.link,
+        split.total,
+    ]
+    .map(seconds)
+}
+
+fn parameters<'a>(layers: impl Iterator<Item = &'a LayerPrediction>) -> Grid {
+    let mut grid = Grid::new(
+        "Encryption parameters of the linear layers",
+        &[
+            ("layer", Left),
+            ("schedule", Left),
+            ("n", Right),
+            ("log2 p", Right),
+            ("log2 q", Right),
+            ("with special", Right),
+            ("limbs", Right),
+            ("security", Right),
+            ("table", Left),
+            ("failure", Right),
+            ("flooding", Right),
+            ("noise margin", Right),
+        ],
+    );
+    for layer in layers {
+        let Some(he) = &layer.he else { continue };
+        grid.row([
+            layer.name.clone(),
+            layer.schedule.clone().unwrap_or_default(),
+            he.n.to_string(),
+            he.p_bits.to_string(),
+            format!("{:.1}", he.q_bits),
+            format!("{:.1}", he.total_bits),
+            format!("{}+{}", he.q.len(), he.special.len()),
+            format!("{} bits", he.security_bits),
+            he.security_table.clone(),
+            log2_probability(he.failure_log2),
+            format!("{} bits", he.flooding_bits),
+            format!("{:.1} bits", he.noise_margin_bits),
+        ]);
+    }
+    grid
+}
+
+fn operations<'a>(layers: impl Iterator<Item = &'a LayerPrediction>) -> Grid {
+    let mut grid = Grid::new(
+        "Operations, both parties together, set-up included",
+        &[("layer", Left), ("how often", Left)],
+    );
+    for layer in layers.filter(|layer| !layer.ops.is_empty()) {
+        let list: Vec<String> = layer
+            .ops
+            .iter()
+            .map(|(name, &times)| format!("{name} {}", count(times)))
+            .collect();
+        grid.row([layer.name.clone(), list.join(", ")]);
+    }
+    grid
+}
+
+fn comparison(verification: &Verification) -> Grid {
+    let mut grid = Grid::new(
+        "Predicted beside measured, layer by layer",
+        &[
+            ("layer", Left),
+            ("kind", Left),
+            ("in", Left),
+            ("out", Left),
+            ("predicted", Right),
+            ("measured", Right),
+            ("error", Right),
+            ("bytes predicted", Right),
+            ("bytes measured", Right),
+            ("difference", Right),
+        ],
+    );
+    for layer in &verification.layers {
+        let told = &layer.predicted;
+        grid.row([
+            told.name.clone(),
+            told.kind.clone(),
+            shape(told.input),
+            shape(told.output),
+            seconds(told.seconds.total),
+            seconds(layer.measured.seconds.total),
+            percent(layer.error.seconds),
+            bytes(told.bytes.total),
+            bytes(layer.measured.bytes.total),
+            signed_bytes(layer.error.bytes),
+        ]);
+    }
+    let total = &verification.total;
+    grid.foot([
+        "total".to_owned(),
+        String::new(),
+        String::new(),
+        String::new(),
+        seconds(total.predicted.seconds.total),
+        seconds(total.measured.seconds.total),
+        percent(total.error.seconds),
+        bytes(total.predicted.bytes.total),
+        bytes(total.measured.bytes.total),
+        signed_bytes(total.error.bytes),
+    ]);
+    grid
+}
+
+/// A shape as `64×32×32`; a vector by its length alone.
+fn shape(shape: Shape) -> String {
+    if shape.height == 1 && shape.width == 1 {
+        shape.channels.to_string()
+    } else {
+        format!("{}×{}×{}", shape.channels, shape.height, shape.width)
+    }
+}
+
+fn link(link: &LinkReport) -> String {
+    format!(
+        "a link of {:.0} Mbit/s and {:.3} ms round trip",
+        link.mbit_per_s, link.rtt_ms
+    )
+}
+
+/// Which network, under which protocol, priced by what, over which link.
+pub(super) fn prediction_headline(prediction: &Prediction) -> String {
+    format!(
+        "{} by {}, priced by {}, over {}",
+        prediction.network,
+        prediction.protocol,
+        prediction.calibration,
+        link(&prediction.link)
+    )
+}
+
+/// Totals, set-up and the network's plain counts in sentences.
+pub(super) fn prediction_summary(prediction: &Prediction) -> String {
+    let total = &prediction.total;
+    format!(
+        "Total: {} ({} offline, {} online), {}. Set-up once a session: {}, {}. \
+         {} ReLUs, {} multiply-adds, {} parameters.",
+        seconds(total.seconds.total),
+        seconds(total.seconds.offline),
+        seconds(total.seconds.online),
+        bytes(total.bytes.total),
+        seconds(prediction.setup.seconds),
+        bytes(prediction.setup.bytes),
+        count(total.relus),
+        count(total.flops),
+        count(total.parameters),
+    )
+}
+
+/// Which network was run, under which protocol, priced by what, over which link.
+pub(super) fn verification_headline(verification: &Verification) -> String {
+    format!(
+        "{} by {}, run for real over {}; predicted from {}",
+        verification.network,
+        verification.protocol,
+        link(&verification.link),
+        verification.calibration,
+    )
+}
+
+/// Whether the answer was right.
+pub(super) const fn verdict(verification: &Verification) -> &'static str {
+    if verification.output_equal {
+        "The result equals plaintext inference, value by value."
+    } else {
+        "THE RESULT DIFFERS FROM PLAINTEXT INFERENCE."
+    }
+}
+
+/// Totals and set-up, predicted and measured.
+pub(super) fn verification_summary(verification: &Verification) -> String {
+    let (total, setup) = (&verification.total, &verification.setup);
+    format!(
+        "Total: {} predicted, {} measured ({}); {} predicted, {} measured ({}). \
+         Set-up once a session: {} predicted, {} measured; {} predicted, {} measured.",
+        seconds(total.predicted.seconds.total),
+        seconds(total.measured.seconds.total),
+        percent(total.error.seconds),
+        bytes(total.predicted.bytes.total),
+        bytes(total.measured.bytes.total),
+        signed_bytes(total.error.bytes),
+        seconds(setup.seconds),
+        seconds(setup.measured_seconds),
+        bytes(setup.bytes),
+        bytes(setup.measured_bytes),
+    )
+}

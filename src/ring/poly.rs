@@ -1,0 +1,216 @@
+//! Polynomials of degree below n over an RNS basis, their representation in the type.
+//!
+//! `Poly<Coefficient>` holds coefficients, `Poly<Ntt>` values at the roots of unity, so a forgotten
+//! transform does not compile. Residues lie limb after limb in one vector: residue i of limb j
+//! stands at j·n + i. A polynomial does not know its basis: operations are given the one it was
+//! made over (or, for a polynomial cut to its first limbs, a prefix of it).
+
+use std::marker::PhantomData;
+
+use zeroize::Zeroize;
+
+use super::basis::RnsBasis;
+use super::pointwise;
+
+/// The representation by coefficients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coefficient;
+
+/// The representation by values at the 2n-th roots of unity, in the transform's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ntt;
+
+/// A polynomial: n residues for each of its limbs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Poly<R> {
+    n: usize,
+    residues: Vec<u64>,
+    representation: PhantomData<R>,
+}
+
+impl<R> Zeroize for Poly<R> {
+    fn zeroize(&mut self) {
+        self.residues.zeroize();
+    }
+}
+
+impl<R> Poly<R> {
+    /// Zero, with `limbs` limbs of `n` residues.
+    pub fn zero(n: usize, limbs: usize) -> Self {
+        Self::from_residues(n, vec![0; n * limbs])
+    }
+
+    /// The polynomial with these residues, limb after limb, each below its prime.
+    pub const fn from_residues(n: usize, residues: Vec<u64>) -> Self {
+        Self {
+            n,
+            residues,
+            representation: PhantomData,
+        }
+    }
+
+    /// Ring degree n.
+    pub const fn degree(&self) -> usize {
+        self.n
+    }
+
+    /// Number of limbs.
+    pub const fn limbs(&self) -> usize {
+        self.residues.len() / self.n
+    }
+
+    /// All residues, limb after limb.
+    pub fn residues(&self) -> &[u64] {
+        &self.residues
+    }
+
+    /// The residues of one limb; none if there is no such limb.
+    pub fn limb(&self, index: usize) -> &[u64] {
+        self.residues
+            .chunks_exact(self.n)
+            .nth(index)
+            .unwrap_or_default()
+    }
+
+    /// The residues of one limb, to be changed; none if there is no such limb.
+    pub fn limb_mut(&mut self, index: usize) -> &mut [u64] {
+        self.residues
+            .chunks_exact_mut(self.n)
+            .nth(index)
+            .unwrap_or_default()
+    }
+
+    /// The limbs in order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u64]> {
+        self.residues.chunks_exact(self.n)
+    }
+
+    /// The limbs in order, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut [u64]> {
+        self.residues.chunks_exact_mut(self.n)
+    }
+
+    /// A copy of the first `limbs` limbs.
+    pub fn truncated(&self, limbs: usize) -> Self {
+        let kept = self.residues.iter().take(limbs * self.n).copied().collect();
+        Self::from_residues(self.n, kept)
+    }
+
+    /// self += other.
+    pub fn add_assign(&mut self, basis: &RnsBasis, other: &Self) {
+        for ((q, x), y) in basis.moduli().zip(self.iter_mut()).zip(other.iter()) {
+            pointwise::add_assign(q, x, y);
+        }
+    }
+
+    /// self −= other.
+    pub fn sub_assign(&mut self, basis: &RnsBasis, other: &Self) {
+        for ((q, x), y) in basis.moduli().zip(self.iter_mut()).zip(other.iter()) {
+            pointwise::sub_assign(q, x, y);
+        }
+    }
+
+    /// self = −self.
+    pub fn neg_assign(&mut self, basis: &RnsBasis) {
+        for (q, x) in basis.moduli().zip(self.iter_mut()) {
+            pointwise::neg_assign(q, x);
+        }
+    }
+}
+
+impl Poly<Coefficient> {
+    /// The polynomial with the given signed coefficients.
+    pub fn from_signed(basis: &RnsBasis, coefficients: &[i64]) -> Self {
+        let mut residues = Vec::with_capacity(basis.limbs() * coefficients.len());
+        for q in basis.moduli() {
+            residues.extend(coefficients.iter().map(|&x| q.from_signed(x)));
+        }
+        Self::from_residues(basis.degree(), residues)
+    }
+
+    /// The values at the roots of unity.
+    pub fn into_ntt(mut self, basis: &RnsBasis) -> Poly<Ntt> {
+        for (plan, x) in basis.plans().iter().zip(self.iter_mut()) {
+            plan.forward(x);
+        }
+        Poly::from_residues(self.n, self.residues)
+    }
+}
+
+impl Poly<Ntt> {
+    /// The coefficients.
+    pub fn into_coefficients(mut self, basis: &RnsBasis) -> Poly<Coefficient> {
+        for (plan, x) in basis.plans().iter().zip(self.iter_mut()) {
+            plan.inverse(x);
+        }
+        Poly::from_residues(self.n, self.residues)
+    }
+
+    /// self += x·y.
+    pub fn multiply_accumulate(&mut self, basis: &RnsBasis, x: &Self, y: &Self) {
+        let plans = basis.plans().iter();
+        for (((plan, acc), x), y) in plans.zip(self.iter_mut()).zip(x.iter()).zip(y.iter()) {
+            plan.multiply_accumulate(acc, x, y);
+        }
+    }
+
+    /// self·other.
+    pub fn product(&self, basis: &RnsBasis, other: &Self) -> Self {
+        let mut out = Self::zero(self.n, self.limbs());
+        out.multiply_accumulate(basis, self, other);
+        out
+    }
+
+    /// The image under the automorphism whose positions are `indices` (`automorphism(n, g)`).
+    pub fn permuted(&self, indices: &[u32]) -> Self {
+        let mut out = Self::zero(self.n, self.limbs());
+        for (out, x) in out.iter_mut().zip(self.iter()) {
+            pointwise::permute(indices, x, out);
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transforms_are_inverse_and_multiply() {
+        let basis = RnsBasis::new(16, &[1_073_643_521, 1_125_899_906_826_241]).unwrap();
+        let mut x = vec![0; 16];
+        (x[1], x[15]) = (2, -3);
+        let a = Poly::from_signed(&basis, &x);
+        let b = a.clone().into_ntt(&basis);
+        assert_eq!(b.clone().into_coefficients(&basis), a);
+        // (2x − 3x¹⁵)² = 4x² − 12x¹⁶ + 9x³⁰ = 12 + 4x² − 9x¹⁴ modulo x¹⁶ + 1.
+        let mut square = vec![0; 16];
+        (square[0], square[2], square[14]) = (12, 4, -9);
+        let expected = Poly::from_signed(&basis, &square);
+        assert_eq!(b.product(&basis, &b).into_coefficients(&basis), expected);
+    }
+
+    #[test]
+    fn sums_cancel() {
+        let basis = RnsBasis::new(16, &[1_073_643_521, 1_125_899_906_826_241]).unwrap();
+        let a = Poly::from_signed(&basis, &(-8..8).collect::<Vec<_>>());
+        let mut b = a.clone();
+        b.neg_assign(&basis);
+        b.add_assign(&basis, &a);
+        assert_eq!(b, Poly::zero(16, 2));
+        b.sub_assign(&basis, &a);
+        b.add_assign(&basis, &a);
+        assert_eq!(b, Poly::zero(16, 2));
+        assert_eq!(a.truncated(1).limbs(), 1);
+        assert_eq!(a.truncated(1).limb(0), a.limb(0));
+        assert!(a.limb(2).is_empty());
+    }
+
+    #[test]
+    fn zeroize_leaves_nothing() {
+        let basis = RnsBasis::new(16, &[1_073_643_521]).unwrap();
+        let mut a = Poly::from_signed(&basis, &[7; 16]);
+        a.zeroize();
+        assert!(a.residues().is_empty());
+    }
+}
