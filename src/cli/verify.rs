@@ -178,9 +178,16 @@ impl ServerProcess {
         let program = std::env::current_exe().map_err(Failure::job)?;
         let mut command = Command::new(program);
         let given: Vec<OsString> = std::env::args_os().skip(1).collect();
-        command.args(without(&given, &["--role"], &["-v", "--verbose", "-q", "--quiet"]));
+        command.args(without(
+            &given,
+            &["--role"],
+            &["-v", "--verbose", "-q", "--quiet"],
+        ));
         command.args(["--role", "server", "--quiet"]);
-        if !given.iter().any(|argument| argument.to_string_lossy().starts_with("--weight")) {
+        if !given
+            .iter()
+            .any(|argument| argument.to_string_lossy().starts_with("--weight"))
+        {
             command.arg("--weight-seed").arg(weight_seed.to_string());
         }
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
@@ -209,7 +216,9 @@ fn without(arguments: &[OsString], options: &[&str], flags: &[&str]) -> Vec<OsSt
         if options.contains(&text.as_ref()) {
             arguments.next();
         } else if !flags.contains(&text.as_ref())
-            && !options.iter().any(|option| text.starts_with(&format!("{option}=")))
+            && !options
+                .iter()
+                .any(|option| text.starts_with(&format!("{option}=")))
         {
             kept.push(argument.clone());
         }
@@ -231,7 +240,16 @@ mod tests {
 
     #[test]
     fn the_server_gets_the_same_arguments_but_for_its_role() {
-        let given = ["verify", "toy", "--role", "both", "-v", "--role=both", "--seed", "3"];
+        let given = [
+            "verify",
+            "toy",
+            "--role",
+            "both",
+            "-v",
+            "--role=both",
+            "--seed",
+            "3",
+        ];
         let given: Vec<OsString> = given.into_iter().map(OsString::from).collect();
         let kept = without(&given, &["--role"], &["-v"]);
         assert_eq!(kept, ["verify", "toy", "--seed", "3"]);
