@@ -28,7 +28,6 @@ pub mod predict;
 
 pub mod verify;
 
-#[cfg(feature = "torch")]
 pub mod train;
 
 pub mod search;

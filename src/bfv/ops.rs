@@ -123,7 +123,7 @@ pub enum HeOp {
     GaloisKey,
     /// Generation of the public key.
     PublicKey,
-    /// One Galois key read from the wire and expanded.
+    /// One Galois key read and its seeded half expanded.
     LoadKey,
 }
 

@@ -5,16 +5,22 @@
 //! files, prints, and knows exit codes.
 //!
 //! A new command is one file with `Args`, an example in `after_help` and
-//! `run(Args, &Globals) -> Result<(), Failure>`, one `mod` line, one line in [`Command`] and one in
+//! `run(Args, &Globals) -> Result<(), Failure>`, one `mod` line, one line in `Command` and one in
 //! its `run`. A command that is not built is absent, and so an unknown one: exit 2.
 
 mod calibrate;
+mod calibration;
 mod error;
 mod globals;
 mod inputs;
 mod networks;
 mod output;
+mod params;
+mod predict;
+mod primes;
 mod report;
+mod setting;
+mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -44,7 +50,11 @@ struct Cli {
 enum Command {
     Calibrate(calibrate::Args),
     Networks(networks::Args),
+    Params(params::Args),
+    Predict(predict::Args),
+    Primes(primes::Args),
     Report(report::Args),
+    Verify(verify::Args),
 }
 
 impl Command {
@@ -52,7 +62,11 @@ impl Command {
         match self {
             Self::Calibrate(args) => calibrate::run(args, globals),
             Self::Networks(args) => networks::run(args, globals),
+            Self::Params(args) => params::run(args, globals),
+            Self::Predict(args) => predict::run(args, globals),
+            Self::Primes(args) => primes::run(args, globals),
             Self::Report(args) => report::run(args, globals),
+            Self::Verify(args) => verify::run(args, globals),
         }
     }
 }

@@ -44,14 +44,20 @@ impl PrimePool {
         limbs: usize,
         (bits, special_bits): (u32, u32),
     ) -> Option<Chain> {
-        let special = self.primes(n, special_bits).into_iter().find(|&prime| prime != p)?;
+        let special = self
+            .primes(n, special_bits)
+            .into_iter()
+            .find(|&prime| prime != p)?;
         let q: Vec<u64> = self
             .primes(n, bits)
             .into_iter()
             .filter(|&prime| prime != p && prime != special)
             .take(limbs)
             .collect();
-        (q.len() == limbs).then(|| Chain { q, special: vec![special] })
+        (q.len() == limbs).then(|| Chain {
+            q,
+            special: vec![special],
+        })
     }
 
     fn primes(&self, n: usize, bits: u32) -> Vec<u64> {

@@ -34,7 +34,10 @@ pub fn log2_tail(z: f64) -> f64 {
 /// The z whose [`log2_tail`] is `log2_probability` (at most 0): how many standard deviations are needed.
 pub fn tail_quantile(log2_probability: f64) -> f64 {
     // The tail falls faster than 2^(-z²/2·log2 e), so the root lies below this.
-    let mut high = (-2.0 * log2_probability / std::f64::consts::LOG2_E).max(0.0).sqrt() + 1.0;
+    let mut high = (-2.0 * log2_probability / std::f64::consts::LOG2_E)
+        .max(0.0)
+        .sqrt()
+        + 1.0;
     let mut low = 0.0;
     for _ in 0..100 {
         let middle = 0.5 * (low + high);
@@ -80,7 +83,10 @@ mod tests {
             for (count, expected) in [1, 2048, 8192, 1_000_000].into_iter().zip(row) {
                 let z = tail_quantile(split(target, count));
                 let digits = if expected >= 10.0 { 0.05 } else { 0.005 };
-                assert!((z - expected).abs() <= digits + 1e-9, "{target} {count}: {z}");
+                assert!(
+                    (z - expected).abs() <= digits + 1e-9,
+                    "{target} {count}: {z}"
+                );
             }
         }
     }

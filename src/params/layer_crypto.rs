@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::decimal;
+use crate::bfv::BfvLiteral;
 use crate::security::{Table, Verdict};
 
 /// Parameters of one linear layer: (n, p, q), security, noise.
@@ -47,4 +48,17 @@ pub struct LayerCrypto {
     pub reply_limbs: usize,
     /// log2 of the room for noise in a reply over what the failure probability asked for needs.
     pub noise_margin_bits: f64,
+}
+
+impl From<&LayerCrypto> for BfvLiteral {
+    fn from(crypto: &LayerCrypto) -> Self {
+        Self {
+            n: crypto.n,
+            p: crypto.p,
+            q: crypto.q.clone(),
+            special: crypto.special.clone(),
+            flooding_log2: crypto.flooding_log2,
+            reply_limbs: crypto.reply_limbs,
+        }
+    }
 }

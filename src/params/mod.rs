@@ -1,7 +1,60 @@
-//! The paper's parameter instantiation engine (PIE).
+//! The paper's parameter instantiation engine (PIE): n, p and q for every linear layer, chosen and justified.
+//!
+//! A [`ResolvedNetwork`](crate::network::ResolvedNetwork), a [`Request`] (security, failure
+//! probability, flooding, how p is bounded) and [`Prices`] go in; [`select_network`] gives a
+//! [`LayerCrypto`] for each linear step and the [`Candidate`]s it was chosen from.
+//!
+//! NASS (Bian et al. 2020, section 4.1, figure 4) loops between guessing q and sampling ciphertexts. Here
+//! the noise is a formula ([`NoiseTracker`] runs the layer's packing plan over variances), so the loop is a
+//! short enumeration, and its answer comes with a security [`Verdict`](crate::security::Verdict), a failure
+//! probability and the margin left.
+//!
+//! Always true: p ≡ qᵢ ≡ P ≡ 1 mod 2n; the level asked for is met with the special prime counted;
+//! failure probabilities of all layers add up to at most what was asked.
+//!
+//! Knows nothing of protocols, nor of how anything is timed: prices come in through a trait.
+//!
+//! ```
+//! use nass::network::zoo;
+//! use nass::params::{Request, TransformPrices, select_network};
+//!
+//! let network = zoo::load("toy")?.resolve(None)?;
+//! let selection = select_network(&network, &Request::default(), &TransformPrices)?;
+//! let first = selection.layers[0].as_ref().unwrap();
+//! assert!(first.security_bits >= 128 && first.failure_log2 < -40.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod candidate;
+mod chain;
+mod decimal;
+mod error;
 mod failure;
+mod layer_crypto;
 mod noise;
+mod plaintext;
+mod prices;
 mod primes;
-pub use failure::*;
-pub use noise::*;
-pub use primes::*;
+mod reply;
+mod select;
+
+pub use candidate::{Candidate, CandidateVerdict};
+pub use error::ParamsError;
+pub use failure::{log2_tail, printable_probability, split, tail_quantile, union};
+pub use layer_crypto::LayerCrypto;
+pub use noise::{
+    LayerNoise, NoiseForm, NoiseSources, NoiseTracker, Variance, fresh_public, fresh_secret,
+    key_switch, modulus_switched, plaintext_added, product_gain, switch_rounding,
+};
+pub use plaintext::PlaintextBound;
+pub use prices::{LayerWork, Prices, TransformPrices};
+pub use primes::{
+    GazelleModulus, MAX_PRIME_BITS, PrimeError, Width, ascending_ntt_primes, descending_ntt_primes,
+    gazelle_modulus, is_probable_prime, ntt_primes,
+};
+pub use select::{RING_DEGREES, Request, Selection, select_network};
+
+#[cfg(test)]
+mod measured_tests;
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
-//! Noise of a linear layer, in closed form: a packing plan run over variances instead of ciphertexts.
+//! NoiseForm of a linear layer, in closed form: a packing plan run over variances instead of ciphertexts.
 //!
-//! In goes the plan, through [`HeOps`]; out comes a [`Noise`] for each output ciphertext. The phase of a
+//! In goes the plan, through [`HeOps`]; out comes a [`NoiseForm`] for each output ciphertext. The phase of a
 //! ciphertext is (q/p)·m + e (scaled form: wrapped plaintext products vanish mod q, and encoding leaves a
 //! rounding of variance 1/12 instead of a term in q mod p). Variances of a coefficient of e, error σ,
 //! ternary secret, operands independent and of mean zero:
@@ -12,7 +12,7 @@
 //! | plaintext added | + 1/12 |
 //! | sum | sum |
 //! | plaintext product | × n·E\[w²\] = n·p²/12 (weights centred, coefficients as if uniform mod p) |
-//! | key switch, special prime P, one digit a limb | + (Σᵢ n·σ²·E\[dᵢ²\])/P² + (1 + 2n/3)/12 |
+//! | key switch, special prime P, one centred digit a limb | + n·σ²·Σᵢ(qᵢ/P)²/12 + (1 + 2n/3)/12 |
 //! | modulus switch q → q′ | × (q′/q)², then + (1 + 2n/3)/12 |
 //!
 //! Two variances are kept: the *mean* over the coefficients, which a product turns into the variance of
@@ -66,19 +66,16 @@ pub fn switch_rounding(n: usize) -> f64 {
     (1.0 + 2.0 * n as f64 / 3.0) * ROUNDING
 }
 
-/// Variance that one key switch adds: one digit for each limb of q, special primes of product P.
+/// Variance that one key switch adds: one centred digit for each limb of q, special primes of product P.
 pub fn key_switch(n: usize, q: &[u64], special: &[u64]) -> f64 {
     let product: f64 = special.iter().map(|&prime| prime as f64).product();
     let digits: f64 = q
         .iter()
         .map(|&limb| limb as f64 / product)
-        .map(|ratio| ratio * ratio * DIGIT_MOMENT)
+        .map(|ratio| ratio * ratio / 12.0)
         .sum();
     n as f64 * ERROR_VARIANCE * digits + switch_rounding(n)
 }
-
-/// E\[d²\]/qᵢ² of a digit in `0..qᵢ`.
-const DIGIT_MOMENT: f64 = 1.0 / 3.0;
 
 /// Variance after switching the modulus from q to q′, `ratio` = q′/q.
 pub fn modulus_switched(n: usize, variance: f64, ratio: f64) -> f64 {
@@ -95,7 +92,10 @@ pub struct Variance {
 }
 
 impl Variance {
-    const ONE: Self = Self { mean: 1.0, peak: 1.0 };
+    const ONE: Self = Self {
+        mean: 1.0,
+        peak: 1.0,
+    };
 
     fn sum(self, other: Self, kinship: Kinship) -> Self {
         Self {
@@ -112,11 +112,17 @@ impl Variance {
 
     fn product(self, gain: f64) -> Self {
         let variance = self.mean * gain;
-        Self { mean: variance, peak: variance }
+        Self {
+            mean: variance,
+            peak: variance,
+        }
     }
 
     fn scaled(self, source: f64) -> Self {
-        Self { mean: self.mean * source, peak: self.peak * source }
+        Self {
+            mean: self.mean * source,
+            peak: self.peak * source,
+        }
     }
 }
 
@@ -127,7 +133,7 @@ enum Kinship {
     Rotations,
 }
 
-/// Variances of the two sources that a [`Noise`] is linear in.
+/// Variances of the two sources that a [`NoiseForm`] is linear in.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NoiseSources {
     /// Of an input ciphertext.
@@ -138,17 +144,20 @@ pub struct NoiseSources {
 
 /// The error of a ciphertext, in units of the sources: the tracker's ciphertext.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Noise {
+pub struct NoiseForm {
     input: Variance,
     key_switch: Variance,
     lineage: u64,
 }
 
-impl Noise {
+impl NoiseForm {
     /// The variance, given those of the sources.
     pub fn variance(&self, sources: &NoiseSources) -> Variance {
         let input = self.input.scaled(sources.input);
-        input.sum(self.key_switch.scaled(sources.key_switch), Kinship::Independent)
+        input.sum(
+            self.key_switch.scaled(sources.key_switch),
+            Kinship::Independent,
+        )
     }
 
     fn sum(&self, other: &Self, kinship: Kinship, lineage: u64) -> Self {
@@ -160,7 +169,7 @@ impl Noise {
     }
 }
 
-/// Runs packing plans over [`Noise`]; no data, any plan.
+/// Runs packing plans over [`NoiseForm`]; no data, any plan.
 #[derive(Debug)]
 pub struct NoiseTracker {
     n: usize,
@@ -179,8 +188,8 @@ impl NoiseTracker {
     }
 
     /// An input ciphertext: one unit of the input source.
-    pub fn input(&self) -> Noise {
-        Noise {
+    pub fn input(&self) -> NoiseForm {
+        NoiseForm {
             input: Variance::ONE,
             key_switch: Variance::default(),
             lineage: self.new_lineage(),
@@ -193,11 +202,11 @@ impl NoiseTracker {
         lineage
     }
 
-    fn rotated(&self, noise: &Noise, rotation: Rotation) -> Noise {
+    fn rotated(&self, noise: &NoiseForm, rotation: Rotation) -> NoiseForm {
         if rotation.is_identity() {
             return *noise;
         }
-        Noise {
+        NoiseForm {
             key_switch: noise.key_switch.sum(Variance::ONE, Kinship::Independent),
             ..*noise
         }
@@ -205,9 +214,9 @@ impl NoiseTracker {
 }
 
 impl HeOps for NoiseTracker {
-    type Ciphertext = Noise;
+    type Ciphertext = NoiseForm;
     type Plaintext = ();
-    type Decomposed = Noise;
+    type Decomposed = NoiseForm;
     type Error = Infallible;
 
     fn slots(&self) -> usize {
@@ -218,7 +227,7 @@ impl HeOps for NoiseTracker {
         Ok(())
     }
 
-    fn add(&self, acc: &mut Noise, other: &Noise) {
+    fn add(&self, acc: &mut NoiseForm, other: &NoiseForm) {
         *acc = if acc.lineage == other.lineage {
             acc.sum(other, Kinship::Rotations, acc.lineage)
         } else {
@@ -226,28 +235,32 @@ impl HeOps for NoiseTracker {
         };
     }
 
-    fn hadamard(&self, ct: &Noise, _pt: &()) -> Noise {
-        Noise {
+    fn hadamard(&self, ct: &NoiseForm, _pt: &()) -> NoiseForm {
+        NoiseForm {
             input: ct.input.product(self.gain),
             key_switch: ct.key_switch.product(self.gain),
             lineage: self.new_lineage(),
         }
     }
 
-    fn multiply_accumulate(&self, acc: &mut Noise, ct: &Noise, pt: &()) {
+    fn multiply_accumulate(&self, acc: &mut NoiseForm, ct: &NoiseForm, pt: &()) {
         let product = self.hadamard(ct, pt);
         self.add(acc, &product);
     }
 
-    fn rotate(&self, ct: &Noise, rotation: Rotation) -> Result<Noise, Infallible> {
+    fn rotate(&self, ct: &NoiseForm, rotation: Rotation) -> Result<NoiseForm, Infallible> {
         Ok(self.rotated(ct, rotation))
     }
 
-    fn decompose(&self, ct: &Noise) -> Noise {
+    fn decompose(&self, ct: &NoiseForm) -> NoiseForm {
         *ct
     }
 
-    fn rotate_decomposed(&self, decomposed: &Noise, rotation: Rotation) -> Result<Noise, Infallible> {
+    fn rotate_decomposed(
+        &self,
+        decomposed: &NoiseForm,
+        rotation: Rotation,
+    ) -> Result<NoiseForm, Infallible> {
         Ok(self.rotated(decomposed, rotation))
     }
 }
@@ -256,14 +269,16 @@ impl HeOps for NoiseTracker {
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerNoise {
     /// One of each kind: outputs with equal coefficients are kept once.
-    kinds: Vec<Noise>,
+    kinds: Vec<NoiseForm>,
 }
 
 impl LayerNoise {
     /// Runs `plan` for plaintext modulus `p`.
     pub fn of_plan(plan: &Plan, p: u64) -> Self {
         let tracker = NoiseTracker::new(plan.made_for().0, p);
-        let inputs: Vec<_> = (0..plan.input_ciphertexts()).map(|_| tracker.input()).collect();
+        let inputs: Vec<_> = (0..plan.input_ciphertexts())
+            .map(|_| tracker.input())
+            .collect();
         let weights = vec![(); plan.weight_count()];
         let Ok(mut kinds) = plan.run(&tracker, &inputs, &weights);
         kinds.dedup_by(|a, b| a.input == b.input && a.key_switch == b.key_switch);
@@ -286,7 +301,10 @@ impl LayerNoise {
 mod tests {
     use super::*;
 
-    const SOURCES: NoiseSources = NoiseSources { input: 10.0, key_switch: 3.0 };
+    const SOURCES: NoiseSources = NoiseSources {
+        input: 10.0,
+        key_switch: 3.0,
+    };
 
     #[test]
     fn products_and_sums_follow_the_table() {
@@ -296,7 +314,13 @@ mod tests {
         tracker.multiply_accumulate(&mut acc, &y, &());
         let gain = 2048.0 * 12289.0 * 12289.0 / 12.0;
         let expected = 2.0 * 10.0 * gain;
-        assert_eq!(acc.variance(&SOURCES), Variance { mean: expected, peak: expected });
+        assert_eq!(
+            acc.variance(&SOURCES),
+            Variance {
+                mean: expected,
+                peak: expected
+            }
+        );
     }
 
     #[test]
@@ -305,7 +329,10 @@ mod tests {
         let x = tracker.input();
         let gain = product_gain(2048, 12289);
         let Ok(before) = tracker.rotate(&x, Rotation::rows(1));
-        assert_eq!(tracker.hadamard(&before, &()).variance(&SOURCES).mean, gain * 13.0);
+        assert_eq!(
+            tracker.hadamard(&before, &()).variance(&SOURCES).mean,
+            gain * 13.0
+        );
         let Ok(after) = tracker.rotate(&tracker.hadamard(&x, &()), Rotation::rows(1));
         assert_eq!(after.variance(&SOURCES).mean, gain * 10.0 + 3.0);
         let Ok(still) = tracker.rotate_decomposed(&tracker.decompose(&x), Rotation::rows(0));
@@ -320,8 +347,17 @@ mod tests {
             let Ok(rotated) = tracker.rotate(&v, Rotation::rows(step));
             tracker.add(&mut v, &rotated);
         }
-        let free = NoiseSources { key_switch: 0.0, ..SOURCES };
-        assert_eq!(v.variance(&free), Variance { mean: 160.0, peak: 2560.0 });
+        let free = NoiseSources {
+            key_switch: 0.0,
+            ..SOURCES
+        };
+        assert_eq!(
+            v.variance(&free),
+            Variance {
+                mean: 160.0,
+                peak: 2560.0
+            }
+        );
     }
 
     #[test]
@@ -330,7 +366,7 @@ mod tests {
         let rounding = switch_rounding(4096);
         assert!((key_switch(4096, &limbs, &[1 << 50]) / rounding - 1.0).abs() < 1e-3);
         let equal = key_switch(4096, &limbs, &[1 << 36]);
-        assert!((equal - rounding - 2.0 * 4096.0 * ERROR_VARIANCE / 3.0).abs() < 1e-6);
+        assert!((equal - rounding - 2.0 * 4096.0 * ERROR_VARIANCE / 12.0).abs() < 1e-6);
     }
 
     #[test]

@@ -56,7 +56,9 @@ impl PlaintextRule {
                     _ => None,
                 })
                 .max()
-                .map(|bits| Self::Above(1_u64.checked_shl(bits).map_or(u64::MAX, |power| power - 1))),
+                .map(|bits| {
+                    Self::Above(1_u64.checked_shl(bits).map_or(u64::MAX, |power| power - 1))
+                }),
         }
     }
 
@@ -65,7 +67,8 @@ impl PlaintextRule {
         let fits = |&p: &u64| is_plaintext_prime(p, n).is_ok();
         match self {
             Self::Above(floor) => ascending_ntt_primes(n, floor, MAX_P_BITS).find(fits),
-            Self::Bits(bits) => descending_ntt_primes(n, bits.min(64)).find(fits),
+            Self::Bits(bits) if bits > MAX_P_BITS => None,
+            Self::Bits(bits) => descending_ntt_primes(n, bits).find(fits),
         }
     }
 

@@ -125,7 +125,13 @@ pub fn ascending_ntt_primes(n: usize, floor: u64, max_bits: u32) -> impl Iterato
         .checked_div(step)
         .and_then(|quotient| quotient.checked_mul(step))
         .and_then(|multiple| multiple.checked_add(1))
-        .and_then(|at| if at > floor { Some(at) } else { at.checked_add(step) });
+        .and_then(|at| {
+            if at > floor {
+                Some(at)
+            } else {
+                at.checked_add(step)
+            }
+        });
     std::iter::successors(first, move |&at| at.checked_add(step))
         .take_while(move |&at| at >> max_bits == 0)
         .filter(|&at| primal::is_prime(at))
@@ -266,7 +272,13 @@ mod tests {
     #[test]
     fn known_large_numbers_are_told_apart() {
         let mersenne = |e: u32| (BigUint::from(1_u32) << e) - 1_u32;
-        for (exponent, prime) in [(89, true), (107, true), (127, true), (101, false), (131, false)] {
+        for (exponent, prime) in [
+            (89, true),
+            (107, true),
+            (127, true),
+            (101, false),
+            (131, false),
+        ] {
             assert_eq!(is_probable_prime(&mersenne(exponent)), prime);
         }
         // A product of two primes of 61 and 89 bits, and the square of one, have no small factor.

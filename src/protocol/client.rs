@@ -3,7 +3,7 @@
 //! It walks through a [`Script`]: [`Client::perform`] does one of its actions, given the messages that
 //! have arrived, and returns the message that ends it. No I/O and no clock here.
 
-use rand::{CryptoRng, RngExt};
+use rand::CryptoRng;
 
 use super::error::PartyError;
 use super::inbox::Inbox;
@@ -12,10 +12,9 @@ use super::shares;
 use super::work::{Act, Action, MessageKind, Script};
 use crate::bfv::{GaloisKeys, PublicKey, Reply, SecretKey, Wire};
 use crate::gc::{
-    BaseOtReply, BaseOtSender, EvaluatorLabels, ExtensionReceiver, GarbledTables, GarblerLabels,
-    LabelTransfer, PreparedReceives, evaluate,
+    BaseOtReply, BaseOtSender, ExtensionReceiver, GarbledTables, GarblerLabels, GcSizes,
+    LabelTransfer, PendingLabels, PreparedReceives, evaluate,
 };
-use crate::security::Requirement;
 
 /// The client's state in a run.
 pub struct Client<'a, R> {
@@ -25,8 +24,8 @@ pub struct Client<'a, R> {
     extension: Option<ExtensionReceiver>,
     /// Transfers with random choices, by step.
     prepared: Vec<Option<PreparedReceives>>,
-    /// Transfers whose choices have been corrected.
-    corrected: Option<PreparedReceives>,
+    /// Transfers whose choices have been corrected, before the labels arrive.
+    pending: Option<PendingLabels>,
     result: Option<Vec<i64>>,
     rng: R,
 }
@@ -35,28 +34,27 @@ impl<'a, R: CryptoRng> Client<'a, R> {
     /// A client with the network's quantized input, in channel, row, column order.
     ///
     /// # Errors
-    /// An input of the wrong length or range, or parameters that `requirement` does not allow.
-    pub fn new(
-        script: &'a Script,
-        requirement: &Requirement,
-        input: &[i64],
-        rng: R,
-    ) -> Result<Self, PartyError> {
+    /// An input of the wrong length or range, or parameters below their security level.
+    pub fn new(script: &'a Script, input: &[i64], rng: R) -> Result<Self, PartyError> {
         let network = &script.network;
         let (expected, range) = (network.input.len(), network.input_range);
         let (low, high) = (range.low, range.high);
         if input.len() != expected || input.iter().any(|x| !(low..=high).contains(x)) {
-            return Err(PartyError::Input { expected, low, high });
+            return Err(PartyError::Input {
+                expected,
+                low,
+                high,
+            });
         }
         let p = script.moduli[network.input_domain];
         let input = input.iter().map(|&x| shares::residue(x, p)).collect();
         Ok(Self {
-            view: View::new(script, requirement, input)?,
+            view: View::new(script, input)?,
             keys: Vec::new(),
             base: None,
             extension: None,
             prepared: script.steps.iter().map(|_| None).collect(),
-            corrected: None,
+            pending: None,
             result: None,
             rng,
         })
@@ -82,7 +80,7 @@ impl<'a, R: CryptoRng> Client<'a, R> {
             Act::FinishBaseOt => {
                 let reply = BaseOtReply::read(&inbox.take(action, MessageKind::BaseOtReply)?)?;
                 let base = self.base.take().ok_or(out_of_order(action))?;
-                self.extension = Some(ExtensionReceiver::new(base.finish(&reply)?));
+                self.extension = Some(ExtensionReceiver::new(&base.finish(&reply)?));
                 Ok(Vec::new())
             }
             Act::ExtendOt => self.extend(action),
@@ -109,7 +107,12 @@ impl<'a, R: CryptoRng> Client<'a, R> {
 
     fn generate_keys(&mut self, action: &Action, ring: usize) -> Result<Vec<u8>, PartyError> {
         let params = self.view.ring(ring).ok_or(out_of_order(action))?;
-        let keys = self.view.script.rings.get(ring).ok_or(out_of_order(action))?;
+        let keys = self
+            .view
+            .script
+            .rings
+            .get(ring)
+            .ok_or(out_of_order(action))?;
         let secret = SecretKey::generate(params, &mut self.rng);
         let public = PublicKey::generate(&secret, &mut self.rng);
         let galois = GaloisKeys::generate(&secret, &keys.rotations, &mut self.rng)?;
@@ -125,17 +128,17 @@ impl<'a, R: CryptoRng> Client<'a, R> {
         let (index, _) = self.view.step(action)?;
         let extension = self.extension.as_mut().ok_or(out_of_order(action))?;
         let count = circuit.evaluator_input_bits() * batch;
-        let (prepared, columns) = extension.extend(count, &mut self.rng)?;
+        let (columns, prepared) = extension.extend_random(count, &mut self.rng);
         self.prepared[index] = Some(prepared);
         Ok(written(|out| columns.write(out)))
     }
 
     fn encrypt(&mut self, action: &Action) -> Result<Vec<u8>, PartyError> {
-        let (plan, params, ring) = self.view.linear(action)?;
+        let (plan, _, ring) = self.view.linear(action)?;
         let key = self.keys.get(ring).ok_or(out_of_order(action))?;
         let mut out = Vec::new();
         for slots in plan.pack_input(self.view.operand(action)?) {
-            key.encrypt(params, &slots, &mut self.rng)?.write(&mut out);
+            key.encrypt(&slots, &mut self.rng)?.write(&mut out);
         }
         Ok(out)
     }
@@ -159,8 +162,8 @@ impl<'a, R: CryptoRng> Client<'a, R> {
         let operand = shares::circuit_operand(step, self.view.operand(action)?);
         let choices = circuit.evaluator_bits(&operand, batch)?;
         let prepared = self.prepared[index].take().ok_or(out_of_order(action))?;
-        let (corrected, corrections) = prepared.correct(&choices)?;
-        self.corrected = Some(corrected);
+        let (corrections, pending) = prepared.correct(&choices)?;
+        self.pending = Some(pending);
         Ok(written(|out| corrections.write(out)))
     }
 
@@ -168,13 +171,17 @@ impl<'a, R: CryptoRng> Client<'a, R> {
         let (circuit, batch) = self.view.circuit(action)?;
         let garbled = inbox.take(action, MessageKind::Garbled)?;
         let count = circuit.garbler_input_bits() * batch;
-        let (tables, labels) = split_end(&garbled, GarblerLabels::size(count));
+        let sizes = GcSizes::new(&circuit, batch)?;
+        let (tables, labels) = split_end(&garbled, sizes.garbler_labels.0 as usize);
         let tables = GarbledTables::read(&circuit, batch, tables)?;
         let labels = GarblerLabels::read(count, labels)?;
         let count = circuit.evaluator_input_bits() * batch;
         let transfer = LabelTransfer::read(count, &inbox.take(action, MessageKind::Labels)?)?;
-        let corrected = self.corrected.take().ok_or(out_of_order(action))?;
-        let own: EvaluatorLabels = corrected.receive(&transfer)?;
+        let own = self
+            .pending
+            .take()
+            .ok_or(out_of_order(action))?
+            .receive(&transfer)?;
         let share = evaluate(&circuit, batch, tables, labels, own)?;
         self.view.store(action, share)?;
         Ok(Vec::new())
@@ -183,7 +190,9 @@ impl<'a, R: CryptoRng> Client<'a, R> {
     fn reconstruct(&mut self, action: &Action, inbox: &mut Inbox) -> Result<Vec<u8>, PartyError> {
         let payload = inbox.take(action, MessageKind::Opening)?;
         let (own, p) = self.view.result(action)?;
-        let residues = PartyError::Residues { kind: MessageKind::Opening };
+        let residues = PartyError::Residues {
+            kind: MessageKind::Opening,
+        };
         let other = shares::unpack(&payload, own.len(), p).ok_or(residues)?;
         let sum = |(&a, &b): (&u64, &u64)| shares::centred(shares::add(a, b, p), p);
         self.result = Some(own.iter().zip(&other).map(sum).collect());

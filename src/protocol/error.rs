@@ -17,6 +17,12 @@ pub enum ProtocolError {
         /// Name of the step.
         step: String,
     },
+    /// Parameters below their security level, or no parameters at all.
+    #[error(transparent)]
+    Bfv(#[from] BfvError),
+    /// An activation that no circuit computes.
+    #[error(transparent)]
+    Gc(#[from] GcError),
     /// A linear step's packing is not supported.
     #[error("layer `{step}`: {reason}")]
     Packing {

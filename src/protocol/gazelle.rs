@@ -13,18 +13,18 @@
 //!
 //! Set-up, once a session: keys of each ring, encoded weights, base transfers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::error::ProtocolError;
-use super::work::{
-    Act, Action, Message, MessageKind, OtRole, Party, Phase, RingKeys, RingSize, Script, StepPlan,
-    Task,
-};
-use crate::bfv::{HeOp, OpCounts, Rotation};
-use crate::gc::{BASE_TRANSFERS, GcSizes, ShareCircuit, ShareFunction};
+use super::roles::{OtRole, Party, Phase, RingSize};
+use super::shares;
+use super::work::{Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Task};
+use crate::bfv::{BfvError, BfvLiteral, BfvParams, HeOp, OpCounts, Rotation};
+use crate::gc::{BASE_TRANSFERS, BaseOtOffer, BaseOtReply, GcSizes, ShareCircuit, ShareFunction};
 use crate::network::{ResolvedNetwork, Source, Step, StepKind};
 use crate::packing::Plan;
 use crate::params::LayerCrypto;
+use crate::security::{Requirement, Verdict};
 use crate::units::Bytes;
 
 /// Writes the script of one inference, with the parameters chosen for each linear step.
@@ -41,23 +41,38 @@ pub fn gazelle(
         .map(|index| plan_step(network, index, crypto, &moduli, &mut rings))
         .collect::<Result<Vec<_>, _>>()?;
     let (step, phase) = (None, Phase::Setup);
-    let mut writer = Writer { network, steps: &steps, actions: Vec::new(), step, phase };
-    writer.set_up(&rings.keys);
+    let mut writer = Writer {
+        network,
+        steps: &steps,
+        actions: Vec::new(),
+        step,
+        phase,
+    };
+    writer.set_up(&rings.keys)?;
     for index in 0..steps.len() {
-        writer.offline(index);
+        writer.offline(index)?;
     }
     for (index, held) in operands_held_by_server(network).into_iter().enumerate() {
-        writer.online(index, held);
+        writer.online(index, held)?;
     }
     writer.open(&moduli);
     let actions = writer.actions;
-    Ok(Script { network: network.clone(), moduli, steps, rings: rings.keys, actions })
+    Ok(Script {
+        network: network.clone(),
+        moduli,
+        steps,
+        rings: rings.keys,
+        actions,
+    })
 }
 
 /// Modulus of each domain: the p of its linear steps, or the least odd one that holds its values.
 fn moduli(network: &ResolvedNetwork, crypto: &[Option<LayerCrypto>]) -> Vec<u64> {
-    let mut moduli: Vec<u64> =
-        network.domains.iter().map(|domain| 2 * domain.bound + 1).collect();
+    let mut moduli: Vec<u64> = network
+        .domains
+        .iter()
+        .map(|domain| 2 * domain.bound + 1)
+        .collect();
     for (step, crypto) in network.steps.iter().zip(crypto) {
         if let Some(crypto) = crypto {
             moduli[step.domain] = crypto.p;
@@ -82,12 +97,12 @@ struct Rings {
 impl Rings {
     /// Index of the keys for `crypto`'s ring, made to serve `rotations` too.
     fn serve(&mut self, crypto: &LayerCrypto, rotations: BTreeSet<Rotation>) -> usize {
-        let same = |keys: &RingKeys| {
-            let of = |c: &LayerCrypto| (c.n, c.q.clone(), c.special.clone());
-            of(&keys.crypto) == of(crypto)
-        };
+        let same = |keys: &RingKeys| literal(&keys.crypto) == literal(crypto);
         let index = self.keys.iter().position(same).unwrap_or_else(|| {
-            self.keys.push(RingKeys { crypto: crypto.clone(), rotations: Vec::new() });
+            self.keys.push(RingKeys {
+                crypto: crypto.clone(),
+                rotations: Vec::new(),
+            });
             self.keys.len() - 1
         });
         let keys = &mut self.keys[index];
@@ -107,15 +122,26 @@ fn plan_step(
     let step = &network.steps[index];
     let circuit = |function, batch| {
         let p_in = moduli[operand_domain(network, step)];
-        let circuit = ShareCircuit { function, p_in, p_out: moduli[step.domain] };
+        let circuit = ShareCircuit {
+            function,
+            p_in,
+            p_out: moduli[step.domain],
+        };
         StepPlan::Circuit { circuit, batch }
     };
     Ok(match &step.kind {
         StepKind::Linear(_) => {
-            let missing = || ProtocolError::NoParameters { step: step.name.clone() };
-            let crypto = crypto.get(index).and_then(Option::as_ref).ok_or_else(missing)?.clone();
-            let plan = Plan::for_step(step, crypto.n).map_err(|reason| {
-                ProtocolError::Packing { step: step.name.clone(), reason }
+            let missing = || ProtocolError::NoParameters {
+                step: step.name.clone(),
+            };
+            let crypto = crypto
+                .get(index)
+                .and_then(Option::as_ref)
+                .ok_or_else(missing)?
+                .clone();
+            let plan = Plan::for_step(step, crypto.n).map_err(|reason| ProtocolError::Packing {
+                step: step.name.clone(),
+                reason,
             })?;
             let ring = rings.serve(&crypto, plan.rotations());
             StepPlan::Linear { crypto, plan, ring }
@@ -125,7 +151,13 @@ fn plan_step(
         }
         StepKind::MaxPool(pool, then) => {
             let window = pool.kernel[0] * pool.kernel[1];
-            circuit(ShareFunction::MaxPool { window, then: *then }, step.shape_out.len())
+            circuit(
+                ShareFunction::MaxPool {
+                    window,
+                    then: *then,
+                },
+                step.shape_out.len(),
+            )
         }
         StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_) => StepPlan::Local,
     })
@@ -150,10 +182,16 @@ pub(super) fn operands_held_by_server(network: &ResolvedNetwork) -> Vec<Held> {
             Source::Input => Held::No,
             Source::Layer(index) => results[*index],
         };
-        let any = step.inputs.iter().map(of_source).any(|held| held == Held::Yes);
+        let any = step
+            .inputs
+            .iter()
+            .map(of_source)
+            .any(|held| held == Held::Yes);
         let operand = if any { Held::Yes } else { Held::No };
-        let local =
-            matches!(step.kind, StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_));
+        let local = matches!(
+            step.kind,
+            StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_)
+        );
         operands.push(operand);
         results.push(if local { operand } else { Held::Yes });
     }
@@ -172,7 +210,14 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn act(&mut self, party: Party, act: Act, tasks: Vec<Task>, sends: Option<Message>) {
         let (step, phase) = (self.step, self.phase);
-        self.actions.push(Action { step, phase, party, act, tasks, sends });
+        self.actions.push(Action {
+            step,
+            phase,
+            party,
+            act,
+            tasks,
+            sends,
+        });
     }
 
     fn client(&mut self, act: Act, tasks: Vec<Task>, sends: Option<Message>) {
@@ -183,13 +228,25 @@ impl Writer<'_> {
         self.act(Party::Server, act, tasks, sends);
     }
 
-    fn set_up(&mut self, rings: &[RingKeys]) {
+    fn set_up(&mut self, rings: &[RingKeys]) -> Result<(), ProtocolError> {
         self.phase = Phase::Setup;
         for (index, keys) in rings.iter().enumerate() {
-            let counts = [(HeOp::PublicKey, 1), (HeOp::GaloisKey, keys.rotations.len() as u64)];
+            let params = layer_params(&keys.crypto)?;
+            let count = keys.rotations.len();
+            let counts = [(HeOp::PublicKey, 1), (HeOp::GaloisKey, count as u64)];
+            let payload = Bytes((params.public_key_size() + params.galois_keys_size(count)) as u64);
             let tasks = he(&keys.crypto, &counts, Bytes(0));
-            let payload = keys.crypto.sizes().keys(keys.rotations.len());
-            self.client(Act::GenerateKeys(index), tasks, message(MessageKind::Keys, payload));
+            self.client(
+                Act::GenerateKeys(index),
+                tasks,
+                message(MessageKind::Keys, payload),
+            );
+            let counts = [(HeOp::LoadKey, count as u64)];
+            self.server(
+                Act::LoadKeys(index),
+                he(&keys.crypto, &counts, Bytes(0)),
+                None,
+            );
         }
         for (index, step) in self.steps.iter().enumerate() {
             if let StepPlan::Linear { crypto, plan, .. } = step {
@@ -199,60 +256,108 @@ impl Writer<'_> {
             }
         }
         self.step = None;
-        if self.steps.iter().any(|step| matches!(step, StepPlan::Circuit { .. })) {
+        self.base_transfers();
+        Ok(())
+    }
+
+    fn base_transfers(&mut self) {
+        if self
+            .steps
+            .iter()
+            .any(|step| matches!(step, StepPlan::Circuit { .. }))
+        {
             let count = BASE_TRANSFERS as u64;
-            let (point, reply) = (GcSizes::BASE_POINT, GcSizes::BASE_REPLY);
-            self.client(Act::StartBaseOt, vec![], message(MessageKind::BaseOtPoint, point));
-            let answer = vec![Task::BaseOt { role: OtRole::Receiver, count }];
-            self.server(Act::AnswerBaseOt, answer, message(MessageKind::BaseOtReply, reply));
-            let finish = vec![Task::BaseOt { role: OtRole::Sender, count }];
+            let point = Bytes(BaseOtOffer::WIRE_SIZE as u64);
+            let reply = Bytes(BaseOtReply::WIRE_SIZE as u64);
+            self.client(
+                Act::StartBaseOt,
+                vec![],
+                message(MessageKind::BaseOtPoint, point),
+            );
+            let answer = vec![Task::BaseOt {
+                role: OtRole::Receiver,
+                count,
+            }];
+            self.server(
+                Act::AnswerBaseOt,
+                answer,
+                message(MessageKind::BaseOtReply, reply),
+            );
+            let finish = vec![Task::BaseOt {
+                role: OtRole::Sender,
+                count,
+            }];
             self.client(Act::FinishBaseOt, finish, None);
         }
     }
 
-    fn offline(&mut self, index: usize) {
+    fn offline(&mut self, index: usize) -> Result<(), ProtocolError> {
         (self.step, self.phase) = (Some(index), Phase::Offline);
         self.server(Act::DrawShare, vec![], None);
         if let StepPlan::Circuit { circuit, batch } = &self.steps[index] {
             let (circuit, batch) = (*circuit, *batch);
-            let sizes = GcSizes::of(&circuit, batch);
+            let sizes = GcSizes::new(&circuit, batch)?;
             let count = (circuit.evaluator_input_bits() * batch) as u64;
             let extend = |role| Task::ExtendOt { role, count };
             let extension = message(MessageKind::Extension, sizes.extension);
             self.client(Act::ExtendOt, vec![extend(OtRole::Receiver)], extension);
-            let garble = Task::Garble { circuit, batch: batch as u64 };
-            let garbled = message(MessageKind::Garbled, sizes.garbled);
+            let garble = Task::Garble {
+                circuit,
+                batch: batch as u64,
+            };
+            let garbled = message(MessageKind::Garbled, sizes.tables + sizes.garbler_labels);
             self.server(Act::Garble, vec![extend(OtRole::Sender), garble], garbled);
         }
+        Ok(())
     }
 
-    fn online(&mut self, index: usize, server_holds_a_share: Held) {
+    fn online(&mut self, index: usize, operand: Held) -> Result<(), ProtocolError> {
         (self.step, self.phase) = (Some(index), Phase::Online);
         match &self.steps[index] {
             StepPlan::Local => self.client(Act::Local, vec![], None),
             StepPlan::Circuit { circuit, batch } => {
                 let (circuit, batch) = (*circuit, *batch);
-                let sizes = GcSizes::of(&circuit, batch);
-                self.client(Act::Choose, vec![], message(MessageKind::Choices, sizes.choices));
-                let labels = message(MessageKind::Labels, sizes.labels);
+                let sizes = GcSizes::new(&circuit, batch)?;
+                self.client(
+                    Act::Choose,
+                    vec![],
+                    message(MessageKind::Choices, sizes.corrections),
+                );
+                let labels = message(MessageKind::Labels, sizes.label_transfer);
                 self.server(Act::TransferLabels, vec![], labels);
-                let evaluate = Task::Evaluate { circuit, batch: batch as u64 };
+                let evaluate = Task::Evaluate {
+                    circuit,
+                    batch: batch as u64,
+                };
                 self.client(Act::Evaluate, vec![evaluate], None);
             }
             StepPlan::Linear { crypto, plan, .. } => {
                 let (crypto, plan) = (crypto.clone(), plan.clone());
-                self.linear(&crypto, &plan, server_holds_a_share);
+                self.linear(&crypto, &plan, operand)?;
             }
         }
+        Ok(())
     }
 
-    fn linear(&mut self, crypto: &LayerCrypto, plan: &Plan, server_holds_a_share: Held) {
-        let (inputs, outputs) = (plan.input_ciphertexts() as u64, plan.output_ciphertexts() as u64);
-        let sizes = crypto.sizes();
+    fn linear(
+        &mut self,
+        crypto: &LayerCrypto,
+        plan: &Plan,
+        operand: Held,
+    ) -> Result<(), ProtocolError> {
+        let params = layer_params(crypto)?;
+        let (inputs, outputs) = (
+            plan.input_ciphertexts() as u64,
+            plan.output_ciphertexts() as u64,
+        );
         let encrypt = he(crypto, &[(HeOp::EncryptSecret, inputs)], Bytes(0));
-        let input = message(MessageKind::EncryptedInput, sizes.seeded_ciphertext * inputs);
-        self.client(Act::EncryptInput, encrypt, input);
-        let added = match server_holds_a_share {
+        let input = Bytes(params.seeded_ciphertext_size() as u64) * inputs;
+        self.client(
+            Act::EncryptInput,
+            encrypt,
+            message(MessageKind::EncryptedInput, input),
+        );
+        let added = match operand {
             Held::Yes => inputs,
             Held::No => 0,
         };
@@ -264,16 +369,22 @@ impl Writer<'_> {
         ]
         .into_iter()
         .collect();
-        let weights = sizes.encoded_plaintext * plan.weight_count() as u64;
-        let tasks = Task::he(&(around + plan.counts()), crypto.ring_size(), weights);
-        let reply = message(MessageKind::Reply, sizes.reply * outputs);
-        self.server(Act::ApplyLinear, tasks, reply);
-        self.client(Act::DecryptReply, he(crypto, &[(HeOp::Decrypt, outputs)], Bytes(0)), None);
+        let weights = Bytes((8 * crypto.n * crypto.q.len() * plan.weight_count()) as u64);
+        let tasks = Task::he(&(around + plan.counts()), ring_size(crypto), weights);
+        let reply = Bytes(params.reply_size() as u64) * outputs;
+        self.server(Act::ApplyLinear, tasks, message(MessageKind::Reply, reply));
+        self.client(
+            Act::DecryptReply,
+            he(crypto, &[(HeOp::Decrypt, outputs)], Bytes(0)),
+            None,
+        );
+        Ok(())
     }
 
     fn open(&mut self, moduli: &[u64]) {
         if let Some(last) = self.network.steps.last() {
-            let bits = u64::from(moduli[last.domain].ilog2() + 1) * last.shape_out.len() as u64;
+            let width = u64::from(shares::width(moduli[last.domain]));
+            let bits = width * last.shape_out.len() as u64;
             let opening = message(MessageKind::Opening, Bytes::of_bits(bits));
             self.server(Act::Open, vec![], opening);
             self.client(Act::Reconstruct, vec![], None);
@@ -282,7 +393,50 @@ impl Writer<'_> {
 }
 
 fn he(crypto: &LayerCrypto, counts: &[(HeOp, u64)], streams: Bytes) -> Vec<Task> {
-    Task::he(&counts.iter().copied().collect(), crypto.ring_size(), streams)
+    Task::he(
+        &counts.iter().copied().collect(),
+        ring_size(crypto),
+        streams,
+    )
+}
+
+fn ring_size(crypto: &LayerCrypto) -> RingSize {
+    RingSize {
+        n: crypto.n,
+        limbs: crypto.q.len(),
+        special: crypto.special.len(),
+    }
+}
+
+/// The checked parameters of a layer; the security table is asked again.
+pub(super) fn layer_params(crypto: &LayerCrypto) -> Result<BfvParams, BfvError> {
+    let Verdict {
+        table,
+        attack,
+        secret,
+        level,
+        ..
+    } = crypto.security;
+    BfvParams::new(
+        &literal(crypto),
+        &Requirement {
+            table,
+            attack,
+            secret,
+            level,
+        },
+    )
+}
+
+fn literal(crypto: &LayerCrypto) -> BfvLiteral {
+    BfvLiteral {
+        n: crypto.n,
+        p: crypto.p,
+        q: crypto.q.clone(),
+        special: crypto.special.clone(),
+        flooding_log2: crypto.flooding_log2,
+        reply_limbs: crypto.reply_limbs,
+    }
 }
 
 fn message(kind: MessageKind, payload: Bytes) -> Option<Message> {

@@ -12,12 +12,21 @@ pub struct Inbox(HashMap<(Option<usize>, MessageKind), VecDeque<Vec<u8>>>);
 impl Inbox {
     /// Files the message that ended the other party's `action`.
     pub fn put(&mut self, action: &Action, message: Message, payload: Vec<u8>) {
-        self.0.entry((action.step, message.kind)).or_default().push_back(payload);
+        self.0
+            .entry((action.step, message.kind))
+            .or_default()
+            .push_back(payload);
     }
 
     /// Takes the oldest message of `kind` for `action`'s step.
-    pub(super) fn take(&mut self, action: &Action, kind: MessageKind) -> Result<Vec<u8>, PartyError> {
+    pub(super) fn take(
+        &mut self,
+        action: &Action,
+        kind: MessageKind,
+    ) -> Result<Vec<u8>, PartyError> {
         let queue = self.0.get_mut(&(action.step, kind));
-        queue.and_then(VecDeque::pop_front).ok_or(PartyError::Missing { kind })
+        queue
+            .and_then(VecDeque::pop_front)
+            .ok_or(PartyError::Missing { kind })
     }
 }

@@ -1,7 +1,28 @@
 //! How a layer becomes work and messages for two parties, offline and online.
+//!
+//! [`gazelle`] writes a [`Script`] for a resolved network and the parameters of its linear layers. The
+//! predictor adds up its tasks and messages; [`Client`] and [`Server`] carry it out, message by
+//! message, without I/O. Nothing here knows how long anything takes, but for the [`Link`].
 
+mod client;
+mod error;
+mod gazelle;
+mod inbox;
 mod link;
+mod party;
 mod roles;
+mod server;
+mod shares;
+mod work;
 
+pub use client::Client;
+pub use error::{PartyError, ProtocolError};
+pub use gazelle::gazelle;
+pub use inbox::Inbox;
 pub use link::{Link, LinkError};
 pub use roles::{OtRole, Party, Phase, RingSize};
+pub use server::Server;
+pub use work::{Act, Action, FRAME_HEADER, Message, MessageKind, RingKeys, Script, StepPlan, Task};
+
+#[cfg(test)]
+mod tests;

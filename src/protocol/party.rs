@@ -1,14 +1,13 @@
 //! What both parties keep: the script, parameters of its linear steps, their shares of every value.
 
 use super::error::PartyError;
-use super::gazelle::{Held, operand_domain, operands_held_by_server};
+use super::gazelle::{Held, layer_params, operands_held_by_server};
 use super::shares;
-use super::work::{Act, Action, Script, StepPlan};
+use super::work::{Action, Script, StepPlan};
 use crate::bfv::BfvParams;
 use crate::gc::ShareCircuit;
 use crate::network::{Source, Step};
 use crate::packing::Plan;
-use crate::security::Requirement;
 
 /// A party's view of a run.
 pub(super) struct View<'a> {
@@ -20,25 +19,33 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     /// The view at the start; `input` is the party's share of the network's input.
-    pub(super) fn new(
-        script: &'a Script,
-        requirement: &Requirement,
-        input: Vec<u64>,
-    ) -> Result<Self, PartyError> {
+    pub(super) fn new(script: &'a Script, input: Vec<u64>) -> Result<Self, PartyError> {
         let params = |step: &StepPlan| match step {
-            StepPlan::Linear { crypto, .. } => {
-                Ok(Some(BfvParams::new(&crypto.literal(), requirement)?))
-            }
+            StepPlan::Linear { crypto, .. } => Ok(Some(layer_params(crypto)?)),
             StepPlan::Circuit { .. } | StepPlan::Local => Ok(None),
         };
-        let params = script.steps.iter().map(params).collect::<Result<Vec<_>, PartyError>>()?;
+        let params = script
+            .steps
+            .iter()
+            .map(params)
+            .collect::<Result<Vec<_>, PartyError>>()?;
         let shares = vec![None; script.steps.len()];
-        Ok(Self { script, params, input, shares })
+        Ok(Self {
+            script,
+            params,
+            input,
+            shares,
+        })
     }
 
     pub(super) fn step(&self, action: &Action) -> Result<(usize, &'a Step), PartyError> {
         let index = action.step.ok_or(out_of_order(action))?;
-        let step = self.script.network.steps.get(index).ok_or(out_of_order(action))?;
+        let step = self
+            .script
+            .network
+            .steps
+            .get(index)
+            .ok_or(out_of_order(action))?;
         Ok((index, step))
     }
 
@@ -56,7 +63,8 @@ impl<'a> View<'a> {
 
     /// Parameters of a ring: those of the first linear step that uses it.
     pub(super) fn ring(&self, index: usize) -> Option<&BfvParams> {
-        let uses = |step: &StepPlan| matches!(step, StepPlan::Linear { ring, .. } if *ring == index);
+        let uses =
+            |step: &StepPlan| matches!(step, StepPlan::Linear { ring, .. } if *ring == index);
         let step = self.script.steps.iter().position(uses)?;
         self.params[step].as_ref()
     }
@@ -68,11 +76,6 @@ impl<'a> View<'a> {
             StepPlan::Circuit { circuit, batch } => Ok((*circuit, *batch)),
             StepPlan::Linear { .. } | StepPlan::Local => Err(out_of_order(action)),
         }
-    }
-
-    /// Modulus of the step's operand.
-    pub(super) fn p_in(&self, step: &Step) -> u64 {
-        self.script.moduli[operand_domain(&self.script.network, step)]
     }
 
     /// Modulus of the step's result.
@@ -98,7 +101,9 @@ impl<'a> View<'a> {
     pub(super) fn local(&self, action: &Action) -> Result<Option<Vec<u64>>, PartyError> {
         let (_, step) = self.step(action)?;
         let values = step.inputs.iter().map(|source| self.value(source));
-        let operands = values.collect::<Option<Vec<_>>>().ok_or(out_of_order(action))?;
+        let operands = values
+            .collect::<Option<Vec<_>>>()
+            .ok_or(out_of_order(action))?;
         Ok(shares::local(step, &operands, self.p_out(step)))
     }
 
@@ -123,7 +128,12 @@ impl<'a> View<'a> {
 
     /// The party's share of the result, and its modulus.
     pub(super) fn result(&self, action: &Action) -> Result<(&[u64], u64), PartyError> {
-        let last = self.script.network.steps.last().ok_or(out_of_order(action))?;
+        let last = self
+            .script
+            .network
+            .steps
+            .last()
+            .ok_or(out_of_order(action))?;
         let share = self.shares.last().and_then(Option::as_deref);
         Ok((share.ok_or(out_of_order(action))?, self.p_out(last)))
     }

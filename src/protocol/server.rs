@@ -17,7 +17,6 @@ use crate::gc::{
     ExtensionSender, PreparedSends, extension_blocks, garble,
 };
 use crate::network::Weights;
-use crate::security::Requirement;
 
 /// The server's state in a run.
 pub struct Server<'a, R> {
@@ -39,17 +38,12 @@ impl<'a, R: CryptoRng> Server<'a, R> {
     /// A server with the network's weights.
     ///
     /// # Errors
-    /// Parameters that `requirement` does not allow.
-    pub fn new(
-        script: &'a Script,
-        requirement: &Requirement,
-        weights: &'a Weights,
-        mut rng: R,
-    ) -> Result<Self, PartyError> {
+    /// Parameters below their security level.
+    pub fn new(script: &'a Script, weights: &'a Weights, mut rng: R) -> Result<Self, PartyError> {
         let steps = script.steps.len();
         let input = vec![0; script.network.input.len()];
         Ok(Self {
-            view: View::new(script, requirement, input)?,
+            view: View::new(script, input)?,
             weights,
             rings: Vec::new(),
             encoded: (0..steps).map(|_| Vec::new()).collect(),
@@ -72,7 +66,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             Act::AnswerBaseOt => {
                 let offer = BaseOtOffer::read(&inbox.take(action, MessageKind::BaseOtPoint)?)?;
                 let (seeds, reply) = BaseOtReceiver::reply(&offer, &self.delta, &mut self.rng)?;
-                self.extension = Some(ExtensionSender::new(seeds, &self.delta));
+                self.extension = Some(ExtensionSender::new(&seeds, &self.delta));
                 Ok(written(|out| reply.write(out)))
             }
             Act::DrawShare => self.draw_share(action),
@@ -115,12 +109,16 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let (plan, params, ring) = self.view.linear(action)?;
         let (index, step) = self.view.step(action)?;
         let layer = self.weights.layers.get(&step.name);
-        let layer = layer.ok_or(PartyError::Weights { layer: step.name.clone() })?;
+        let layer = layer.ok_or(PartyError::Weights {
+            layer: step.name.clone(),
+        })?;
         let weights: Vec<i64> = layer.weight.iter().map(|&w| i64::from(w)).collect();
         let (_, evaluator) = self.rings.get(ring).ok_or(out_of_order(action))?;
         let p = params.plaintext_modulus();
         let encode = |index| evaluator.encode(&plan.weight_slots(&weights, p, index));
-        self.encoded[index] = (0..plan.weight_count()).map(encode).collect::<Result<_, _>>()?;
+        self.encoded[index] = (0..plan.weight_count())
+            .map(encode)
+            .collect::<Result<_, _>>()?;
         Ok(Vec::new())
     }
 
@@ -139,7 +137,9 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             self.masks[index] = r.iter().map(negated).collect();
             self.with_bias(action, share)?
         } else {
-            (0..step.shape_out.len()).map(|_| self.rng.random_range(0..p)).collect()
+            (0..step.shape_out.len())
+                .map(|_| self.rng.random_range(0..p))
+                .collect()
         };
         self.view.store(action, share)?;
         Ok(Vec::new())
@@ -148,11 +148,17 @@ impl<'a, R: CryptoRng> Server<'a, R> {
     fn with_bias(&self, action: &Action, mut share: Vec<u64>) -> Result<Vec<u64>, PartyError> {
         let (_, step) = self.view.step(action)?;
         let p = self.view.p_out(step);
-        let bias = self.weights.layers.get(&step.name).map_or(&[][..], |layer| &layer.bias);
+        let bias = self
+            .weights
+            .layers
+            .get(&step.name)
+            .map_or(&[][..], |layer| &layer.bias);
         let channel = share.len() / bias.len().max(1);
         for (values, &bias) in share.chunks_mut(channel.max(1)).zip(bias) {
             let bias = shares::residue(bias, p);
-            values.iter_mut().for_each(|value| *value = shares::add(*value, bias, p));
+            values
+                .iter_mut()
+                .for_each(|value| *value = shares::add(*value, bias, p));
         }
         Ok(share)
     }

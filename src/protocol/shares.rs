@@ -12,7 +12,11 @@ pub(super) fn residue(x: i64, p: u64) -> u64 {
 
 /// The signed value in (−p/2, p/2] that a residue stands for.
 pub(super) fn centred(x: u64, p: u64) -> i64 {
-    if x > p / 2 { -((p - x) as i64) } else { x as i64 }
+    if x > p / 2 {
+        -((p - x) as i64)
+    } else {
+        x as i64
+    }
 }
 
 /// a + b mod p.
@@ -60,9 +64,10 @@ pub(super) fn local(step: &Step, operands: &[&[u64]], p: u64) -> Option<Vec<u64>
 /// A party's operand of a garbled circuit: the share itself, or window after window for a max pool.
 pub(super) fn circuit_operand(step: &Step, share: &[u64]) -> Vec<u64> {
     match &step.kind {
-        StepKind::MaxPool(pool, _) => {
-            windows(pool, step.shape_in, step.shape_out).into_iter().map(|i| share[i]).collect()
-        }
+        StepKind::MaxPool(pool, _) => windows(pool, step.shape_in, step.shape_out)
+            .into_iter()
+            .map(|i| share[i])
+            .collect(),
         _ => share.to_vec(),
     }
 }
@@ -85,7 +90,11 @@ pub(super) fn unpack(bytes: &[u8], count: usize, p: u64) -> Option<Vec<u64>> {
     let bit = |place: usize| u64::from(bytes[place / 8] >> (place % 8) & 1);
     let value = |index: usize| (0..bits).fold(0, |v, b| v | bit(index * bits + b) << b);
     let fits = bytes.len() == (count * bits).div_ceil(8);
-    let values: Vec<u64> = if fits { (0..count).map(value).collect() } else { return None };
+    let values: Vec<u64> = if fits {
+        (0..count).map(value).collect()
+    } else {
+        return None;
+    };
     values.iter().all(|&v| v < p).then_some(values)
 }
 
@@ -109,7 +118,10 @@ mod tests {
 
     #[test]
     fn windows_of_a_two_by_two_pool() {
-        let pool = PoolParams { kernel: [2, 2], stride: [2, 2] };
+        let pool = PoolParams {
+            kernel: [2, 2],
+            stride: [2, 2],
+        };
         let indices = windows(&pool, Shape::new(1, 2, 4), Shape::new(1, 1, 2));
         assert_eq!(indices, [0, 1, 4, 5, 2, 3, 6, 7]);
     }

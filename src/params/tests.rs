@@ -1,0 +1,344 @@
+//! Selection as a whole: on the built-in networks, on random layers, on impossible requests; and
+//! against an enumeration of everything.
+
+use proptest::prelude::*;
+
+use super::candidate::LayerAt;
+use super::chain::{MAX_LIMB_BITS, MAX_LIMBS, MIN_LIMB_BITS, PrimePool};
+use super::reply::{Moduli, ReplyGoal, log2_product};
+use super::*;
+use crate::bfv::{BfvLiteral, BfvParams, HeOp};
+use crate::network::{
+    ConvParams, FcParams, LayerKind, LayerParams, NetworkParams, Quantizer, ResolvedNetwork, Shape,
+    Source, StepKind, zoo,
+};
+use crate::packing::Plan;
+use crate::security::{Attack, Requirement, SecretKind, SecurityError, Table, check};
+
+fn resolved(name: &str) -> ResolvedNetwork {
+    zoo::load(name).unwrap().resolve(None).unwrap()
+}
+
+fn one_layer(input: Shape, kind: LayerKind) -> ResolvedNetwork {
+    let inputs = vec![Source::Input];
+    let layers = vec![LayerParams {
+        name: "only".into(),
+        inputs,
+        kind,
+    }];
+    let network = NetworkParams {
+        name: "one layer".into(),
+        input,
+        layers,
+    };
+    network.resolve(None).unwrap()
+}
+
+fn fully_connected(inputs: usize, outputs: usize, p_bits: Option<u32>) -> ResolvedNetwork {
+    let quantizer = Quantizer {
+        input_bits: 8,
+        weight_bits: 8,
+    };
+    let fc = FcParams {
+        outputs,
+        bias: true,
+        quantizer,
+        p_bits,
+    };
+    one_layer(Shape::new(inputs, 1, 1), LayerKind::Fc(fc))
+}
+
+fn select(network: &ResolvedNetwork, request: &Request) -> Result<Selection, ParamsError> {
+    select_network(network, request, &TransformPrices)
+}
+
+/// Everything that must hold of a selection, whatever was asked.
+fn assert_sound(network: &ResolvedNetwork, request: &Request, selection: &Selection) {
+    let mut failure = 0.0;
+    for (step, crypto) in network.steps.iter().zip(&selection.layers) {
+        assert_eq!(
+            crypto.is_some(),
+            matches!(step.kind, StepKind::Linear(_)),
+            "{}",
+            step.name
+        );
+        let Some(crypto) = crypto else { continue };
+        let moduli = [crypto.q.clone(), crypto.special.clone()].concat();
+        let verdict = check(&request.requirement, crypto.n, log2_product(&moduli)).unwrap();
+        assert_eq!(verdict, crypto.security);
+        assert!(crypto.security_bits >= request.requirement.level);
+        assert!((crypto.total_bits - log2_product(&moduli)).abs() < 1e-9);
+        // The scheme accepts them, under the same requirement.
+        BfvParams::new(&BfvLiteral::from(crypto), &request.requirement).unwrap();
+        assert!(moduli.iter().all(|&q| q >> MAX_LIMB_BITS == 0));
+        if request.p_bound == PlaintextBound::Exact && crypto.p_holds_all_values {
+            assert!(crypto.p > 2 * network.domains[step.domain].bound);
+        }
+        for (other, theirs) in network.steps.iter().zip(&selection.layers) {
+            let p = theirs.as_ref().map_or(crypto.p, |theirs| theirs.p);
+            assert!(other.domain != step.domain || p == crypto.p);
+        }
+        assert!(crypto.noise_margin_bits >= 0.0 && crypto.failure_probability >= 1e-300);
+        assert_eq!(crypto.flooding_log2.is_some(), request.flooding_bits > 0);
+        failure += crypto.failure_log2.exp2();
+    }
+    assert!(failure <= request.failure_log2.exp2() * (1.0 + 1e-9));
+    for candidates in selection
+        .candidates
+        .iter()
+        .filter(|tried| !tried.is_empty())
+    {
+        let chosen = |c: &&Candidate| c.verdict == CandidateVerdict::Chosen;
+        assert_eq!(candidates.iter().filter(chosen).count(), 1);
+        let dearer =
+            |c: &Candidate| matches!(c.verdict, CandidateVerdict::Dearer(by) if by.0 < 0.0);
+        assert!(!candidates.iter().any(dearer));
+    }
+}
+
+#[test]
+fn every_built_in_network_gets_parameters() {
+    for name in zoo::names() {
+        let (network, request) = (resolved(name), Request::default());
+        let selection = select(&network, &request).unwrap();
+        assert_sound(&network, &request, &selection);
+        let text = serde_json::to_string(&selection).unwrap();
+        let read: Selection = serde_json::from_str(&text).unwrap();
+        let moduli = |s: &Selection| {
+            let literals = s.layers.iter().flatten().map(BfvLiteral::from);
+            literals.collect::<Vec<_>>()
+        };
+        assert_eq!(moduli(&read), moduli(&selection));
+    }
+}
+
+#[test]
+fn the_papers_mode_needs_smaller_rings() {
+    let network = resolved("table2-baseline");
+    let papers = Request {
+        requirement: Requirement {
+            table: Table::Standard2018,
+            ..Requirement::default()
+        },
+        failure_log2: 1e-3_f64.log2(),
+        flooding_bits: 0,
+        p_bound: PlaintextBound::Paper,
+    };
+    let selection = select(&network, &papers).unwrap();
+    assert_sound(&network, &papers, &selection);
+    for crypto in selection.layers.iter().flatten() {
+        // NASS section 4.1.1: n is 2048, 4096 or 8192; q has 60 to 180 bits.
+        assert!(crypto.n <= 8192 && crypto.q_bits < 180.0);
+        assert_eq!(crypto.p_bits, 23);
+        assert_eq!(crypto.flooding_log2, None);
+    }
+    assert!(
+        selection
+            .layers
+            .iter()
+            .flatten()
+            .any(|crypto| !crypto.p_holds_all_values)
+    );
+    let flooded = select(&network, &Request::default()).unwrap();
+    for (ours, theirs) in flooded
+        .layers
+        .iter()
+        .flatten()
+        .zip(selection.layers.iter().flatten())
+    {
+        assert!(ours.q_bits > theirs.q_bits + 20.0);
+    }
+}
+
+#[test]
+fn the_papers_bound_on_p_is_its_formula() {
+    let conv = ConvParams {
+        out_channels: 4,
+        kernel: [3, 3],
+        stride: [1, 1],
+        padding: [1, 1],
+        bias: false,
+        quantizer: Quantizer {
+            input_bits: 5,
+            weight_bits: 6,
+        },
+        p_bits: None,
+    };
+    let network = one_layer(Shape::new(8, 8, 8), LayerKind::Conv(conv));
+    let request = Request {
+        p_bound: PlaintextBound::Paper,
+        ..Request::default()
+    };
+    let crypto = select(&network, &request).unwrap().layers[0]
+        .clone()
+        .unwrap();
+    // 5 + 6 + ceil(log2 9) = 15 bits; the least prime above 2^15 that is 1 mod 2n.
+    let p = ascending_ntt_primes(crypto.n, (1 << 15) - 1, 20)
+        .next()
+        .unwrap();
+    assert_eq!(crypto.p, p);
+}
+
+#[test]
+fn moduli_are_decimal_strings_in_json() {
+    let network = fully_connected(64, 10, None);
+    let selection = select(&network, &Request::default()).unwrap();
+    let json = serde_json::to_value(&selection.layers[0]).unwrap();
+    let crypto = selection.layers[0].clone().unwrap();
+    assert_eq!(json["p"], crypto.p.to_string());
+    assert_eq!(json["q"][0], crypto.q[0].to_string());
+    assert_eq!(json["security_table"], "2024");
+    assert_eq!(json["flooding_bits"], 40);
+    for bad in [
+        serde_json::json!(17),
+        serde_json::json!("-1"),
+        serde_json::json!("x"),
+    ] {
+        let mut damaged = json.clone();
+        damaged["p"] = bad;
+        assert!(serde_json::from_value::<LayerCrypto>(damaged).is_err());
+    }
+}
+
+#[test]
+fn every_refusal_names_layer_limit_and_bits() {
+    let network = fully_connected(64, 10, None);
+    let ask = |change: fn(&mut Request)| {
+        let mut request = Request::default();
+        change(&mut request);
+        select(&network, &request).unwrap_err()
+    };
+    assert_eq!(
+        ask(|r| r.requirement.secret = SecretKind::Error),
+        ParamsError::Secret {
+            asked: SecretKind::Error
+        }
+    );
+    assert!(matches!(
+        ask(|r| r.requirement.level = 150),
+        ParamsError::Security(SecurityError::NotInTable { .. })
+    ));
+    let goals: [fn(&mut Request); 3] = [
+        |r| r.failure_log2 = 0.0,
+        |r| r.failure_log2 = f64::NAN,
+        |r| r.flooding_bits = 129,
+    ];
+    for change in goals {
+        assert!(matches!(ask(change), ParamsError::Goal { .. }));
+    }
+    let refused = |network: &ResolvedNetwork, flooding_bits| {
+        select(
+            network,
+            &Request {
+                flooding_bits,
+                ..Request::default()
+            },
+        )
+        .unwrap_err()
+    };
+    // The only 14-bit prime that is 1 mod 4096 is 12289; it forbids larger rings.
+    assert!(matches!(
+        refused(&fully_connected(64, 10, Some(14)), 40),
+        ParamsError::InsufficientSecurity { n: 2048, short_bits, .. } if short_bits > 1.0
+    ));
+    // 2^(-10^200) would take room for 10^100 standard deviations.
+    assert!(matches!(
+        ask(|r| r.failure_log2 = -1e200),
+        ParamsError::TooMuchNoise { short_bits, .. } if short_bits > 1.0
+    ));
+    for bits in [10, 61, 64] {
+        assert_eq!(
+            refused(&fully_connected(64, 10, Some(bits)), 40),
+            ParamsError::NoPlaintextModulus {
+                layer: "only".into(),
+                bits
+            }
+        );
+    }
+    let mut large = resolved("toy");
+    large.steps[0].shape_in = Shape::new(2, 400, 400);
+    assert!(matches!(refused(&large, 40), ParamsError::Packing { .. }));
+}
+
+/// No limb width, special prime or number of limbs that the loop skipped would have been cheaper.
+#[test]
+fn nothing_cheaper_was_skipped() {
+    let network = resolved("toy");
+    let request = Request::default();
+    let selection = select(&network, &request).unwrap();
+    let (step, chosen) = (&network.steps[0], selection.layers[0].clone().unwrap());
+    let pool = PrimePool::default();
+    let mut least_bytes = f64::INFINITY;
+    let linear = selection.layers.iter().flatten().count() as u64;
+    let plan = Plan::for_step(step, chosen.n).unwrap();
+    let noise = LayerNoise::of_plan(&plan, chosen.p);
+    let coefficients = (plan.output_ciphertexts() * chosen.n) as u64;
+    let goal = ReplyGoal::new(coefficients, split(-40.0, linear), 40);
+    let bytes = |q_bits: f64, reply_bits: f64| {
+        plan.input_ciphertexts() as f64 * q_bits
+            + plan.output_ciphertexts() as f64 * 2.0 * reply_bits
+    };
+    for bits in MIN_LIMB_BITS..=MAX_LIMB_BITS {
+        for special_bits in bits..=MAX_LIMB_BITS {
+            let widths = (bits, special_bits);
+            let Some(chain) = pool.chain((chosen.n, chosen.p), chosen.q.len(), widths) else {
+                continue;
+            };
+            let (n, p) = (chosen.n, chosen.p);
+            let reply = goal.best_reply(
+                &Moduli {
+                    n,
+                    p,
+                    q: &chain.q,
+                    special: &chain.special,
+                },
+                &noise,
+            );
+            let total = log2_product(&chain.q) + log2_product(&chain.special);
+            if reply.margin_bits >= 0.0 && check(&request.requirement, n, total).is_ok() {
+                let limbs = chain.q.len() as f64;
+                let cost = bytes(
+                    limbs * f64::from(bits),
+                    reply.limbs as f64 * f64::from(bits),
+                );
+                least_bytes = least_bytes.min(cost);
+            }
+        }
+    }
+    let width = |q: &[u64]| q.iter().map(|q| f64::from(q.ilog2() + 1)).sum::<f64>();
+    assert_eq!(
+        bytes(width(&chosen.q), width(&chosen.q[..chosen.reply_limbs])),
+        least_bytes
+    );
+    // With fewer limbs nothing decrypts at this n.
+    let layer = LayerAt {
+        n: chosen.n,
+        p: chosen.p,
+        noise: &noise,
+        goal: &goal,
+        requirement: &request.requirement,
+    };
+    assert!((1..chosen.q.len()).all(|limbs| layer.fits(&pool, limbs).is_err()));
+    assert!(layer.fits(&pool, MAX_LIMBS).is_err() || chosen.q.len() < MAX_LIMBS);
+    assert!(plan.counts()[HeOp::Hadamard] + plan.counts()[HeOp::MultiplyAccumulate] > 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn never_below_what_was_asked(
+        inputs in 1_usize..600, outputs in 1_usize..40, quantum: bool,
+        level in prop::sample::select(&[128_u32, 192, 256][..]),
+        table in prop::sample::select(&Table::ALL[..]),
+        failure_log2 in -80.0..-1.0_f64, flooding_bits in 0_u32..60,
+    ) {
+        let attack = if quantum { Attack::Quantum } else { Attack::Classical };
+        let requirement = Requirement { table, attack, level, ..Requirement::default() };
+        let p_bound = PlaintextBound::Exact;
+        let request = Request { requirement, failure_log2, flooding_bits, p_bound };
+        let network = fully_connected(inputs, outputs, None);
+        let selection = select(&network, &request).unwrap();
+        assert_sound(&network, &request, &selection);
+    }
+}
