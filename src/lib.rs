@@ -28,7 +28,6 @@ pub mod predict;
 
 pub mod verify;
 
-#[cfg(feature = "torch")]
 pub mod train;
 
 pub mod search;
@@ -38,3 +37,8 @@ pub mod relu;
 pub mod report;
 
 pub mod cli;
+
+/// The examples of the front page, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct FrontPage;

@@ -1,1 +1,370 @@
-//! x
+//! What operations do to slots, against the same operations on plain slots; noise against formulas.
+
+use proptest::prelude::*;
+use rand::rngs::ChaCha8Rng;
+
+use super::super::test_support::{
+    LIMBS, SPECIAL, WIDE, insecure_literal, insecure_params, random_slots, rng,
+};
+use super::super::{BfvLiteral, SecretKey};
+use super::*;
+use crate::ring::Modulus;
+use crate::ring::sampler::ERROR_SIGMA;
+
+/// Both parties, with keys for `rotations`.
+struct Parties {
+    params: BfvParams,
+    secret: SecretKey,
+    evaluator: Evaluator,
+    rng: ChaCha8Rng,
+}
+
+impl Parties {
+    fn new(literal: &BfvLiteral, rotations: &[Rotation]) -> Self {
+        let (params, mut rng) = (BfvParams::insecure(literal).unwrap(), rng(7));
+        let secret = SecretKey::generate(&params, &mut rng);
+        let keys = GaloisKeys::generate(&secret, rotations, &mut rng).unwrap();
+        let evaluator = Evaluator::new(&params, keys).unwrap();
+        Self {
+            params,
+            secret,
+            evaluator,
+            rng,
+        }
+    }
+
+    fn slots(&mut self) -> Vec<u64> {
+        random_slots(&self.params, &mut self.rng)
+    }
+
+    fn encrypt(&mut self, slots: &[u64]) -> Ciphertext {
+        self.secret.encrypt(slots, &mut self.rng).unwrap().expand()
+    }
+
+    fn p(&self) -> Modulus {
+        Modulus::new(self.params.plaintext_modulus()).unwrap()
+    }
+}
+
+fn rotated(slots: &[u64], rotation: Rotation) -> Vec<u64> {
+    let columns = slots.len() / 2;
+    let from = |slot: usize| {
+        let (row, column) = (slot / columns, slot % columns);
+        (row ^ usize::from(rotation.swap)) * columns + (column + rotation.step) % columns
+    };
+    (0..slots.len()).map(|slot| slots[from(slot)]).collect()
+}
+
+fn plus(p: Modulus, x: &[u64], y: &[u64]) -> Vec<u64> {
+    x.iter().zip(y).map(|(&x, &y)| p.add(x, y)).collect()
+}
+
+fn times(p: Modulus, x: &[u64], y: &[u64]) -> Vec<u64> {
+    x.iter().zip(y).map(|(&x, &y)| p.mul(x, y)).collect()
+}
+
+#[test]
+fn every_rotation_moves_slots_as_its_contract_says() {
+    let literal = insecure_literal(64, 2);
+    let all: Vec<Rotation> = (0..32)
+        .flat_map(|step| [false, true].map(|swap| Rotation { step, swap }))
+        .collect();
+    let mut parties = Parties::new(&literal, &all);
+    assert_eq!(parties.evaluator.keys.rotations().len(), 63);
+    let slots = parties.slots();
+    let ct = parties.encrypt(&slots);
+    let decomposed = parties.evaluator.decompose(&ct);
+    for rotation in all {
+        let expected = rotated(&slots, rotation);
+        let alone = parties.evaluator.rotate(&ct, rotation).unwrap();
+        let hoisted = parties
+            .evaluator
+            .rotate_decomposed(&decomposed, rotation)
+            .unwrap();
+        assert_eq!(
+            parties.secret.decrypt(&alone).unwrap(),
+            expected,
+            "{rotation}"
+        );
+        assert_eq!(
+            parties.secret.decrypt(&hoisted).unwrap(),
+            expected,
+            "{rotation}"
+        );
+    }
+}
+
+#[test]
+fn real_degrees_with_one_to_three_limbs() {
+    let rotations = [
+        Rotation::rows(1),
+        Rotation::rows(1000),
+        Rotation {
+            step: 5,
+            swap: true,
+        },
+    ];
+    for n in [2048, 4096, 8192] {
+        for limbs in 1..=3 {
+            let mut parties = Parties::new(&insecure_literal(n, limbs), &rotations);
+            let (x, y) = (parties.slots(), parties.slots());
+            let (ct, p) = (parties.encrypt(&x), parties.p());
+            for rotation in rotations {
+                let turned = parties.evaluator.rotate(&ct, rotation).unwrap();
+                let expected = rotated(&x, rotation);
+                assert_eq!(parties.secret.decrypt(&turned).unwrap(), expected);
+                if limbs > 1 {
+                    let factor = parties.evaluator.encode(&y).unwrap();
+                    let product = parties.evaluator.hadamard(&turned, &factor);
+                    let expected = times(p, &expected, &y);
+                    assert_eq!(parties.secret.decrypt(&product).unwrap(), expected);
+                }
+            }
+        }
+    }
+}
+
+/// Some limbs, plaintext primes and special primes that go together.
+fn literal_of(which: usize) -> BfvLiteral {
+    let base = insecure_literal(1024, 3);
+    match which {
+        0 => BfvLiteral {
+            q: LIMBS[..2].to_vec(),
+            reply_limbs: 1,
+            ..base
+        },
+        1 => BfvLiteral {
+            reply_limbs: 1,
+            ..base
+        },
+        2 => BfvLiteral {
+            q: WIDE[..2].to_vec(),
+            reply_limbs: 1,
+            special: vec![WIDE[2]],
+            ..base
+        },
+        // A special prime that is narrower than the limbs, and a wider plaintext.
+        _ => BfvLiteral {
+            p: 1_073_692_673,
+            q: WIDE.to_vec(),
+            special: vec![137_438_085_121],
+            reply_limbs: 2,
+            ..base
+        },
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn chains_of_operations_decrypt_to_the_plain_result(
+        which in 0_usize..4,
+        steps in prop::collection::vec((0_usize..4, 0_usize..512, any::<bool>()), 1..8),
+        seed: u64,
+    ) {
+        let rotations: Vec<Rotation> =
+            steps.iter().map(|&(_, step, swap)| Rotation { step, swap }).collect();
+        let mut parties = Parties::new(&literal_of(which), &rotations);
+        parties.rng = rng(seed);
+        let p = parties.p();
+        let mut plain = parties.slots();
+        let mut ct = parties.encrypt(&plain);
+        let mut multiplied = false;
+        for (&(op, ..), &rotation) in steps.iter().zip(&rotations) {
+            let other = parties.slots();
+            match op {
+                0 => {
+                    let fresh = parties.encrypt(&other);
+                    parties.evaluator.add(&mut ct, &fresh);
+                    plain = plus(p, &plain, &other);
+                }
+                // One level of products is what the moduli have room for.
+                1 if !multiplied => {
+                    let factor = parties.evaluator.encode(&other).unwrap();
+                    ct = parties.evaluator.hadamard(&ct, &factor);
+                    plain = times(p, &plain, &other);
+                    multiplied = true;
+                }
+                2 => {
+                    let (fresh, factor) = (parties.slots(), parties.slots());
+                    let summand = parties.encrypt(&fresh);
+                    let encoded = parties.evaluator.encode(&factor).unwrap();
+                    parties.evaluator.multiply_accumulate(&mut ct, &summand, &encoded);
+                    plain = plus(p, &plain, &times(p, &fresh, &factor));
+                    multiplied = true;
+                }
+                _ => {
+                    ct = parties.evaluator.rotate(&ct, rotation).unwrap();
+                    plain = rotated(&plain, rotation);
+                }
+            }
+        }
+        parties.evaluator.add_plain(&mut ct, &plain).unwrap();
+        plain = plus(p, &plain, &plain.clone());
+        prop_assert!(parties.secret.noise(&ct, &plain).unwrap().budget_bits > 1.0);
+        prop_assert_eq!(parties.secret.decrypt(&ct).unwrap(), plain.clone());
+        let reply = parties.evaluator.mod_switch(&ct);
+        prop_assert_eq!(parties.secret.decrypt(&reply).unwrap(), plain);
+    }
+}
+
+#[test]
+fn rerandomized_replies_decrypt_and_their_noise_is_the_flood() {
+    for (n, limbs, flooding_log2) in [(2048, 2, 50), (4096, 2, 70), (4096, 3, 110)] {
+        let literal = BfvLiteral {
+            flooding_log2: Some(flooding_log2),
+            reply_limbs: 1,
+            ..insecure_literal(n, limbs)
+        };
+        let mut parties = Parties::new(&literal, &[]);
+        let public_key = PublicKey::generate(&parties.secret, &mut parties.rng);
+        let (x, mask) = (parties.slots(), parties.slots());
+        let mut ct = parties.encrypt(&x);
+        let rng = &mut parties.rng;
+        parties
+            .evaluator
+            .rerandomize(&mut ct, &mask, &public_key, rng)
+            .unwrap();
+        let sum = plus(parties.p(), &x, &mask);
+        let noise = parties.secret.noise(&ct, &sum).unwrap();
+        // Uniform in ±B has the standard deviation B/√3.
+        let expected = f64::from(flooding_log2) - 3.0_f64.log2() / 2.0;
+        assert!((noise.std_log2 - expected).abs() < 0.1, "{noise:?}");
+        assert!(
+            (noise.max_log2 - f64::from(flooding_log2)).abs() < 0.1,
+            "{noise:?}"
+        );
+        let reply = parties.evaluator.mod_switch(&ct);
+        assert_eq!(parties.secret.decrypt(&reply).unwrap(), sum);
+    }
+}
+
+/// log2 of a standard deviation from a variance.
+fn std_log2(variance: f64) -> f64 {
+    variance.log2() / 2.0
+}
+
+#[test]
+fn noise_of_each_operation_is_what_the_formulas_say() {
+    let (n, rotation) = (4096, Rotation::rows(3));
+    let mut parties = Parties::new(&insecure_literal(n, 2), &[rotation]);
+    let public_key = PublicKey::generate(&parties.secret, &mut parties.rng);
+    let (x, y) = (parties.slots(), parties.slots());
+    let (n, p, sigma2) = (n as f64, parties.p(), ERROR_SIGMA * ERROR_SIGMA);
+    let near = |noise: super::super::Noise, variance: f64, what: &str| {
+        let difference = noise.std_log2 - std_log2(variance);
+        assert!(
+            difference.abs() < 0.1,
+            "{what}: {noise:?}, off by {difference}"
+        );
+        assert!(noise.max_log2 > noise.std_log2 && noise.max_log2 < noise.std_log2 + 3.0);
+    };
+    let fresh = parties.encrypt(&x);
+    near(parties.secret.noise(&fresh, &x).unwrap(), sigma2, "fresh");
+    let public = public_key.encrypt(&x, &mut parties.rng).unwrap();
+    let of_public = parties.secret.noise(&public, &x).unwrap();
+    near(of_public, sigma2 * (4.0 * n / 3.0 + 1.0), "public key");
+    let product = parties
+        .evaluator
+        .hadamard(&fresh, &parties.evaluator.encode(&y).unwrap());
+    let of_product = parties.secret.noise(&product, &times(p, &x, &y)).unwrap();
+    // The rounding of q·m/p, uniform in ±1/2, is multiplied along with the error.
+    let factor = n * (p.value() as f64).powi(2) / 12.0;
+    near(of_product, (sigma2 + 1.0 / 12.0) * factor, "product");
+    let turned = parties.evaluator.rotate(&fresh, rotation).unwrap();
+    let of_rotation = parties
+        .secret
+        .noise(&turned, &rotated(&x, rotation))
+        .unwrap();
+    let special = SPECIAL as f64;
+    let digits: f64 = LIMBS[..2]
+        .iter()
+        .map(|&q| (q as f64 / special).powi(2) / 12.0)
+        .sum();
+    let switch = n * sigma2 * digits + (1.0 + 2.0 * n / 3.0) / 12.0;
+    near(of_rotation, sigma2 + switch, "rotation");
+}
+
+#[test]
+fn mod_switched_noise_is_scaled_and_rounded() {
+    let literal = BfvLiteral {
+        reply_limbs: 1,
+        ..insecure_literal(4096, 2)
+    };
+    let mut parties = Parties::new(&literal, &[]);
+    let x = parties.slots();
+    let ct = parties.encrypt(&x);
+    let reply = parties.evaluator.mod_switch(&ct);
+    let noise = parties.secret.noise(&reply, &x).unwrap();
+    let expected = std_log2((1.0 + 2.0 * 4096.0 / 3.0) / 12.0);
+    assert!((noise.std_log2 - expected).abs() < 0.1, "{noise:?}");
+    let room = 50.0 - (parties.p().value() as f64).log2() - 1.0;
+    assert!((noise.budget_bits - (room - noise.max_log2)).abs() < 1e-6);
+}
+
+#[test]
+fn too_much_noise_leaves_no_budget_and_breaks_decryption() {
+    let mut parties = Parties::new(&insecure_literal(1024, 1), &[]);
+    let (x, y) = (parties.slots(), parties.slots());
+    let ct = parties.encrypt(&x);
+    let factor = parties.evaluator.encode(&y).unwrap();
+    let p = parties.p();
+    let twice = parties
+        .evaluator
+        .hadamard(&parties.evaluator.hadamard(&ct, &factor), &factor);
+    let expected = times(p, &times(p, &x, &y), &y);
+    assert!(parties.secret.noise(&twice, &expected).unwrap().budget_bits < 1.0);
+    assert_ne!(parties.secret.decrypt(&twice).unwrap(), expected);
+}
+
+#[test]
+fn missing_keys_and_strange_objects_are_refused() {
+    let mut parties = Parties::new(&insecure_literal(64, 2), &[Rotation::rows(1)]);
+    let slots = parties.slots();
+    let ct = parties.encrypt(&slots);
+    let missing = Rotation {
+        step: 2,
+        swap: true,
+    };
+    let refused = parties.evaluator.rotate(&ct, missing).unwrap_err();
+    assert_eq!(refused, BfvError::MissingKey(missing));
+    assert_eq!(refused.to_string(), "no Galois key for the rotation 2+swap");
+    let beyond = Rotation::rows(32);
+    let rng = &mut parties.rng;
+    let refused = GaloisKeys::generate(&parties.secret, &[beyond], rng).unwrap_err();
+    assert_eq!(
+        refused,
+        BfvError::Rotation {
+            rotation: beyond,
+            columns: 32
+        }
+    );
+
+    let other = SecretKey::generate(&insecure_params(64, 1), rng);
+    assert_eq!(other.decrypt(&ct), Err(BfvError::ParamsMismatch));
+    assert_eq!(other.noise(&ct, &slots), Err(BfvError::ParamsMismatch));
+    let keys = GaloisKeys::generate(&other, &[], rng).unwrap();
+    let refused = Evaluator::new(&parties.params, keys).unwrap_err();
+    assert_eq!(refused, BfvError::ParamsMismatch);
+    let (mut ct, public_key) = (ct, PublicKey::generate(&other, rng));
+    let refused = parties
+        .evaluator
+        .rerandomize(&mut ct, &slots, &public_key, rng);
+    assert_eq!(refused, Err(BfvError::ParamsMismatch));
+}
+
+#[test]
+fn equal_seeds_give_equal_ciphertexts_and_fresh_ones_differ() {
+    let params = insecure_params(64, 1);
+    let slots = random_slots(&params, &mut rng(1));
+    let encrypt = |seed: u64| {
+        let secret = SecretKey::generate(&params, &mut rng(0));
+        secret.encrypt(&slots, &mut rng(seed)).unwrap().expand()
+    };
+    assert_eq!(encrypt(1).c0, encrypt(1).c0);
+    assert_ne!(encrypt(1).c0, encrypt(2).c0);
+    assert_ne!(encrypt(1).c1, encrypt(2).c1);
+    let secret = SecretKey::generate(&params, &mut rng(3));
+    assert_eq!(format!("{secret:?}"), "SecretKey { .. }");
+}

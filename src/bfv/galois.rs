@@ -141,11 +141,10 @@ impl GaloisKey {
         b: Vec<Poly<Ntt>>,
         seed: Seed,
     ) -> Result<Self, BfvError> {
-        let digits = 0..params.limbs() as u32;
-        let a = digits
+        let permutation = automorphism(params.degree(), params.galois_element(rotation)?);
+        let a = (0..params.limbs() as u32)
             .map(|digit| sampler::uniform(params.key_basis(), &seed, digit))
             .collect();
-        let permutation = automorphism(params.degree(), params.galois_element(rotation)?);
         Ok(Self {
             seed,
             b,

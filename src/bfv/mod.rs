@@ -9,8 +9,43 @@
 //! The scheme: Fan and Vercauteren, "Somewhat practical fully homomorphic encryption" (2012);
 //! additions and products with plaintexts only, no product of two ciphertexts. Nothing here knows
 //! what the slots mean.
+//!
+//! ```
+//! use nass::bfv::{BfvLiteral, BfvParams, Evaluator, GaloisKeys, HeOps, Rotation, SecretKey};
+//! use nass::security::{Attack, Requirement, SecretKind, Table};
+//! use rand::{SeedableRng, rngs::ChaCha20Rng};
+//!
+//! let literal = BfvLiteral {
+//!     n: 4096,
+//!     p: 65_537,
+//!     q: vec![1_125_899_906_826_241],
+//!     special: vec![1_125_899_906_629_633],
+//!     flooding_log2: None,
+//!     reply_limbs: 1,
+//! };
+//! let requirement = Requirement {
+//!     table: Table::Guidelines2024,
+//!     attack: Attack::Classical,
+//!     secret: SecretKind::Ternary,
+//!     level: 128,
+//! };
+//! let params = BfvParams::new(&literal, &requirement)?;
+//! let mut rng = ChaCha20Rng::seed_from_u64(1);
+//! let secret = SecretKey::generate(&params, &mut rng);
+//! let keys = GaloisKeys::generate(&secret, &[Rotation::rows(1)], &mut rng)?;
+//! let evaluator = Evaluator::new(&params, keys)?;
+//!
+//! let slots: Vec<u64> = (0..4096).collect();
+//! let ct = secret.encrypt(&slots, &mut rng)?.expand();
+//! let doubled = evaluator.hadamard(&ct, &evaluator.encode(&[2; 4096])?);
+//! let turned = evaluator.rotate(&doubled, Rotation::rows(1))?;
+//! let result = secret.decrypt(&evaluator.mod_switch(&turned))?;
+//! assert_eq!(result[..3], [2, 4, 6]);
+//! # Ok::<(), nass::bfv::BfvError>(())
+//! ```
 
 mod ciphertext;
+mod codec;
 mod encode;
 mod error;
 mod evaluator;
@@ -19,6 +54,8 @@ mod ops;
 mod params;
 mod public_key;
 mod secret_key;
+#[cfg(test)]
+mod test_support;
 mod wire;
 
 pub use ciphertext::{Ciphertext, Reply, SeededCiphertext};

@@ -47,5 +47,7 @@ pub(super) fn rng(seed: u64) -> ChaCha8Rng {
 /// Uniform slots.
 pub(super) fn random_slots(params: &BfvParams, rng: &mut ChaCha8Rng) -> Vec<u64> {
     let p = params.plaintext_modulus();
-    (0..params.degree()).map(|_| rng.random_range(0..p)).collect()
+    (0..params.degree())
+        .map(|_| rng.random_range(0..p))
+        .collect()
 }

@@ -20,20 +20,15 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::ciphertext::{Reply, SeededCiphertext};
+use super::codec::{
+    HEADER, Kind, ROTATION, Reader, SEED, VERSION, expect_length, header, poly_size, write_poly,
+};
 use super::galois::{GaloisKey, GaloisKeys};
-use super::ops::Rotation;
 use super::params::BfvParams;
 use super::public_key::PublicKey;
-use crate::ring::sampler::Seed;
-use crate::ring::{Modulus, Poly, RnsBasis};
 
-/// Version of the format.
-const VERSION: u8 = 1;
-const HEADER: usize = 10;
-const SEED: usize = 32;
+/// Bytes of the number of Galois keys.
 const COUNT: usize = 4;
-/// Step and swap.
-const ROTATION: usize = 5;
 
 /// Why bytes are no object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -232,157 +227,7 @@ impl Wire for GaloisKeys {
     }
 }
 
-#[derive(Clone, Copy)]
-#[repr(u8)]
-enum Kind {
-    SeededCiphertext = 1,
-    Reply = 2,
-    PublicKey = 3,
-    GaloisKeys = 4,
-}
-
-fn header(out: &mut Vec<u8>, kind: Kind, params: &BfvParams) {
-    out.extend_from_slice(&[kind as u8, VERSION]);
-    out.extend_from_slice(&params.fingerprint().to_le_bytes());
-}
-
-fn poly_size(basis: &RnsBasis) -> usize {
-    basis.moduli().map(|q| limb_size(q, basis.degree())).sum()
-}
-
-const fn limb_size(q: Modulus, n: usize) -> usize {
-    n * q.bits() as usize / 8
-}
-
-fn write_poly<R>(out: &mut Vec<u8>, basis: &RnsBasis, poly: &Poly<R>) {
-    out.reserve(poly_size(basis));
-    for (q, limb) in basis.moduli().zip(poly.iter()) {
-        let (mut pending, mut bits) = (0_u128, 0);
-        for &x in limb {
-            pending |= u128::from(x) << bits;
-            bits += q.bits();
-            if bits >= 64 {
-                out.extend_from_slice(&(pending as u64).to_le_bytes());
-                pending >>= 64;
-                bits -= 64;
-            }
-        }
-        let rest = (bits / 8) as usize;
-        out.extend(pending.to_le_bytes().iter().take(rest));
-    }
-}
-
-const fn expect_length(bytes: &[u8], expected: usize) -> Result<(), WireError> {
-    let actual = bytes.len();
-    if actual == expected {
-        Ok(())
-    } else {
-        Err(WireError::Length { expected, actual })
-    }
-}
-
-/// The bytes not yet read.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    /// A reader that stands after a header of the right kind and parameters.
-    fn new(bytes: &'a [u8], kind: Kind, params: &BfvParams) -> Result<Self, WireError> {
-        let mut reader = Self(bytes);
-        let [actual, version] = reader.array()?;
-        if actual != kind as u8 {
-            let expected = kind as u8;
-            return Err(WireError::Kind { expected, actual });
-        }
-        if version != VERSION {
-            return Err(WireError::Version(version));
-        }
-        let (expected, actual) = (params.fingerprint(), u64::from_le_bytes(reader.array()?));
-        if actual != expected {
-            return Err(WireError::Fingerprint { expected, actual });
-        }
-        Ok(reader)
-    }
-
-    fn take(&mut self, count: usize) -> Result<&'a [u8], WireError> {
-        let actual = self.0.len();
-        let expected = count;
-        let (taken, rest) = self
-            .0
-            .split_at_checked(count)
-            .ok_or(WireError::Length { expected, actual })?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N)?);
-        Ok(array)
-    }
-
-    fn seed(&mut self) -> Result<Seed, WireError> {
-        self.array()
-    }
-
-    fn rotation(&mut self) -> Result<Rotation, WireError> {
-        let step = u32::from_le_bytes(self.array()?);
-        let swap = match self.array()? {
-            [0] => false,
-            [1] => true,
-            [_] => return Err(WireError::Rotation { step }),
-        };
-        Ok(Rotation {
-            step: step as usize,
-            swap,
-        })
-    }
-
-    fn poly<R>(&mut self, basis: &RnsBasis) -> Result<Poly<R>, WireError> {
-        let n = basis.degree();
-        let mut residues = Vec::with_capacity(n * basis.limbs());
-        for q in basis.moduli() {
-            let mask = u64::MAX >> (u64::BITS - q.bits());
-            let mut bytes = self.take(limb_size(q, n))?;
-            let (mut pending, mut bits) = (0_u128, 0);
-            for _ in 0..n {
-                if bits < q.bits() {
-                    let (word, width) = match bytes.split_first_chunk() {
-                        Some((word, rest)) => {
-                            bytes = rest;
-                            (u64::from_le_bytes(*word), 64)
-                        }
-                        None => last_word(&mut bytes),
-                    };
-                    pending |= u128::from(word) << bits;
-                    bits += width;
-                }
-                let value = pending as u64 & mask;
-                pending >>= q.bits();
-                bits -= q.bits();
-                if value >= q.value() {
-                    return Err(WireError::Residue {
-                        value,
-                        q: q.value(),
-                    });
-                }
-                residues.push(value);
-            }
-        }
-        Ok(Poly::from_residues(n, residues))
-    }
-}
-
-/// The fewer than eight bytes that are left, and how many bits they are.
-fn last_word(bytes: &mut &[u8]) -> (u64, u32) {
-    let word = bytes
-        .iter()
-        .rev()
-        .fold(0, |word, &byte| word << 8 | u64::from(byte));
-    let bits = 8 * bytes.len() as u32;
-    *bytes = &[];
-    (word, bits)
-}
-
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a panic fails the test")]
 #[path = "wire_tests.rs"]
 mod tests;

@@ -1,6 +1,101 @@
-//! The command line.
+//! The command line: parse what was typed, call the library, print; one file per command.
+//!
+//! Arguments go in, an exit code comes out: 0 on success, 1 for a job or check that failed, 2 for
+//! input that cannot be used (arguments included), with one line on stderr. This room alone opens
+//! files, prints, and knows exit codes.
+//!
+//! A new command is one file with `Args`, an example in `after_help` and
+//! `run(Args, &Globals) -> Result<(), Failure>`, one `mod` line, one line in `Command` and one in
+//! its `run`. A command that is not built is absent, and so an unknown one: exit 2.
 
-/// Runs the command.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod error;
+mod globals;
+mod inputs;
+mod networks;
+mod output;
+mod report;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use error::Failure;
+pub use globals::{Format, Globals, Verbosity};
+pub use output::Progress;
+
+/// Private neural-network inference: what it costs, shown by running it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "nass",
+    version,
+    arg_required_else_help = false,
+    after_help = "Example:\n  nass networks\n  nass networks --format json"
+)]
+struct Cli {
+    #[command(flatten)]
+    globals: globals::GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Networks(networks::Args),
+    Report(report::Args),
+}
+
+impl Command {
+    fn run(self, globals: &Globals) -> Result<(), Failure> {
+        match self {
+            Self::Networks(args) => networks::run(args, globals),
+            Self::Report(args) => report::run(args, globals),
+        }
+    }
+}
+
+/// Runs the command that this process was started with.
+pub fn main() -> ExitCode {
+    run(std::env::args_os())
+}
+
+/// Runs one command; the first argument is the program's name.
+///
+/// Whatever goes wrong ends in an exit code and one line on stderr, never in a panic.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let outcome = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli.command.run(&cli.globals.into()),
+        Err(error) => error::of_arguments(&error),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::complain(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn every_command_shows_an_example() {
+        let mut command = Cli::command();
+        command.build();
+        for sub in command.get_subcommands().filter(|c| c.get_name() != "help") {
+            let help = sub.get_after_help().map(ToString::to_string);
+            let shown = help.is_some_and(|text| text.contains("Example"));
+            assert!(shown, "{} has no example", sub.get_name());
+            assert!(sub.get_about().is_some(), "{} says nothing", sub.get_name());
+        }
+    }
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Cli::command().debug_assert();
+    }
 }

@@ -110,9 +110,7 @@ impl Gates for Evaluator<'_> {
         h.clear();
         h.extend(rows.row(x));
         h.extend(rows.row(y));
-        self.hash.hash(h, |i| {
-            2 * (first + i % lanes) as u128 + u128::from(i >= lanes)
-        });
+        self.hash.hash(h, first, [0, 1]);
         for (i, (&[t_g, t_e], (&a, &b))) in tables
             .iter()
             .zip(rows.row(x).iter().zip(rows.row(y)))

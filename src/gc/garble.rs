@@ -216,28 +216,19 @@ impl Gates for Garbler<'_> {
         h.extend(rows.row(x).iter().map(|a| a ^ delta));
         h.extend(rows.row(y));
         h.extend(rows.row(y).iter().map(|b| b ^ delta));
-        self.hash.hash(h, |i| {
-            2 * (first + i % lanes) as u128 + u128::from(i >= 2 * lanes)
-        });
-        let start = self.tables.len();
-        for (lane, (&a, &b)) in rows.row(x).iter().zip(rows.row(y)).enumerate() {
-            let [a0, a1, b0, b1] = [0, 1, 2, 3].map(|k| h[k * lanes + lane]);
-            self.tables.push([a0 ^ a1 ^ (mask(b) & delta), b0 ^ b1 ^ a]);
+        self.hash.hash(h, first, [0, 0, 1, 1]);
+        let (w, wires) = self.inputs.split_at_mut(lanes);
+        let (a1, b) = wires.split_at_mut(lanes);
+        let (b0, b1) = b.split_at_mut(lanes);
+        for (i, (&a, &b)) in rows.row(x).iter().zip(rows.row(y)).enumerate() {
+            let t_g = w[i] ^ a1[i] ^ (mask(b) & delta);
+            let t_e = b0[i] ^ b1[i] ^ a;
+            let w_g = w[i] ^ (mask(a) & t_g);
+            let w_e = b0[i] ^ (mask(b) & (t_e ^ a));
+            self.tables.push([t_g, t_e]);
+            w[i] = w_g ^ w_e;
         }
         self.tweak += lanes;
-        let (h, tables) = (&self.inputs, &self.tables[start..]);
-        let (a, b) = (self.rows.row(x), self.rows.row(y));
-        let out: Vec<u128> = (0..lanes)
-            .map(|i| {
-                let [t_g, t_e] = tables[i];
-                let w_g = h[i] ^ (mask(a[i]) & t_g);
-                let w_e = h[2 * lanes + i] ^ (mask(b[i]) & (t_e ^ a[i]));
-                w_g ^ w_e
-            })
-            .collect();
-        let row = self.rows.push(out.iter().copied());
-        let mut out = out;
-        out.zeroize();
-        row
+        self.rows.push(w.iter().copied())
     }
 }

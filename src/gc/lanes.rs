@@ -128,7 +128,7 @@ impl Shape {
 
     /// AND gates of the batch.
     pub(super) fn tables(&self) -> usize {
-        self.ands * self.batch
+        self.ands.saturating_mul(self.batch)
     }
 
     /// The runs, in order; their tables follow one another.

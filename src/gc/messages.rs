@@ -67,8 +67,10 @@ impl GarbledTables {
 }
 
 fn tables_size(shape: &Shape) -> usize {
-    let ands = shape.ands.saturating_mul(shape.batch);
-    let blocks = ands.saturating_mul(2).saturating_add(shape.keys());
+    let blocks = shape
+        .tables()
+        .saturating_mul(2)
+        .saturating_add(shape.keys());
     let decode = shape.batch.saturating_mul(shape.output_bits).div_ceil(8);
     blocks.saturating_mul(BLOCK).saturating_add(decode)
 }
@@ -123,7 +125,9 @@ block_message! {
 
 /// Blocks in the [`ExtensionColumns`] of `transfers`.
 pub const fn extension_blocks(transfers: usize) -> usize {
-    transfers.div_ceil(BASE_TRANSFERS) * BASE_TRANSFERS
+    transfers
+        .div_ceil(BASE_TRANSFERS)
+        .saturating_mul(BASE_TRANSFERS)
 }
 
 /// Which choices the evaluator wants flipped: evaluator to garbler, online, one bit a choice.
@@ -259,11 +263,11 @@ impl GcSizes {
         Ok(Self {
             base_ot_offer: size(BaseOtOffer::WIRE_SIZE),
             base_ot_reply: size(BaseOtReply::WIRE_SIZE),
-            extension: size(BLOCK * extension_blocks(choices)),
+            extension: size(BLOCK.saturating_mul(extension_blocks(choices))),
             tables: size(tables_size(&shape)),
-            garbler_labels: size(BLOCK * batch * shape.garbler_bits),
+            garbler_labels: size(batch.saturating_mul(BLOCK * shape.garbler_bits)),
             corrections: Bytes::of_bits(choices as u64),
-            label_transfer: size(BLOCK * choices),
+            label_transfer: size(choices.saturating_mul(BLOCK)),
         })
     }
 }

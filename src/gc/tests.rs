@@ -227,7 +227,7 @@ fn a_batch_under_several_keys_is_right() {
         p_in: 31,
         p_out: 31,
     };
-    let batch = 50;
+    let batch = 60;
     let mut rng = ChaCha20Rng::seed_from_u64(14);
     let shares = shares(&circuit, batch, &mut rng);
     assert!(Shape::new(&circuit, batch).unwrap().keys() > 1);
@@ -290,10 +290,9 @@ fn state_that_does_not_fit_the_batch_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
-    /// A flipped bit is refused or gives a result; it never panics. One in a table changes some result
-    /// for some flips: `changed` is checked over all of them in the test below.
+    /// A flipped bit is refused or gives a result; it never panics.
     #[test]
     fn a_flipped_bit_never_panics(message in 0_usize..7, place: prop::sample::Index, bit in 0_u32..8) {
         let circuit = circuits()[4];
@@ -301,7 +300,9 @@ proptest! {
         let mut sent = session(&circuit, 2, &shares, 19).messages;
         let length = sent[message].len();
         sent[message][place.index(length)] ^= 1 << bit;
-        let _ = replay(&circuit, 2, &shares, 19, &sent);
+        if let Ok(outputs) = replay(&circuit, 2, &shares, 19, &sent) {
+            prop_assert_eq!(outputs.len(), 2);
+        }
     }
 }
 
@@ -346,12 +347,12 @@ fn flips_in_the_tables_show_in_the_results() {
     );
     let rows = 32 * 4 * circuit.and_count().unwrap();
     let mut changed = 0;
-    for place in (16..16 + rows).step_by(97) {
+    for place in (16..16 + rows).step_by(311) {
         let mut sent = transcript.messages.clone();
         sent[3][place] ^= 1;
         let got = replay(&circuit, 4, &shares, 21, &sent).unwrap();
         assert_eq!(got.len(), outputs.len());
         changed += usize::from(got != outputs);
     }
-    assert!(changed > rows / 97 / 4, "{changed}");
+    assert!(changed > rows / 311 / 4, "{changed}");
 }

@@ -1,8 +1,15 @@
 //! What a network will cost: protocol work times profile gives seconds and bytes.
+//!
+//! [`plan`] chooses parameters and writes the protocol's script, [`estimate`] adds it up with a
+//! [`PriceList`]. The paper's performance characterization engine (Bian et al. 2020, section 4.2).
 
+mod estimate;
 mod prediction;
+mod price_list;
 
+pub use estimate::{PredictError, Setting, estimate, he_report, plan};
 pub use prediction::{
     BytesSplit, HeReport, LayerPrediction, LinkReport, Prediction, PredictionTotal, SecondsSplit,
     SetupCost,
 };
+pub use price_list::{LinkedPrices, PriceError, PriceList};

@@ -23,3 +23,6 @@ pub use link::{Link, LinkError};
 pub use roles::{OtRole, Party, Phase, RingSize};
 pub use server::Server;
 pub use work::{Act, Action, FRAME_HEADER, Message, MessageKind, RingKeys, Script, StepPlan, Task};
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! What both parties keep: the script, parameters of its linear steps, their shares of every value.
 
 use super::error::PartyError;
-use super::gazelle::{Held, layer_params, operand_domain, operands_held_by_server};
+use super::gazelle::{Held, layer_params, operands_held_by_server};
 use super::shares;
 use super::work::{Action, Script, StepPlan};
 use crate::bfv::BfvParams;
@@ -76,11 +76,6 @@ impl<'a> View<'a> {
             StepPlan::Circuit { circuit, batch } => Ok((*circuit, *batch)),
             StepPlan::Linear { .. } | StepPlan::Local => Err(out_of_order(action)),
         }
-    }
-
-    /// Modulus of the step's operand.
-    pub(super) fn p_in(&self, step: &Step) -> u64 {
-        self.script.moduli[operand_domain(&self.script.network, step)]
     }
 
     /// Modulus of the step's result.

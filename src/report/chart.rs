@@ -9,6 +9,8 @@ const LABEL_WIDTH: f64 = 150.0;
 const BAR_WIDTH: f64 = 460.0;
 const VALUE_WIDTH: f64 = 110.0;
 const ROW: f64 = 22.0;
+/// Characters of a label that fit before the bar.
+const LABEL_LENGTH: usize = 20;
 
 /// One part of a bar: its value and the class that colours it (`part-0` to `part-3`).
 #[derive(Debug, Clone, PartialEq)]
@@ -75,6 +77,14 @@ impl Chart {
     }
 }
 
+fn shortened(label: &str) -> String {
+    if label.chars().count() <= LABEL_LENGTH {
+        return label.to_owned();
+    }
+    let kept: String = label.chars().take(LABEL_LENGTH - 1).collect();
+    kept + "…"
+}
+
 fn draw(bar: &Bar, row: usize, greatest: f64, print: impl Fn(f64) -> String) -> Markup {
     let top = ROW * row as f64;
     let scale = if greatest > 0.0 {
@@ -82,20 +92,23 @@ fn draw(bar: &Bar, row: usize, greatest: f64, print: impl Fn(f64) -> String) -> 
     } else {
         0.0
     };
-    let mut left = LABEL_WIDTH;
+    let lengths = || bar.parts.iter().map(|part| length(part.value) * scale);
+    let left = |index: usize| LABEL_WIDTH + lengths().take(index).sum::<f64>();
     html! {
-        text.label x=(LABEL_WIDTH - 8.0) y=(top + 15.0) { (bar.label) }
-        @for (index, part) in bar.parts.iter().enumerate() {
-            @let width = length(part.value) * scale;
+        text.label x=(LABEL_WIDTH - 8.0) y=(top + 15.0) {
+            (shortened(&bar.label)) title { (bar.label) }
+        }
+        @for (index, (part, width)) in bar.parts.iter().zip(lengths()).enumerate() {
             @if width > 0.0 {
-                rect class=(format!("part-{index}")) x=(format!("{left:.2}")) y=(top + 3.0)
+                rect class=(format!("part-{index}")) x=(format!("{:.2}", left(index))) y=(top + 3.0)
                     width=(format!("{width:.2}")) height=(ROW - 6.0) {
                     title { (bar.label) ": " (part.name) " " (print(part.value)) }
                 }
             }
-            @let _ = { left += width; };
         }
-        text.value x=(format!("{:.2}", left + 6.0)) y=(top + 15.0) { (print(bar.total())) }
+        text.value x=(format!("{:.2}", left(bar.parts.len()) + 6.0)) y=(top + 15.0) {
+            (print(bar.total()))
+        }
     }
 }
 
@@ -133,6 +146,12 @@ mod tests {
         let svg = chart(&[f64::NAN, -1.0, f64::INFINITY, 0.0]);
         assert!(!svg.contains("<rect"), "{svg}");
         assert!(!svg.contains("\"NaN\"") && !svg.contains("\"inf\""));
+    }
+
+    #[test]
+    fn long_labels_are_cut() {
+        assert_eq!(shortened("conv1"), "conv1");
+        assert_eq!(shortened(&"é".repeat(30)).chars().count(), LABEL_LENGTH);
     }
 
     #[test]

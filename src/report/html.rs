@@ -71,7 +71,7 @@ pub fn prediction_sections(prediction: &Prediction) -> Vec<Section> {
     ];
     let mut sections = vec![
         Section::new(
-            &prediction.network,
+            &format!("{}, predicted", prediction.network),
             html! {
                 p { (sheet::prediction_headline(prediction)) "." }
                 (cards(&facts))
@@ -93,13 +93,10 @@ pub fn prediction_sections(prediction: &Prediction) -> Vec<Section> {
 /// The sections of a verification: verdict, charts of predicted and measured, the grids.
 pub fn verification_sections(verification: &Verification) -> Vec<Section> {
     let total = &verification.total;
-    let verdict = if verification.output_equal {
-        (
-            "equal",
-            "The result equals plaintext inference, value by value.",
-        )
+    let class = if verification.output_equal {
+        "verdict equal"
     } else {
-        ("different", "The result differs from plaintext inference.")
+        "verdict different"
     };
     let facts = [
         ("predicted", number::seconds(total.predicted.seconds.total)),
@@ -110,11 +107,12 @@ pub fn verification_sections(verification: &Verification) -> Vec<Section> {
     ];
     let mut sections = vec![
         Section::new(
-            &verification.network,
+            &format!("{}, predicted and measured", verification.network),
             html! {
-                p class=(format!("verdict {}", verdict.0)) { (verdict.1) }
+                p class=(class) { (sheet::verdict(verification)) }
                 p { (sheet::verification_headline(verification)) "." }
                 (cards(&facts))
+                p { (sheet::verification_summary(verification)) }
             },
         ),
         Section::new(
@@ -133,7 +131,8 @@ fn grid_sections(grids: &[Grid]) -> impl Iterator<Item = Section> {
         .map(Section::of_grid)
 }
 
-fn cards(facts: &[(&str, String)]) -> Markup {
+/// Facts side by side, each under its name.
+pub(super) fn cards(facts: &[(&str, String)]) -> Markup {
     html! {
         dl.cards {
             @for (name, value) in facts {
@@ -205,8 +204,8 @@ fn pair_chart(layers: &[VerifiedLayer]) -> Chart {
         let name = &layer.predicted.name;
         let (told, seen) = (layer.predicted.seconds.total, layer.measured.seconds.total);
         [
-            pair(format!("{name}, predicted"), told, 0.0),
-            pair(format!("{name}, measured"), 0.0, seen),
+            pair(name.clone(), told, 0.0),
+            pair(String::new(), 0.0, seen),
         ]
     });
     Chart {

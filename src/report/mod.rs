@@ -11,7 +11,9 @@ mod error;
 mod grid;
 mod html;
 mod number;
+mod scatter;
 mod sheet;
+mod study;
 mod table;
 
 use serde::Serialize;
@@ -21,7 +23,9 @@ pub use error::ReportError;
 pub use grid::{Align, Column, Grid};
 pub use html::{Section, page, prediction_sections, verification_sections};
 pub use number::{bytes, count, log2_probability, percent, seconds, signed_bytes};
+pub use scatter::{Mark, Point, Scatter};
 pub use sheet::{prediction_grids, verification_grids};
+pub use study::{StudyReport, study_sections};
 
 /// A result that a command can print in each of the three formats.
 pub trait Present: Serialize {

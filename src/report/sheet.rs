@@ -148,7 +148,7 @@ fn operations<'a>(layers: impl Iterator<Item = &'a LayerPrediction>) -> Grid {
             .iter()
             .map(|(name, &times)| format!("{name} {}", count(times)))
             .collect();
-        grid.row([layer.name.clone(), list.join("  ")]);
+        grid.row([layer.name.clone(), list.join(", ")]);
     }
     grid
 }
@@ -256,17 +256,21 @@ pub(super) fn verification_headline(verification: &Verification) -> String {
     )
 }
 
-/// Totals, set-up, and whether the answer was right.
-pub(super) fn verification_summary(verification: &Verification) -> String {
-    let (total, setup) = (&verification.total, &verification.setup);
-    let answer = if verification.output_equal {
+/// Whether the answer was right.
+pub(super) const fn verdict(verification: &Verification) -> &'static str {
+    if verification.output_equal {
         "The result equals plaintext inference, value by value."
     } else {
         "THE RESULT DIFFERS FROM PLAINTEXT INFERENCE."
-    };
+    }
+}
+
+/// Totals and set-up, predicted and measured.
+pub(super) fn verification_summary(verification: &Verification) -> String {
+    let (total, setup) = (&verification.total, &verification.setup);
     format!(
         "Total: {} predicted, {} measured ({}); {} predicted, {} measured ({}). \
-         Set-up once a session: {} predicted, {} measured; {} predicted, {} measured.\n{answer}",
+         Set-up once a session: {} predicted, {} measured; {} predicted, {} measured.",
         seconds(total.predicted.seconds.total),
         seconds(total.measured.seconds.total),
         percent(total.error.seconds),

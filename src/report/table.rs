@@ -66,7 +66,11 @@ impl Present for Verification {
         document(
             sheet::verification_headline(self),
             &verification_grids(self),
-            sheet::verification_summary(self),
+            format!(
+                "{}\n{}",
+                sheet::verification_summary(self),
+                sheet::verdict(self)
+            ),
         )
     }
 

@@ -109,6 +109,9 @@ fn reduces_exactly(p: u64) -> bool {
     modulus.pow(2, u64::from(k + b - 1)) <= p - (1 << (k - 1))
 }
 
+/// The plans made so far, by n and q.
+type PlanCache = HashMap<(usize, u64), Arc<NttPlan>>;
+
 /// The transform of one limb.
 pub struct NttPlan {
     n: usize,
@@ -142,7 +145,7 @@ impl NttPlan {
     }
 
     fn cached(n: usize, q: u64) -> Result<Arc<Self>, PrimeError> {
-        static PLANS: OnceLock<Mutex<HashMap<(usize, u64), Arc<NttPlan>>>> = OnceLock::new();
+        static PLANS: OnceLock<Mutex<PlanCache>> = OnceLock::new();
         let mut plans = PLANS
             .get_or_init(Mutex::default)
             .lock()

@@ -58,7 +58,11 @@ impl Channel {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(STALL))?;
         stream.set_write_timeout(Some(STALL))?;
-        Ok(Self { stream, sent: 0, received: 0 })
+        Ok(Self {
+            stream,
+            sent: 0,
+            received: 0,
+        })
     }
 
     /// Sends one message.
@@ -72,17 +76,36 @@ impl Channel {
         Ok(())
     }
 
+    /// Sends bytes that are no part of the protocol, uncounted.
+    pub fn send_raw(&mut self, bytes: &[u8]) -> Result<(), ChannelError> {
+        Ok(self.stream.write_all(bytes)?)
+    }
+
+    /// Receives bytes that are no part of the protocol, uncounted.
+    pub fn receive_raw(&mut self, count: usize) -> Result<Vec<u8>, ChannelError> {
+        let mut bytes = vec![0; count];
+        self.stream.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Receives the message that comes next.
     pub fn receive(&mut self, message: Message) -> Result<Vec<u8>, ChannelError> {
         let mut header = [0u8; FRAME_HEADER as usize];
         self.stream.read_exact(&mut header)?;
         let [tag, length @ ..] = header;
         if tag != message.kind.tag() {
-            return Err(ChannelError::Kind { expected: message.kind, tag });
+            return Err(ChannelError::Kind {
+                expected: message.kind,
+                tag,
+            });
         }
         let (announced, expected) = (u64::from_le_bytes(length), message.payload.0);
         if announced != expected {
-            return Err(ChannelError::Length { kind: message.kind, expected, announced });
+            return Err(ChannelError::Length {
+                kind: message.kind,
+                expected,
+                announced,
+            });
         }
         let mut payload = vec![0; expected as usize];
         self.stream.read_exact(&mut payload)?;

@@ -1,0 +1,49 @@
+//! `nass report`: a prediction or verification, as JSON, becomes one self-contained page.
+
+use std::path::PathBuf;
+
+use super::error::Failure;
+use super::globals::Globals;
+use super::{inputs, output};
+use crate::report::{Section, page, prediction_sections, verification_sections};
+
+/// Turn the JSON of a prediction or verification into one HTML page
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  nass predict toy --format json > toy.json\n  nass report toy.json -o toy.html"
+)]
+pub(super) struct Args {
+    /// What `nass predict --format json` or `nass verify --format json` printed; several make
+    /// one page
+    #[arg(required = true, value_name = "RESULT")]
+    results: Vec<PathBuf>,
+    /// Where the page goes
+    #[arg(short, long, value_name = "FILE", default_value = "report.html")]
+    output: PathBuf,
+}
+
+/// The fields by which a verification is told from a prediction.
+#[derive(serde::Deserialize)]
+struct Kind {
+    output_equal: Option<bool>,
+}
+
+pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
+    let mut sections = Vec::new();
+    for path in &args.results {
+        sections.extend(read(path)?);
+    }
+    let html = page("Private inference report", &sections);
+    output::write_file(&args.output, html.as_bytes())?;
+    output::say(globals, &format!("wrote {}", args.output.display()));
+    Ok(())
+}
+
+fn read(path: &std::path::Path) -> Result<Vec<Section>, Failure> {
+    let text = inputs::text(path)?;
+    let kind: Kind = inputs::json(path, &text)?;
+    Ok(match kind.output_equal {
+        Some(_) => verification_sections(&inputs::json(path, &text)?),
+        None => prediction_sections(&inputs::json(path, &text)?),
+    })
+}

@@ -1,0 +1,251 @@
+//! Adds up a script: every task at its price, every message over the link.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use super::prediction::{
+    BytesSplit, HeReport, LayerPrediction, LinkReport, Prediction, PredictionTotal, SecondsSplit,
+    SetupCost,
+};
+use super::price_list::{LinkedPrices, PriceError, PriceList};
+use crate::network::{NetworkError, NetworkParams, Step, StepKind, Weights};
+use crate::params::{LayerCrypto, ParamsError, Request, select_network};
+use crate::protocol::{Action, Link, Party, Phase, ProtocolError, Script, StepPlan, Task, gazelle};
+use crate::units::Nanos;
+
+/// Why a network could not be predicted.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PredictError {
+    /// The network does not fit together.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// No parameters exist.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+    /// The protocol does not run it.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// The calibration lacks an operation.
+    #[error(transparent)]
+    Price(#[from] PriceError),
+}
+
+/// What to predict with.
+#[derive(Debug)]
+pub struct Setting<'a> {
+    /// What is asked of the parameters.
+    pub request: Request,
+    /// Prices of the machine.
+    pub prices: &'a PriceList,
+    /// Name of the profile.
+    pub calibration: String,
+    /// The link.
+    pub link: Link,
+}
+
+/// Chooses parameters for a network and writes its script; with weights, for their own ranges.
+///
+/// # Errors
+/// A network that does not fit together, has no parameters, or is beyond the protocol.
+pub fn plan(
+    network: &NetworkParams,
+    weights: Option<&Weights>,
+    setting: &Setting<'_>,
+) -> Result<Script, PredictError> {
+    let resolved = network.resolve(weights)?;
+    let prices = LinkedPrices {
+        list: setting.prices,
+        link: setting.link,
+    };
+    let selection = select_network(&resolved, &setting.request, &prices)?;
+    Ok(gazelle(&resolved, &selection.layers)?)
+}
+
+/// Predicts what a script costs.
+///
+/// # Errors
+/// The calibration lacks an operation.
+pub fn estimate(
+    network: &NetworkParams,
+    script: &Script,
+    setting: &Setting<'_>,
+) -> Result<Prediction, PredictError> {
+    let mut layers: Vec<LayerPrediction> = script
+        .network
+        .steps
+        .iter()
+        .zip(&script.steps)
+        .map(|(step, plan)| layer(step, plan))
+        .collect();
+    let mut setup = SetupCost::default();
+    for action in &script.actions {
+        let computation = computation(action, setting.prices)?;
+        let message = action.sends.map(crate::protocol::Message::wire_bytes);
+        let transfer = message.map_or(Nanos(0.0), |bytes| setting.link.time(bytes));
+        let layer = action.step.and_then(|index| layers.get_mut(index));
+        if action.phase == Phase::Setup {
+            setup.seconds += (computation + transfer).seconds();
+            setup.bytes += message.map_or(0, |bytes| bytes.0);
+        } else if let Some(layer) = layer {
+            let (c, t) = (computation.seconds(), transfer.seconds());
+            layer
+                .seconds
+                .add(&SecondsSplit::of(action.party, action.phase, c, t));
+            let bytes = message.map_or(0, |bytes| bytes.0);
+            layer
+                .bytes
+                .add(&BytesSplit::of(action.party, action.phase, bytes));
+        }
+        if let Some(layer) = action.step.and_then(|index| layers.get_mut(index)) {
+            action
+                .tasks
+                .iter()
+                .for_each(|task| count(task, &mut layer.ops));
+        }
+    }
+    let counts = network.counts()?.total;
+    let mut total = PredictionTotal {
+        seconds: SecondsSplit::default(),
+        bytes: BytesSplit::default(),
+        relus: counts.relus,
+        flops: counts.flops,
+        parameters: counts.parameters,
+    };
+    for layer in &layers {
+        total.seconds.add(&layer.seconds);
+        total.bytes.add(&layer.bytes);
+    }
+    Ok(Prediction {
+        network: network.name.clone(),
+        protocol: "gazelle".to_owned(),
+        calibration: setting.calibration.clone(),
+        link: LinkReport {
+            mbit_per_s: setting.link.mbit_per_s,
+            rtt_ms: setting.link.rtt_ms,
+        },
+        layers,
+        setup,
+        total,
+    })
+}
+
+fn computation(action: &Action, prices: &PriceList) -> Result<Nanos, PriceError> {
+    action.tasks.iter().map(|task| prices.task(task)).sum()
+}
+
+impl SecondsSplit {
+    /// Seconds of one action: its party's computation, then the transfer of its message.
+    pub fn of(party: Party, phase: Phase, computation: f64, transfer: f64) -> Self {
+        let both = computation + transfer;
+        let (client, server) = match party {
+            Party::Client => (computation, 0.0),
+            Party::Server => (0.0, computation),
+        };
+        let (offline, online) = match phase {
+            Phase::Online => (0.0, both),
+            Phase::Setup | Phase::Offline => (both, 0.0),
+        };
+        Self {
+            offline,
+            online,
+            client,
+            server,
+            link: transfer,
+            total: both,
+        }
+    }
+}
+
+impl BytesSplit {
+    /// Bytes of the message that `party` sends.
+    pub fn of(party: Party, phase: Phase, bytes: u64) -> Self {
+        let (to_server, to_client) = match party {
+            Party::Client => (bytes, 0),
+            Party::Server => (0, bytes),
+        };
+        let (offline, online) = match phase {
+            Phase::Online => (0, bytes),
+            Phase::Setup | Phase::Offline => (bytes, 0),
+        };
+        Self {
+            offline,
+            online,
+            to_server,
+            to_client,
+            total: bytes,
+        }
+    }
+}
+
+fn layer(step: &Step, plan: &StepPlan) -> LayerPrediction {
+    let (he, schedule) = match plan {
+        StepPlan::Linear { crypto, plan, .. } => (
+            Some(he_report(crypto)),
+            Some(plan.schedule_name().to_owned()),
+        ),
+        StepPlan::Circuit { .. } | StepPlan::Local => (None, None),
+    };
+    LayerPrediction {
+        name: step.name.clone(),
+        kind: kind(&step.kind).to_owned(),
+        input: step.shape_in,
+        output: step.shape_out,
+        he,
+        schedule,
+        ops: BTreeMap::new(),
+        seconds: SecondsSplit::default(),
+        bytes: BytesSplit::default(),
+    }
+}
+
+const fn kind(kind: &StepKind) -> &'static str {
+    match kind {
+        StepKind::Linear(layer) => layer.name(),
+        StepKind::Relu(_) => "relu",
+        StepKind::Requantize(_) => "requantize",
+        StepKind::MaxPool(..) => "max_pool",
+        StepKind::SumPool(_) => "avg_pool",
+        StepKind::Flatten => "flatten",
+        StepKind::Add(_) => "add",
+    }
+}
+
+/// The parameters as reports show them.
+pub fn he_report(crypto: &LayerCrypto) -> HeReport {
+    let strings = |primes: &[u64]| primes.iter().map(u64::to_string).collect();
+    HeReport {
+        n: crypto.n,
+        p: crypto.p.to_string(),
+        p_bits: crypto.p_bits,
+        q: strings(&crypto.q),
+        special: strings(&crypto.special),
+        q_bits: crypto.q_bits,
+        total_bits: crypto.total_bits,
+        security_bits: crypto.security_bits,
+        security_table: crypto.security_table.name().to_owned(),
+        failure_probability: crypto.failure_probability,
+        failure_log2: crypto.failure_log2,
+        flooding_bits: crypto.flooding_bits,
+        noise_margin_bits: crypto.noise_margin_bits,
+    }
+}
+
+fn count(task: &Task, ops: &mut BTreeMap<String, u64>) {
+    let (name, count) = match task {
+        Task::He { op, count, .. } => (op.name(), *count),
+        Task::BaseOt { .. } => ("base_ot", 0),
+        Task::ExtendOt {
+            role: crate::protocol::OtRole::Receiver,
+            count,
+        } => ("ot", *count),
+        Task::ExtendOt { .. } | Task::Evaluate { .. } => return,
+        Task::Garble { circuit, batch } => {
+            ("and_gates", circuit.and_count().unwrap_or(0) as u64 * batch)
+        }
+    };
+    if count > 0 {
+        *ops.entry(name.to_owned()).or_insert(0) += count;
+    }
+}

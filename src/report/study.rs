@@ -1,0 +1,241 @@
+//! A study shown: the front of what is worth its cost, the best network, every episode.
+//!
+//! The terminal shows the front; CSV has one row an episode; JSON has the episodes as they are
+//! stored, with the numbers of the best one and of those on the front; the page has charts.
+
+use maud::html;
+use serde::Serialize;
+
+use super::grid::{Align, Grid};
+use super::html::{Section, cards};
+use super::number::{bytes, count, seconds};
+use super::scatter::{Mark, Point, Scatter};
+use super::{Present, ReportError};
+use crate::search::{Episode, Outcome, StudyRecord, StudySettings, Switch, Trained};
+
+use Align::{Left, Right};
+
+/// A study as it is printed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StudyReport {
+    /// Its settings.
+    pub settings: StudySettings,
+    /// Number of the episode with the greatest reward.
+    pub best: Option<u64>,
+    /// Numbers of the episodes on the Pareto front, best accuracy first.
+    pub front: Vec<u64>,
+    /// Its episodes, in order.
+    pub episodes: Vec<Episode>,
+}
+
+impl StudyReport {
+    /// What a study has found so far.
+    pub fn new(study: &StudyRecord) -> Self {
+        Self {
+            settings: study.settings.clone(),
+            best: study.best().map(|episode| episode.episode),
+            front: study.front().iter().map(|e| e.episode).collect(),
+            episodes: study.episodes.clone(),
+        }
+    }
+
+    fn episode(&self, number: u64) -> Option<&Episode> {
+        self.episodes
+            .iter()
+            .find(|episode| episode.episode == number)
+    }
+
+    fn front_grid(&self) -> Grid {
+        let mut grid = Grid::new(
+            "Pareto front: nothing tried is better in accuracy, time and bytes at once",
+            &COLUMNS,
+        );
+        let front = self.front.iter().filter_map(|&number| self.episode(number));
+        for episode in front {
+            grid.row(cells(episode, &PEOPLE));
+        }
+        grid
+    }
+
+    fn episode_grid(&self, numbers: &Numbers) -> Grid {
+        let mut grid = Grid::new("All episodes", &COLUMNS);
+        for episode in &self.episodes {
+            grid.row(cells(episode, numbers));
+        }
+        grid
+    }
+
+    fn summary(&self) -> String {
+        let count_of = |test: fn(&Episode) -> bool| {
+            let matching = self.episodes.iter().filter(|episode| test(episode));
+            count(matching.count() as u64)
+        };
+        let best = match self.best {
+            Some(number) => format!("The greatest reward is that of episode {number}."),
+            None => "No network can be run.".to_owned(),
+        };
+        format!(
+            "{} episodes, {} networks trained, {} cannot be run. {best}",
+            count(self.episodes.len() as u64),
+            count_of(|episode| episode.trained == Trained::Here),
+            count_of(|episode| matches!(episode.outcome, Outcome::Infeasible(_))),
+        )
+    }
+
+    fn points(&self, of: impl Fn(&Episode) -> Option<(f64, f64)>) -> Vec<Point> {
+        let mut points: Vec<Point> = self
+            .episodes
+            .iter()
+            .filter_map(|episode| {
+                let (x, y) = of(episode)?;
+                let chosen = self.front.contains(&episode.episode);
+                Some(Point {
+                    label: format!("episode {}", episode.episode),
+                    x,
+                    y,
+                    mark: if chosen { Mark::Chosen } else { Mark::Tried },
+                })
+            })
+            .collect();
+        points.sort_by_key(|point| point.mark == Mark::Chosen);
+        points
+    }
+}
+
+const COLUMNS: [(&str, Align); 9] = [
+    ("episode", Right),
+    ("switch", Left),
+    ("architecture", Left),
+    ("trained", Left),
+    ("accuracy", Right),
+    ("seconds", Right),
+    ("bytes", Right),
+    ("reward", Right),
+    ("refused", Left),
+];
+
+/// How numbers are written: for people, or bare for programs.
+struct Numbers {
+    accuracy: fn(f64) -> String,
+    seconds: fn(f64) -> String,
+    bytes: fn(u64) -> String,
+    reward: fn(f64) -> String,
+}
+
+const PEOPLE: Numbers = Numbers {
+    accuracy,
+    seconds,
+    bytes,
+    reward: |reward| format!("{reward:.4}"),
+};
+
+const PROGRAMS: Numbers = Numbers {
+    accuracy: |accuracy| accuracy.to_string(),
+    seconds: |seconds| seconds.to_string(),
+    bytes: |bytes| bytes.to_string(),
+    reward: |reward| reward.to_string(),
+};
+
+fn accuracy(accuracy: f64) -> String {
+    format!("{:.2} %", accuracy * 100.0)
+}
+
+fn cells(episode: &Episode, numbers: &Numbers) -> [String; 9] {
+    let scores = episode.scores();
+    let refused = match &episode.outcome {
+        Outcome::Infeasible(reason) => reason.clone(),
+        Outcome::Scored { .. } => String::new(),
+    };
+    [
+        episode.episode.to_string(),
+        match episode.switch {
+            Switch::Architecture => "architecture",
+            Switch::Quantizers => "quantizers",
+        }
+        .to_owned(),
+        episode.architecture.chars().take(12).collect(),
+        match episode.trained {
+            Trained::Here => "here",
+            Trained::Before => "before",
+            Trained::No => "no",
+        }
+        .to_owned(),
+        scores.map_or_else(String::new, |(a, _)| (numbers.accuracy)(a)),
+        scores.map_or_else(String::new, |(_, cost)| (numbers.seconds)(cost.seconds)),
+        scores.map_or_else(String::new, |(_, cost)| (numbers.bytes)(cost.bytes)),
+        (numbers.reward)(episode.reward),
+        refused,
+    ]
+}
+
+impl Present for StudyReport {
+    fn table(&self) -> String {
+        let front = self.front_grid();
+        if front.is_empty() {
+            return self.summary() + "\n";
+        }
+        format!("{}\n{}\n", front.to_text(), self.summary())
+    }
+
+    fn csv(&self) -> Result<String, ReportError> {
+        self.episode_grid(&PROGRAMS).to_csv()
+    }
+}
+
+/// The sections of a study: summary, charts, the front, the best network, all episodes.
+pub fn study_sections(study: &StudyReport) -> Vec<Section> {
+    let best = study.best.and_then(|number| study.episode(number));
+    let mut facts = vec![("episodes", count(study.episodes.len() as u64))];
+    if let Some((best_accuracy, cost)) = best.and_then(Episode::scores) {
+        facts.extend([
+            ("best: accuracy", accuracy(best_accuracy)),
+            ("best: time", seconds(cost.seconds)),
+            ("best: bytes", bytes(cost.bytes)),
+        ]);
+    }
+    let mut sections = vec![
+        Section {
+            heading: "What the search found".to_owned(),
+            body: html! { (cards(&facts)) p { (study.summary()) } },
+        },
+        Section {
+            heading: "Accuracy against cost".to_owned(),
+            body: charts(study),
+        },
+        Section::of_grid(&study.front_grid()),
+    ];
+    if let Some(best) = best {
+        sections.push(Section {
+            heading: format!("The network of episode {}", best.episode),
+            body: html! { details { summary { "as TOML" } pre { (best.network) } } },
+        });
+    }
+    sections.push(Section::of_grid(&study.episode_grid(&PEOPLE)));
+    sections
+}
+
+fn charts(study: &StudyReport) -> maud::Markup {
+    let time = Scatter {
+        title: "Accuracy against seconds; the Pareto front in blue",
+        x: "seconds of one inference",
+        y: "accuracy",
+        points: study.points(|e| e.scores().map(|(a, cost)| (cost.seconds, a))),
+    };
+    let sent = Scatter {
+        title: "Accuracy against bytes; the Pareto front in blue",
+        x: "bytes of one inference",
+        y: "accuracy",
+        points: study.points(|e| e.scores().map(|(a, cost)| (cost.bytes as f64, a))),
+    };
+    let rewards = Scatter {
+        title: "Reward by episode",
+        x: "episode",
+        y: "reward",
+        points: study.points(|e| Some((e.episode as f64, e.reward))),
+    };
+    html! {
+        (time.to_svg(seconds, accuracy))
+        (sent.to_svg(|x| bytes(x.max(0.0) as u64), accuracy))
+        (rewards.to_svg(|x| format!("{x:.0}"), |y| format!("{y:.2}")))
+    }
+}

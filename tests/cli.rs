@@ -1,0 +1,181 @@
+//! The command as a user meets it: exit codes, one line on stderr, formats, files written whole.
+
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+
+fn nass(arguments: &[&str]) -> Output {
+    let run = Command::cargo_bin("nass").map(|mut command| command.args(arguments).output());
+    match run {
+        Ok(Ok(output)) => output,
+        other => panic_with(&other),
+    }
+}
+
+#[expect(clippy::panic, reason = "a test without its program has failed")]
+fn panic_with(what: &dyn std::fmt::Debug) -> ! {
+    panic!("nass cannot be run: {what:?}")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The single line on stderr of a run that ended with `code` and printed nothing else.
+fn refusal(arguments: &[&str], code: i32) -> String {
+    let output = nass(arguments);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
+    assert_eq!(told.lines().count(), 1, "{arguments:?}: {told}");
+    assert!(told.starts_with("error: "), "{told}");
+    assert!(output.stdout.is_empty());
+    told
+}
+
+#[test]
+fn help_and_version_succeed() {
+    for arguments in [&["--help"][..], &["networks", "--help"], &["report", "-h"]] {
+        let output = nass(arguments);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(stdout(&output).contains("Example"), "{arguments:?}");
+    }
+    assert_eq!(
+        stdout(&nass(&["--version"])).trim(),
+        concat!("nass ", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn arguments_that_mean_nothing_are_exit_2_in_one_line() {
+    assert!(refusal(&[], 2).contains("subcommand"));
+    assert!(refusal(&["fly"], 2).contains("'fly'"));
+    assert!(refusal(&["networks", "--fly"], 2).contains("'--fly'"));
+    assert!(refusal(&["networks", "--format", "xml"], 2).contains("table, json, csv"));
+    assert!(refusal(&["networks", "--threads", "0"], 2).contains("--threads"));
+    assert!(refusal(&["networks", "--seed", "x"], 2).contains("--seed"));
+    assert!(refusal(&["networks", "-q", "-v"], 2).contains("cannot be used with"));
+    assert!(refusal(&["report"], 2).contains("<RESULT>"));
+}
+
+#[test]
+fn networks_are_listed_in_every_format() {
+    let table = nass(&["networks"]);
+    assert_eq!(table.status.code(), Some(0));
+    assert!(stdout(&table).contains("gazelle-cifar10"));
+    assert!(table.stderr.is_empty());
+    let json = stdout(&nass(&["--format", "json", "networks"]));
+    let read: serde_json::Value = serde_json::from_str(&json).unwrap_or_default();
+    let names: Vec<&str> = read
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|network| network["name"].as_str())
+        .collect();
+    assert!(names.contains(&"toy") && names.contains(&"nass-cifar-acc"));
+    let csv = stdout(&nass(&["networks", "--format", "csv"]));
+    assert_eq!(csv.lines().count(), names.len() + 1);
+}
+
+#[test]
+fn one_network_is_shown_layer_by_layer() {
+    let csv = stdout(&nass(&["networks", "toy", "--format", "csv"]));
+    assert!(csv.starts_with("layer,kind,out,"), "{csv}");
+    assert!(csv.contains("\nconv1,conv,"), "{csv}");
+    assert!(refusal(&["networks", "resnet"], 2).contains("gazelle-cifar10"));
+    assert!(refusal(&["networks", "net.onnx"], 2).contains("not read yet"));
+    assert!(refusal(&["networks", "none.toml"], 2).starts_with("error: none.toml: "));
+}
+
+const PREDICTION: &str = r#"{
+  "network": "tiny", "protocol": "gazelle", "calibration": "test",
+  "link": {"mbit_per_s": 1000, "rtt_ms": 0.5},
+  "layers": [{"name": "fc", "kind": "fc", "in": [16, 1, 1], "out": [4, 1, 1],
+    "he": null, "schedule": null, "ops": {"hadamard": 4},
+    "seconds": {"offline": 0, "online": 1, "client": 0.25, "server": 0.5, "link": 0.25, "total": 1},
+    "bytes": {"offline": 0, "online": 3, "to_server": 1, "to_client": 2, "total": 3}}],
+  "setup": {"seconds": 0.5, "bytes": 7},
+  "total": {"relus": 0, "flops": 64, "parameters": 68,
+    "seconds": {"offline": 0, "online": 1, "client": 0.25, "server": 0.5, "link": 0.25, "total": 1},
+    "bytes": {"offline": 0, "online": 3, "to_server": 1, "to_client": 2, "total": 3}}
+}"#;
+
+fn write(path: &Path, text: &str) {
+    assert!(std::fs::write(path, text).is_ok(), "{}", path.display());
+}
+
+#[test]
+fn a_report_is_one_page_written_whole() -> std::io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (json, html) = (folder.path().join("p.json"), folder.path().join("p.html"));
+    write(&json, PREDICTION);
+    write(&html, "old");
+    let arguments = [
+        "report",
+        &json.to_string_lossy(),
+        "-o",
+        &html.to_string_lossy(),
+    ];
+    let output = nass(&arguments);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stdout.is_empty() && output.stderr.is_empty());
+    let page = std::fs::read_to_string(&html)?;
+    assert!(page.contains("tiny") && page.ends_with("</html>"));
+    assert_eq!(std::fs::read_dir(folder.path())?.count(), 2);
+    Ok(())
+}
+
+#[test]
+fn damaged_results_are_exit_2_and_named() -> std::io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let json = folder.path().join("p.json");
+    let html = folder.path().join("p.html");
+    let arguments = [
+        "report",
+        &json.to_string_lossy(),
+        "-o",
+        &html.to_string_lossy(),
+    ];
+    assert!(refusal(&arguments, 2).contains("p.json: No such file"));
+    write(
+        &json,
+        &PREDICTION.replace("\"hadamard\": 4", "\"hadamard\": -4"),
+    );
+    let told = refusal(&arguments, 2);
+    assert!(told.contains("p.json: layers[0].ops"), "{told}");
+    for (cut, _) in PREDICTION.char_indices().step_by(97) {
+        write(&json, &PREDICTION[..cut]);
+        refusal(&arguments, 2);
+    }
+    assert!(!html.exists());
+    Ok(())
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_exit_1() -> std::io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let json = folder.path().join("p.json");
+    write(&json, PREDICTION);
+    let into_a_file = format!("{}/page.html", json.display());
+    let told = refusal(&["report", &json.to_string_lossy(), "-o", &into_a_file], 1);
+    assert!(told.contains("cannot be written"), "{told}");
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe_is_no_failure() -> std::io::Result<()> {
+    use std::process::Stdio;
+    let (reader, writer) = std::io::pipe()?;
+    drop(reader);
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("nass"));
+    let output = command
+        .arg("networks")
+        .stdout(Stdio::from(writer))
+        .stderr(Stdio::piped())
+        .spawn()?
+        .wait_with_output()?;
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty());
+    Ok(())
+}
