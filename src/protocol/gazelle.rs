@@ -16,8 +16,8 @@
 use std::collections::BTreeSet;
 
 use super::error::ProtocolError;
-use super::shares;
 use super::roles::{OtRole, Party, Phase, RingSize};
+use super::shares;
 use super::work::{Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Task};
 use crate::bfv::{BfvError, BfvLiteral, BfvParams, HeOp, OpCounts, Rotation};
 use crate::gc::{BASE_TRANSFERS, BaseOtOffer, BaseOtReply, GcSizes, ShareCircuit, ShareFunction};
