@@ -13,6 +13,7 @@ mod party;
 mod roles;
 mod server;
 mod shares;
+mod steps;
 mod work;
 
 pub use client::Client;
