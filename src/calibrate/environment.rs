@@ -47,6 +47,15 @@ pub fn environment(threads: usize) -> BTreeMap<String, String> {
         ("governor", line(governor).unwrap_or_else(|_| unknown())),
         ("clock", line(clock).unwrap_or_else(|_| unknown())),
         ("date", today()),
+        (
+            "build",
+            if cfg!(debug_assertions) {
+                "debug"
+            } else {
+                "release"
+            }
+            .to_owned(),
+        ),
         ("nass", env!("CARGO_PKG_VERSION").to_owned()),
         ("rustc", env!("NASS_RUSTC").to_owned()),
         ("threads", threads.to_string()),

@@ -8,6 +8,7 @@
 //! `run(Args, &Globals) -> Result<(), Failure>`, one `mod` line, one line in `Command` and one in
 //! its `run`. A command that is not built is absent, and so an unknown one: exit 2.
 
+mod calibrate;
 mod calibration;
 mod error;
 mod globals;
@@ -47,6 +48,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Calibrate(calibrate::Args),
     Networks(networks::Args),
     Params(params::Args),
     Predict(predict::Args),
@@ -58,6 +60,7 @@ enum Command {
 impl Command {
     fn run(self, globals: &Globals) -> Result<(), Failure> {
         match self {
+            Self::Calibrate(args) => calibrate::run(args, globals),
             Self::Networks(args) => networks::run(args, globals),
             Self::Params(args) => params::run(args, globals),
             Self::Predict(args) => predict::run(args, globals),
