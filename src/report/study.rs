@@ -12,6 +12,7 @@ use super::number::{bytes, count, seconds};
 use super::scatter::{Mark, Point, Scatter};
 use super::{Present, ReportError};
 use crate::search::{Episode, Outcome, StudyRecord, StudySettings, Switch, Trained};
+use crate::units::{Bytes, Nanos};
 
 use Align::{Left, Right};
 
@@ -234,8 +235,8 @@ fn charts(study: &StudyReport) -> maud::Markup {
         points: study.points(|e| Some((e.episode as f64, e.reward))),
     };
     html! {
-        (time.to_svg(seconds, accuracy))
-        (sent.to_svg(|x| bytes(x.max(0.0) as u64), accuracy))
+        (time.to_svg(|x| Nanos::from_seconds(x).to_string(), accuracy))
+        (sent.to_svg(|x| Bytes(x.max(0.0) as u64).to_string(), accuracy))
         (rewards.to_svg(|x| format!("{x:.0}"), |y| format!("{y:.2}")))
     }
 }
