@@ -87,6 +87,13 @@ fn one_network_is_shown_layer_by_layer() {
     assert!(refusal(&["networks", "none.toml"], 2).starts_with("error: none.toml: "));
 }
 
+#[test]
+fn calibration_refuses_what_it_does_not_measure() {
+    assert!(refusal(&["calibrate", "--link", "host:9"], 2).contains("loopback"));
+    assert!(refusal(&["calibrate", "--threads", "2"], 2).contains("expected 1"));
+    assert!(refusal(&["calibrate", "-o", "."], 2).contains("found a folder"));
+}
+
 const PREDICTION: &str = r#"{
   "network": "tiny", "protocol": "gazelle", "calibration": "test",
   "link": {"mbit_per_s": 1000, "rtt_ms": 0.5},
