@@ -130,6 +130,9 @@ impl PriceList {
             Task::ExtendOt { role, count } => {
                 self.line(Op::OtCorrelated, Some(*role), *count as f64)
             }
+            Task::DerandomizeOt { role, count } => {
+                self.line(Op::OtDerandomize, Some(*role), *count as f64)
+            }
             Task::Garble { circuit, batch } => {
                 self.line(Op::Garble, None, ands(circuit) * *batch as f64)
             }
