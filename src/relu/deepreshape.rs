@@ -20,7 +20,6 @@
 //! Source: DeepReShape (Jha and Reagen, TMLR 2024). The order of criticality is an input; measuring
 //! it takes training.
 
-use std::cmp::Reverse;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -166,11 +165,7 @@ impl Equalization {
         let mut candidates = counted.collect::<Result<Vec<_>, ReluError>>()?;
         candidates.sort_by_key(|candidate| {
             let total = candidate.counts.total;
-            (
-                total.relus,
-                total.flops,
-                Reverse(candidate.shape.multipliers),
-            )
+            (total.relus, total.flops, candidate.shape.multipliers)
         });
         Ok(candidates)
     }
@@ -246,13 +241,13 @@ mod tests {
                 (
                     c.shape.multipliers,
                     c.counts.total.relus,
-                    c.counts.total.flops / 1_000_000,
+                    (c.counts.total.flops + 500_000) / 1_000_000,
                 )
             })
             .collect();
         let expected = [
             ([5, 5, 3], 343_040, 1053),
-            ([5, 7, 2], 378_880, 1269),
+            ([5, 7, 2], 378_880, 1270),
             ([6, 6, 2], 401_408, 1366),
             ([7, 5, 2], 411_648, 1326),
         ];
