@@ -5,10 +5,13 @@ use std::process::Output;
 use assert_cmd::Command;
 
 #[expect(clippy::unwrap_used, reason = "a test without its program has failed")]
-fn deepreshape(arguments: &[&str]) -> Output {
+fn relu(arguments: &[&str]) -> Output {
     let mut command = Command::cargo_bin("nass").unwrap();
-    command.args(["relu", "deepreshape"]);
-    command.args(arguments).output().unwrap()
+    command.arg("relu").args(arguments).output().unwrap()
+}
+
+fn deepreshape(arguments: &[&str]) -> Output {
+    relu(&[&["deepreshape"], arguments].concat())
 }
 
 fn stdout(output: &Output) -> String {
@@ -16,9 +19,13 @@ fn stdout(output: &Output) -> String {
 }
 
 fn refusal(arguments: &[&str]) -> String {
-    let output = deepreshape(arguments);
+    refused(&deepreshape(arguments))
+}
+
+/// The single line on stderr of a run that found its input unusable.
+fn refused(output: &Output) -> String {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {told}");
+    assert_eq!(output.status.code(), Some(2), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");
     assert!(told.starts_with("error: ") && output.stdout.is_empty());
     told
@@ -72,6 +79,8 @@ fn an_impossible_order_is_an_empty_list_with_a_warning() {
 
 #[test]
 fn unusable_arguments_are_exit_2_in_one_line() {
+    assert!(refused(&relu(&[])).contains("subcommand"));
+    assert!(refused(&relu(&["cryptonas"])).contains("'cryptonas'"));
     assert!(refusal(&["--order", "3,2,4,4"]).contains("each of the stages"));
     assert!(refusal(&["--order", "3,2,4"]).contains("four whole numbers"));
     assert!(refusal(&["--blocks", "2,2,x,2"]).contains("--blocks"));

@@ -21,7 +21,10 @@ const QUANTIZER: Quantizer = Quantizer {
 
 /// Redesign networks for fewer ReLUs
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  nass relu deepreshape --order 3,2,4,1")]
+#[command(
+    arg_required_else_help = false,
+    after_help = "Example:\n  nass relu deepreshape --order 3,2,4,1"
+)]
 pub(super) struct Args {
     #[command(subcommand)]
     method: Method,
