@@ -18,6 +18,7 @@ mod output;
 mod params;
 mod predict;
 mod primes;
+mod relu;
 mod report;
 mod setting;
 mod verify;
@@ -53,6 +54,7 @@ enum Command {
     Params(params::Args),
     Predict(predict::Args),
     Primes(primes::Args),
+    Relu(relu::Args),
     Report(report::Args),
     Verify(verify::Args),
 }
@@ -65,6 +67,7 @@ impl Command {
             Self::Params(args) => params::run(args, globals),
             Self::Predict(args) => predict::run(args, globals),
             Self::Primes(args) => primes::run(args, globals),
+            Self::Relu(args) => relu::run(args, globals),
             Self::Report(args) => report::run(args, globals),
             Self::Verify(args) => verify::run(args, globals),
         }
