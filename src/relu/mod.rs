@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-//! Methods that find networks with fewer ReLUs, or with ReLUs where they count.
-=======
 //! Networks redesigned for few ReLUs: DeepReShape's ReLU equalization.
 //!
 //! An order of stages by how much accuracy their ReLUs are worth goes in ([`Equalization`]); the
@@ -15,4 +12,3 @@ mod resnet;
 pub use deepreshape::{Candidate, Equalization, StageOrder};
 pub use error::ReluError;
 pub use resnet::{ResNetCounts, ResNetShape};
->>>>>>> relu
