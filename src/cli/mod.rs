@@ -8,12 +8,16 @@
 //! `run(Args, &Globals) -> Result<(), Failure>`, one `mod` line, one line in `Command` and one in
 //! its `run`. A command that is not built is absent, and so an unknown one: exit 2.
 
+mod calibration;
+mod datasets;
 mod error;
 mod globals;
 mod inputs;
 mod networks;
 mod output;
 mod report;
+#[cfg(feature = "torch")]
+mod search;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -41,15 +45,21 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Datasets(datasets::Args),
     Networks(networks::Args),
     Report(report::Args),
+    #[cfg(feature = "torch")]
+    Search(search::Args),
 }
 
 impl Command {
     fn run(self, globals: &Globals) -> Result<(), Failure> {
         match self {
+            Self::Datasets(args) => datasets::run(args, globals),
             Self::Networks(args) => networks::run(args, globals),
             Self::Report(args) => report::run(args, globals),
+            #[cfg(feature = "torch")]
+            Self::Search(args) => search::run(args, globals),
         }
     }
 }
