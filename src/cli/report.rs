@@ -1,6 +1,6 @@
-//! `nass report`: predictions and verifications, as JSON, and studies become one self-contained page.
+//! `nass report`: predictions, verifications (as JSON) and studies become one self-contained page.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::Failure;
 use super::globals::Globals;
@@ -10,14 +10,14 @@ use crate::report::{
 };
 use crate::search::StudyRecord;
 
-/// Turn studies, and the JSON of predictions or verifications, into one HTML page
+/// Turn predictions, verifications and studies into one HTML page
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  nass predict toy --format json > toy.json\n  nass report toy.json -o toy.html\n  nass report my-study -o my-study.html"
 )]
 pub(super) struct Args {
-    /// The folder of a study, or what `nass predict --format json` or `nass verify --format json`
-    /// printed; several make one page
+    /// A study's folder, or a file with what `nass predict --format json` or
+    /// `nass verify --format json` printed; several make one page
     #[arg(required = true, value_name = "RESULT")]
     results: Vec<PathBuf>,
     /// Where the page goes
@@ -42,7 +42,7 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read(path: &std::path::Path) -> Result<Vec<Section>, Failure> {
+fn read(path: &Path) -> Result<Vec<Section>, Failure> {
     if path.is_dir() {
         let study = StudyRecord::read(path).map_err(Failure::input)?;
         return Ok(study_sections(&StudyReport::new(&study)));

@@ -8,6 +8,7 @@
 mod export;
 mod models;
 mod recipe;
+mod reference;
 mod settle;
 
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -114,6 +115,7 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
         (&costs, &mut learner),
         globals,
     )?;
+    costs.warn_of_fits(globals);
     export::write(study.record(), &learner)?;
     let note = format!("wrote the best networks to {}", args.study.display());
     output::say(globals, &note);

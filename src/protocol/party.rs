@@ -1,8 +1,8 @@
 //! What both parties keep: the script, parameters of its linear steps, their shares of every value.
 
 use super::error::PartyError;
-use super::gazelle::{Held, layer_params, operands_held_by_server};
 use super::shares;
+use super::steps::{Held, layer_params, operands_held_by_server};
 use super::work::{Action, Script, StepPlan};
 use crate::bfv::BfvParams;
 use crate::gc::ShareCircuit;

@@ -172,6 +172,7 @@ pub struct Action {
 
 /// How one step is carried out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "a network has a few dozen steps")]
 pub enum StepPlan {
     /// By ciphertexts: parameters, packing, and the index of its ring's keys.
     Linear {

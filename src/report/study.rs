@@ -15,6 +15,7 @@ use crate::network::{LayerKind, NetworkParams};
 use crate::search::{
     Episode, Outcome, PolicySettings, StudyRecord, StudySettings, Switch, Trained,
 };
+use crate::units::{Bytes, Nanos};
 
 use Align::{Left, Right};
 
@@ -349,9 +350,104 @@ fn charts(study: &StudyReport) -> maud::Markup {
         points: study.points(|e| e.scores().map(|(a, _)| (e.episode as f64, a))),
     };
     html! {
-        (time.to_svg(seconds, accuracy))
-        (sent.to_svg(|x| bytes(x.max(0.0) as u64), accuracy))
+        (time.to_svg(|x| Nanos::from_seconds(x).to_string(), accuracy))
+        (sent.to_svg(|x| Bytes(x.max(0.0) as u64).to_string(), accuracy))
         (rewards.to_svg(|x| format!("{x:.0}"), |y| format!("{y:.2}")))
         (accuracies.to_svg(|x| format!("{x:.0}"), accuracy))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::page;
+    use crate::search::{Cost, PolicySettings, Reward, Space};
+
+    fn episode(number: u64, accuracy: f64, seconds: f64) -> Episode {
+        let cost = Cost {
+            seconds,
+            bytes: (seconds * 1e6) as u64,
+        };
+        Episode {
+            episode: number,
+            seed: number,
+            switch: Switch::Architecture,
+            decisions: vec![0, 1],
+            architecture: "0123456789abcdef".to_owned(),
+            network: "name = \"<small>\"".to_owned(),
+            trained: Trained::Here,
+            outcome: Outcome::Scored { accuracy, cost },
+            reward: accuracy,
+        }
+    }
+
+    fn study() -> StudyReport {
+        let settings = StudySettings {
+            seed: 1,
+            space: Space::open("small").unwrap(),
+            reward: Reward {
+                beta: 0.5,
+                reference: Cost {
+                    seconds: 1.0,
+                    bytes: 1,
+                },
+            },
+            switch_period: std::num::NonZeroU64::MIN,
+            policy: PolicySettings::Random,
+            profile: "profile".to_owned(),
+            dataset: "synthetic".to_owned(),
+        };
+        let refused = Episode {
+            outcome: Outcome::Infeasible("no parameters".to_owned()),
+            trained: Trained::No,
+            ..episode(2, 0.0, 1.0)
+        };
+        StudyReport::new(&StudyRecord {
+            folder: "study".into(),
+            settings,
+            episodes: vec![episode(0, 0.5, 1.0), episode(1, 0.9, 3.0), refused],
+            weights: std::collections::BTreeMap::new(),
+        })
+    }
+
+    #[test]
+    fn the_front_and_the_best_are_shown() {
+        let text = study().table();
+        assert!(text.contains("90.00 %"), "{text}");
+        let told = "3 episodes, 2 networks trained, 1 cannot be run. \
+                    The greatest reward is that of episode 1.";
+        assert!(text.contains(told), "{text}");
+        let json = study().json().unwrap();
+        assert!(json.contains("\"front\": [\n    1,\n    0\n  ]"), "{json}");
+    }
+
+    #[test]
+    fn csv_has_every_episode() {
+        let csv = study().csv().unwrap();
+        let lines: Vec<&str> = csv.lines().collect();
+        assert_eq!(lines.len(), 4);
+        assert_eq!(
+            lines[2],
+            "1,architecture,0123456789ab,here,0.9,3,3000000,0.9,"
+        );
+        assert!(lines[3].ends_with(",no parameters"));
+    }
+
+    #[test]
+    fn the_page_marks_the_front_and_escapes_the_network() {
+        let page = page("study", &study_sections(&study()));
+        assert_eq!(page.matches("<circle class=\"part-0\"").count(), 8);
+        assert_eq!(page.matches("<circle class=\"part-2\"").count(), 1);
+        assert!(page.contains("&lt;small&gt;") && !page.contains("<small>"));
+    }
+
+    #[test]
+    fn a_study_without_networks_is_shown_too() {
+        let mut empty = study();
+        empty.episodes.clear();
+        empty.front.clear();
+        empty.best = None;
+        assert!(empty.table().starts_with("0 episodes"));
+        assert!(page("study", &study_sections(&empty)).contains("</html>"));
     }
 }

@@ -1,7 +1,8 @@
 //! The networks worth having, as files that `nass verify` runs: `NAME.toml`, `NAME.safetensors`.
 //!
 //! Weights are integers by each network's own quantizers. Names are `best` and `front-<episode>`;
-//! files of an earlier front that are no longer on it are removed.
+//! files of an earlier front that are no longer on it are removed. The TOML begins with the accuracy
+//! on the test images, by which nothing was chosen.
 
 use std::fs;
 use std::path::Path;
@@ -35,7 +36,12 @@ fn write_network(
     let network = &trained.network;
     let quantized = learner.quantize(network, &trained.weights);
     let weights = quantized.map_err(Failure::job)?;
-    let text = network.to_toml().map_err(Failure::job)?;
+    let accuracy = learner.test_accuracy(network, &weights);
+    let accuracy = accuracy.map_err(Failure::job)?;
+    let text = format!(
+        "# Right on the test images: {accuracy:.4} of 1.\n{}",
+        network.to_toml().map_err(Failure::job)?
+    );
     let bytes = weights.to_safetensors(network).map_err(Failure::job)?;
     let path = study.folder.join(name);
     output::write_file(&path.with_extension("safetensors"), &bytes)?;

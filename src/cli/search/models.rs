@@ -7,6 +7,8 @@
 use super::recipe::{Pricing, Recipe};
 use crate::calibrate::Profile;
 use crate::cli::error::Failure;
+use crate::cli::globals::Globals;
+use crate::cli::output;
 use crate::network::{NetworkError, NetworkParams, Weights};
 use crate::params::ParamsError;
 use crate::predict::{PredictError, PriceList, Setting, estimate, plan};
@@ -29,6 +31,19 @@ impl Costs {
             prices: PriceList::new(&profile),
             pricing: pricing.clone(),
         })
+    }
+
+    /// Says how much was priced by a fit.
+    pub(super) fn warn_of_fits(&self, globals: &Globals) {
+        let fitted = self.prices.fitted();
+        if !fitted.is_empty() {
+            let told = format!(
+                "{} prices come from a fit, not from a measurement of the very case",
+                fitted.len()
+            );
+            output::warn(globals, &told);
+            fitted.iter().for_each(|price| output::say(globals, price));
+        }
     }
 
     fn predict(&self, network: &NetworkParams) -> Result<Cost, PredictError> {
@@ -61,21 +76,19 @@ impl CostModel for Costs {
 
 /// Whether the network is at fault, and not what it was predicted with.
 const fn is_infeasible(error: &PredictError) -> bool {
-    match error {
+    matches!(
+        error,
         PredictError::Params(
             ParamsError::NoPlaintextModulus { .. }
-            | ParamsError::Packing { .. }
-            | ParamsError::InsufficientSecurity { .. }
-            | ParamsError::TooMuchNoise { .. },
-        )
-        | PredictError::Protocol(
+                | ParamsError::Packing { .. }
+                | ParamsError::InsufficientSecurity { .. }
+                | ParamsError::TooMuchNoise { .. },
+        ) | PredictError::Protocol(
             ProtocolError::NoParameters { .. }
-            | ProtocolError::Gc(_)
-            | ProtocolError::Packing { .. },
-        )
-        | PredictError::Network(NetworkError::TooLarge { .. }) => true,
-        _ => false,
-    }
+                | ProtocolError::Gc(_)
+                | ProtocolError::Packing { .. },
+        ) | PredictError::Network(NetworkError::TooLarge { .. })
+    )
 }
 
 /// Trains networks and evaluates their integer weights on the images held back.
@@ -103,6 +116,16 @@ impl Learner {
         let floats = FloatWeights::from_safetensors(weights)?;
         floats.check(network)?;
         self.trainer.quantize(network, &floats)
+    }
+
+    /// Share of the test images that a network with these integer weights gets right.
+    pub(super) fn test_accuracy(
+        &self,
+        network: &NetworkParams,
+        weights: &Weights,
+    ) -> Result<f64, TrainError> {
+        let resolved = network.resolve(Some(weights))?;
+        self.trainer.accuracy(&resolved, weights, Split::Test)
     }
 }
 

@@ -9,18 +9,18 @@ use std::path::Path;
 use anyhow::Context as _;
 use rand::RngExt;
 
-use super::models::Costs;
 use super::recipe::{Pricing, Recipe, digest, parts, text};
-use super::{Args, PolicyName, Scoring};
+use super::{Args, PolicyName, Scoring, reference};
+use crate::calibrate::Profile;
 use crate::cli::error::Failure;
 use crate::cli::globals::Globals;
-use crate::cli::{calibration, inputs};
+use crate::cli::{calibration, setting};
 use crate::params::Request;
 use crate::predict::PriceList;
 use crate::protocol::Link;
 use crate::search::{
-    ControllerSettings, Cost, CostError, CostModel, PolicySettings, Reward, SearchError, Space,
-    StudyRecord, StudySettings,
+    ControllerSettings, Cost, PolicySettings, Reward, SearchError, Space, StudyRecord,
+    StudySettings,
 };
 use crate::train::{Dataset, DatasetSource, SyntheticSettings, TrainSettings};
 
@@ -222,7 +222,7 @@ impl Settle {
         let (calibration, profile) = required(chosen, "--calibration")?;
         let typed = asked.link.as_deref();
         let link = typed.or(kept.is_none().then_some("loopback"));
-        let link = link.map(|text| self::link(text, &profile)).transpose()?;
+        let link = link.map(|text| read_link(text, &profile)).transpose()?;
         let kept_link = kept.as_ref().map(|pricing| pricing.link);
         let link = self.one("--link", (link, kept_link), |link| {
             format!("mbit={},rtt_ms={}", link.mbit_per_s, link.rtt_ms)
@@ -264,11 +264,10 @@ impl Settle {
         let found = match (&asked.reference, kept) {
             (None, Some(_)) => None,
             (None, None) => {
-                let network = largest(space)?;
-                let cost = priced("the space's largest network", &network, &pricing)?;
-                Some(("the space's largest network".to_owned(), cost))
+                let cost = reference::of_space(space, &pricing)?;
+                Some((reference::LARGEST.to_owned(), cost))
             }
-            (Some(text), _) => Some((text.clone(), reference_cost(text, &pricing, globals)?)),
+            (Some(text), _) => Some((text.clone(), reference::of_text(text, &pricing, globals)?)),
         };
         let (name, cost) = found.map_or((None, None), |(name, cost)| (Some(name), Some(cost)));
         let cost = self.one("--reference", (cost, kept), |cost| {
@@ -334,71 +333,8 @@ fn load(name: &str, space: &Space, split_seed: u64) -> Result<Dataset, Failure> 
     Ok(dataset)
 }
 
-/// `loopback`, `lan`, `wan`, or `mbit=…,rtt_ms=…`.
-fn link(text: &str, profile: &str) -> Result<Link, Failure> {
-    match text {
-        "lan" => Ok(Link::LAN),
-        "wan" => Ok(Link::WAN),
-        "loopback" => {
-            let profile = crate::calibrate::Profile::from_csv(profile).map_err(Failure::input)?;
-            PriceList::new(&profile).loopback().map_err(Failure::input)
-        }
-        other => Link::parse(other).map_err(Failure::input),
-    }
-}
-
-/// The network of a space with every decision at its greatest option.
-fn largest(space: &Space) -> Result<crate::network::NetworkParams, Failure> {
-    let decisions = space.decisions();
-    let choices = decisions.iter().map(|decision| {
-        let options = decision.options.iter().enumerate();
-        options
-            .max_by_key(|(_, value)| **value)
-            .map_or(0, |(index, _)| index)
-    });
-    let choices: Vec<usize> = choices.collect();
-    space.decode(&choices).map_err(Failure::job)
-}
-
-/// `seconds=…,bytes=…`, or what a network costs.
-fn reference_cost(text: &str, pricing: &Pricing, globals: &Globals) -> Result<Cost, Failure> {
-    if !text.contains('=') {
-        return priced(text, &inputs::network(text, globals)?, pricing);
-    }
-    let (mut seconds, mut bytes) = (None, None);
-    for field in text.split(',') {
-        match field.split_once('=') {
-            Some(("seconds", value)) => seconds = value.parse::<f64>().ok(),
-            Some(("bytes", value)) => bytes = value.parse::<u64>().ok(),
-            _ => {}
-        }
-    }
-    match (seconds, bytes) {
-        (Some(seconds), Some(bytes)) if seconds > 0.0 && seconds.is_finite() && bytes > 0 => {
-            Ok(Cost { seconds, bytes })
-        }
-        _ => Err(Failure::unusable(format_args!(
-            "--reference {text}: expected a network or `seconds=<positive number>,\
-             bytes=<positive integer>`"
-        ))),
-    }
-}
-
-fn priced(
-    name: &str,
-    network: &crate::network::NetworkParams,
-    pricing: &Pricing,
-) -> Result<Cost, Failure> {
-    Costs::new(pricing)?
-        .cost(network)
-        .map_err(|error| match error {
-            CostError::Infeasible(reason) => Failure::unusable(format_args!(
-                "--reference: {name} cannot be run ({reason}); expected one that can, or \
-             `seconds=…,bytes=…`"
-            )),
-            CostError::Failed(error) => Failure::unusable(format_args!(
-                "--calibration {}: {error}",
-                pricing.calibration
-            )),
-        })
+/// A link by its text; the loopback is this profile's.
+fn read_link(text: &str, profile: &str) -> Result<Link, Failure> {
+    let profile = Profile::from_csv(profile).map_err(Failure::input)?;
+    setting::link(text, &PriceList::new(&profile))
 }
