@@ -38,11 +38,11 @@ impl Costs {
         let fitted = self.prices.fitted();
         if !fitted.is_empty() {
             let told = format!(
-                "{} prices come from a fit, not from a measurement of the very case",
+                "{} prices of parameters tried or chosen come from a fit, not from a measurement",
                 fitted.len()
             );
             output::warn(globals, &told);
-            fitted.iter().for_each(|price| output::say(globals, price));
+            output::say(globals, &fitted.join("; "));
         }
     }
 
