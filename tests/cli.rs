@@ -1,37 +1,11 @@
 //! The command as a user meets it: exit codes, one line on stderr, formats, files written whole.
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::path::Path;
-use std::process::Output;
 
-use assert_cmd::Command;
-
-fn nass(arguments: &[&str]) -> Output {
-    let run = Command::cargo_bin("nass").map(|mut command| command.args(arguments).output());
-    match run {
-        Ok(Ok(output)) => output,
-        other => panic_with(&other),
-    }
-}
-
-#[expect(clippy::panic, reason = "a test without its program has failed")]
-fn panic_with(what: &dyn std::fmt::Debug) -> ! {
-    panic!("nass cannot be run: {what:?}")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// The single line on stderr of a run that ended with `code` and printed nothing else.
-fn refusal(arguments: &[&str], code: i32) -> String {
-    let output = nass(arguments);
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
-    assert_eq!(told.lines().count(), 1, "{arguments:?}: {told}");
-    assert!(told.starts_with("error: "), "{told}");
-    assert!(output.stdout.is_empty());
-    told
-}
+use program::{nass, refusal, stdout};
 
 #[test]
 fn help_and_version_succeed() {
@@ -131,6 +105,13 @@ fn a_search_needs_libtorch_and_is_absent_without() {
     assert!(!stdout(&nass(&["--help"])).contains("search"));
     let told = refusal(&["search", "--study", "x"], 2);
     assert!(told.contains("unrecognized subcommand 'search'"), "{told}");
+}
+
+#[test]
+fn calibration_refuses_what_it_does_not_measure() {
+    assert!(refusal(&["calibrate", "--link", "host:9"], 2).contains("loopback"));
+    assert!(refusal(&["calibrate", "--threads", "2"], 2).contains("expected 1"));
+    assert!(refusal(&["calibrate", "-o", "."], 2).contains("found a folder"));
 }
 
 const PREDICTION: &str = r#"{

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::calibration;
 use super::error::Failure;
 use super::globals::Globals;
 use super::output::{self, Progress};
-use crate::calibrate::{Calibration, Case, Effort, Profile, Record, calibrate, hostname};
+use crate::calibrate::{Calibration, Case, Effort, Profile, Record, calibrate};
 use crate::report::{Align, Grid, Present, ReportError};
 use crate::units::Nanos;
 
@@ -43,8 +44,7 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
             "--threads {threads}: operations are measured with one thread only; expected 1"
         )));
     }
-    let default = || Path::new("calibration").join(format!("{}.csv", hostname()));
-    let path = args.output.unwrap_or_else(default);
+    let path = args.output.unwrap_or_else(calibration::of_this_host);
     if path.is_dir() {
         let path = path.display();
         return Err(Failure::unusable(format_args!(

@@ -228,7 +228,7 @@ fn count(task: &Task, ops: &mut BTreeMap<String, u64>) {
             role: crate::protocol::OtRole::Receiver,
             count,
         } => ("ot", *count),
-        Task::ExtendOt { .. } | Task::Evaluate { .. } => return,
+        Task::ExtendOt { .. } | Task::DerandomizeOt { .. } | Task::Evaluate { .. } => return,
         Task::Garble { circuit, batch } => {
             ("and_gates", circuit.and_count().unwrap_or(0) as u64 * batch)
         }

@@ -184,13 +184,12 @@ impl Writer<'_> {
             StepPlan::Circuit { circuit, batch } => {
                 let (circuit, batch) = (*circuit, *batch);
                 let sizes = GcSizes::new(&circuit, batch)?;
-                self.client(
-                    Act::Choose,
-                    vec![],
-                    message(MessageKind::Choices, sizes.corrections),
-                );
+                let count = (circuit.evaluator_input_bits() * batch) as u64;
+                let derandomize = |role| vec![Task::DerandomizeOt { role, count }];
+                let choices = message(MessageKind::Choices, sizes.corrections);
+                self.client(Act::Choose, derandomize(OtRole::Receiver), choices);
                 let labels = message(MessageKind::Labels, sizes.label_transfer);
-                self.server(Act::TransferLabels, vec![], labels);
+                self.server(Act::TransferLabels, derandomize(OtRole::Sender), labels);
                 let evaluate = Task::Evaluate {
                     circuit,
                     batch: batch as u64,

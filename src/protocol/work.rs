@@ -46,6 +46,13 @@ pub enum Task {
         /// How many.
         count: u64,
     },
+    /// Prepared transfers turned to the real choices.
+    DerandomizeOt {
+        /// Whose side.
+        role: OtRole,
+        /// How many.
+        count: u64,
+    },
     /// Garbling of a batch.
     Garble {
         /// The circuit.
