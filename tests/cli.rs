@@ -9,7 +9,12 @@ use program::{nass, refusal, stdout};
 
 #[test]
 fn help_and_version_succeed() {
-    for arguments in [&["--help"][..], &["networks", "--help"], &["report", "-h"]] {
+    for arguments in [
+        &["--help"][..],
+        &["networks", "--help"],
+        &["report", "-h"],
+        &["datasets", "--help"],
+    ] {
         let output = nass(arguments);
         assert_eq!(output.status.code(), Some(0));
         assert!(stdout(&output).contains("Example"), "{arguments:?}");
@@ -59,6 +64,47 @@ fn one_network_is_shown_layer_by_layer() {
     assert!(refusal(&["networks", "resnet"], 2).contains("gazelle-cifar10"));
     assert!(refusal(&["networks", "net.onnx"], 2).contains("not read yet"));
     assert!(refusal(&["networks", "none.toml"], 2).starts_with("error: none.toml: "));
+}
+
+#[test]
+fn datasets_are_found_in_folders() -> std::io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let shapes = folder.path().join("shapes");
+    std::fs::create_dir(&shapes)?;
+    for part in ["train", "t10k"] {
+        let mut images = [[0, 0, 8, 3], [0, 0, 0, 20], [0, 0, 0, 4], [0, 0, 0, 4]].concat();
+        images.extend([7; 20 * 16]);
+        let mut labels = [[0, 0, 8, 1], [0, 0, 0, 20]].concat();
+        labels.extend((0..20).map(|label| label % 10));
+        std::fs::write(shapes.join(format!("{part}-images-idx3-ubyte")), images)?;
+        std::fs::write(shapes.join(format!("{part}-labels-idx1-ubyte")), labels)?;
+    }
+    let name = shapes.display().to_string();
+    let expected = format!(
+        "name,kind,image,classes,train,validation,test\n\
+         synthetic,synthetic,1x16x16,10,4500,500,1000\n{name},idx,1x4x4,10,18,2,20\n"
+    );
+    for given in [folder.path(), &shapes] {
+        let given = given.to_string_lossy();
+        assert_eq!(
+            stdout(&nass(&["datasets", &given, "--format", "csv"])),
+            expected
+        );
+    }
+    assert!(stdout(&nass(&["datasets"])).contains("synthetic"));
+    assert!(refusal(&["datasets", "/nowhere"], 2).starts_with("error: /nowhere: No such file"));
+    std::fs::write(shapes.join("t10k-labels-idx1-ubyte"), [1])?;
+    let told = refusal(&["datasets", &name], 2);
+    assert!(told.contains("t10k-labels-idx1-ubyte"), "{told}");
+    Ok(())
+}
+
+#[cfg(not(feature = "torch"))]
+#[test]
+fn a_search_needs_libtorch_and_is_absent_without() {
+    assert!(!stdout(&nass(&["--help"])).contains("search"));
+    let told = refusal(&["search", "--study", "x"], 2);
+    assert!(told.contains("unrecognized subcommand 'search'"), "{told}");
 }
 
 #[test]

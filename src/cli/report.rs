@@ -13,7 +13,7 @@ use crate::search::StudyRecord;
 /// Turn predictions, verifications and studies into one HTML page
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  nass predict toy --format json > toy.json\n  nass report toy.json -o toy.html"
+    after_help = "Example:\n  nass predict toy --format json > toy.json\n  nass report toy.json -o toy.html\n  nass report my-study -o my-study.html"
 )]
 pub(super) struct Args {
     /// A study's folder, or a file with what `nass predict --format json` or

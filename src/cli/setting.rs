@@ -104,18 +104,23 @@ impl SettingArgs {
         }
         let calibration = calibration::load(self.calibration.as_deref(), globals)?;
         let prices = PriceList::new(&calibration.profile);
-        let link = match self.link.as_str() {
-            "loopback" => prices.loopback().map_err(Failure::input)?,
-            "lan" => Link::LAN,
-            "wan" => Link::WAN,
-            other => Link::parse(other).map_err(Failure::input)?,
-        };
+        let link = link(&self.link, &prices)?;
         Ok(OwnedSetting {
             request: self.request(),
             prices,
             calibration: calibration.name,
             link,
         })
+    }
+}
+
+/// `loopback` as the profile measured it, `lan`, `wan`, or `mbit=…,rtt_ms=…`.
+pub(super) fn link(text: &str, prices: &PriceList) -> Result<Link, Failure> {
+    match text {
+        "loopback" => prices.loopback().map_err(Failure::input),
+        "lan" => Ok(Link::LAN),
+        "wan" => Ok(Link::WAN),
+        other => Link::parse(other).map_err(Failure::input),
     }
 }
 
