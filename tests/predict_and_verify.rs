@@ -185,6 +185,10 @@ fn bad_input_is_exit_2_in_one_line() {
         2,
     );
     assert!(told.contains("p of 23 bits"), "{told}");
-    assert!(refusal(&["predict", "toy", "--link", "fast"], 2).contains("mbit="));
+    let told = refusal(
+        &[&["predict", "toy", "--link", "fast"][..], &REFERENCE].concat(),
+        2,
+    );
+    assert!(told.contains("mbit="), "{told}");
     assert!(refusal(&["verify", "toy", "--role", "client"], 2).contains("--weight-seed"));
 }
