@@ -23,7 +23,7 @@ pub(super) struct Args {
     /// The link that is measured
     #[arg(long, value_enum, default_value_t)]
     link: Link,
-    /// Where the profile goes [default: calibration/<hostname>.csv]
+    /// Where the profile goes [default: `calibration/HOST.csv` of this host]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

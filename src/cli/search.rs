@@ -64,7 +64,7 @@ struct Scoring {
     /// largest network, every decision at its greatest option]
     #[arg(long, value_name = "NETWORK|seconds=…,bytes=…")]
     reference: Option<String>,
-    /// Profile that prices networks [default: calibration/<hostname>.csv, else
+    /// Profile that prices networks [default: this host's in `calibration`, else
     /// calibration/reference.csv]
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,

@@ -7,7 +7,7 @@
 //! m channels and a ReLU, after them the mean over each channel and a fully connected layer.
 //!
 //! ReLUs: H²·m in the stem, 2·φ_i·h_i²·c_i in stage i. FLOPs are multiply-adds: h_i² times the weights
-//! of a stage's convolutions, (9·c_(i−1) + 9·(2φ_i − 1)·c_i + [i > 1]·c_(i−1))·c_i. Batch norm counts
+//! of a stage's convolutions, `(9·c_(i−1) + 9·(2φ_i − 1)·c_i + [i > 1]·c_(i−1))·c_i`. Batch norm counts
 //! as folded into the convolutions: one bias an output channel.
 //!
 //! Source: He et al., Deep residual learning (2016); the letters are DeepReShape's (Jha and Reagen,
