@@ -189,7 +189,11 @@ mod tests {
             title: "t",
             x: "x",
             y: "y",
-            points: vec![point(1.0, 2.0), point(f64::NAN, 1.0), point(1.0, f64::MAX * 2.0)],
+            points: vec![
+                point(1.0, 2.0),
+                point(f64::NAN, 1.0),
+                point(1.0, f64::MAX * 2.0),
+            ],
         };
         let svg = chart.to_svg(|x| x.to_string(), |y| y.to_string());
         let svg = svg.into_string();
