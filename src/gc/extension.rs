@@ -25,7 +25,7 @@
 //! Bytes for each choice: 16 offline (columns), 1/8 up and 16 down online; none online in the last case.
 
 use rand::CryptoRng;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{DefaultIsZeroes, Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::base_ot::{ChosenSeeds, SeedPairs};
 use super::error::{GcError, expect_len};
@@ -47,21 +47,38 @@ pub struct ExtensionSender {
 }
 
 /// Prepared transfers of the evaluator: choices c and rows t. Each serves once.
-#[derive(Default, Zeroize, ZeroizeOnDrop)]
+#[derive(Default)]
 pub struct PreparedReceives {
     choices: Vec<bool>,
     rows: Vec<u128>,
 }
 
 /// Prepared transfers of the garbler: rows q. Each serves once.
-#[derive(Default, Zeroize, ZeroizeOnDrop)]
+#[derive(Default)]
 pub struct PreparedSends {
     rows: Vec<u128>,
 }
 
 /// The evaluator between its corrections and the garbler's answer.
-#[derive(ZeroizeOnDrop)]
 pub struct PendingLabels(PreparedReceives);
+
+// What lies past the ends of the lists is wiped when they are cut.
+impl Drop for PreparedReceives {
+    fn drop(&mut self) {
+        self.choices.as_mut_slice().zeroize();
+        self.rows.as_mut_slice().zeroize();
+    }
+}
+
+impl Drop for PreparedSends {
+    fn drop(&mut self) {
+        self.rows.as_mut_slice().zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for PreparedReceives {}
+impl ZeroizeOnDrop for PreparedSends {}
+impl ZeroizeOnDrop for PendingLabels {}
 
 impl ExtensionReceiver {
     /// From the sender's side of the base transfers.
@@ -294,23 +311,23 @@ impl PendingLabels {
 }
 
 /// Moves `later` behind the elements of `pool`; leaves no copy of either in memory that is given back.
-fn append_wiped<T: Copy + Zeroize>(pool: &mut Vec<T>, later: &mut Vec<T>) {
+fn append_wiped<T: Copy + DefaultIsZeroes>(pool: &mut Vec<T>, later: &mut Vec<T>) {
     let mut joined = Vec::with_capacity(pool.len() + later.len());
-    joined.extend_from_slice(pool);
-    joined.extend_from_slice(later);
-    pool.zeroize();
-    later.zeroize();
+    for part in [pool.as_mut_slice(), later.as_mut_slice()] {
+        joined.extend_from_slice(part);
+        part.zeroize();
+    }
     *pool = joined;
 }
 
 /// The last `count` elements; their place in the pool is wiped.
-fn split_wiped<T: Copy + Zeroize>(pool: &mut Vec<T>, count: usize) -> Result<Vec<T>, GcError> {
+fn split_wiped<T: Copy + DefaultIsZeroes>(pool: &mut Vec<T>, count: usize) -> Result<Vec<T>, GcError> {
     let left = pool.len();
     let start = left
         .checked_sub(count)
         .ok_or(GcError::Exhausted { asked: count, left })?;
     let taken = pool[start..].to_vec();
-    pool[start..].iter_mut().for_each(Zeroize::zeroize);
+    pool[start..].zeroize();
     pool.truncate(start);
     Ok(taken)
 }

@@ -24,13 +24,15 @@ use super::messages::{GarbledTables, GarblerLabels, pack};
 use super::program::{Program, Step};
 
 /// The garbler's input labels, both for each bit. Used up by [`GarblerInputs::encode`].
-#[derive(ZeroizeOnDrop)]
 pub struct GarblerInputs {
-    #[zeroize(skip)]
     shape: Shape,
     zero: Blocks,
     delta: Delta,
 }
+
+// Every field wipes itself.
+impl ZeroizeOnDrop for GarblerInputs {}
+impl ZeroizeOnDrop for EvaluatorInputs {}
 
 impl GarblerInputs {
     /// The labels of the garbler's shares (order instance, window) and its masks r, one an instance.
@@ -52,7 +54,6 @@ impl GarblerInputs {
 }
 
 /// The evaluator's input labels, both for each bit. Used up by [`EvaluatorInputs::transfer`].
-#[derive(ZeroizeOnDrop)]
 pub struct EvaluatorInputs {
     pub(super) zero: Blocks,
     pub(super) delta: Delta,

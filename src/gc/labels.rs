@@ -28,8 +28,16 @@ impl Delta {
 }
 
 /// Labels in the order instance, bit. Wiped on drop.
-#[derive(Default, Zeroize, ZeroizeOnDrop)]
+#[derive(Default)]
 pub(super) struct Blocks(pub(super) Vec<u128>);
+
+impl ZeroizeOnDrop for Blocks {}
+
+impl Drop for Blocks {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
+    }
+}
 
 /// Active labels of the evaluator's inputs, in the order instance, bit. Wiped on drop.
 #[derive(Zeroize, ZeroizeOnDrop)]

@@ -75,7 +75,7 @@ fearless_simd::kernel!(
                 h[4 * i + 3] = _mm512_xor_si512(b, delta);
             }
             let j = [tweaks(first, 2 * pair), tweaks(first, 2 * pair + 1)];
-            let h = tmmo(
+            let h = tmmo::<0>(
                 &keys,
                 h,
                 [
@@ -118,7 +118,7 @@ fearless_simd::kernel!(
                 (h[2 * i], h[2 * i + 1]) = inputs(rows, gate, 4 * four + i);
                 (j[2 * i], j[2 * i + 1]) = tweaks(first, 4 * four + i);
             }
-            let h = tmmo(&keys, h, j);
+            let h = tmmo::<1>(&keys, h, j);
             let (tables, _) = tables.as_chunks::<4>();
             for i in 0..4 {
                 let (a, b) = inputs(rows, gate, 4 * four + i);
@@ -289,10 +289,11 @@ fn encrypt(keys: &RoundKeys, mut x: [__m512i; 8]) -> [__m512i; 8] {
     x
 }
 
-/// `H(x, j) = π(π(x) ⊕ j) ⊕ π(x)`.
+/// `H(x, j) = π(π(x) ⊕ j) ⊕ π(x)`. One instance for each place that calls it: only then is it inlined.
 #[target_feature(enable = "avx512f,vaes")]
 #[inline]
-fn tmmo(keys: &RoundKeys, x: [__m512i; 8], j: [__m512i; 8]) -> [__m512i; 8] {
+fn tmmo<const INSTANCE: u8>(
+    keys: &RoundKeys, x: [__m512i; 8], j: [__m512i; 8]) -> [__m512i; 8] {
     let inner = encrypt(keys, x);
     let mut outer = inner;
     for (x, j) in outer.iter_mut().zip(j) {
