@@ -77,11 +77,11 @@ fn evaluate_run(
     let mut padded = [Table::default(); LANES];
     let mut tweak = run.tweak;
     for step in &program.steps {
-        match *step {
-            Step::Constant { to, .. } => rows.fill(to, 0),
-            Step::Not { x, to } => rows.0[to] = rows.0[x],
-            Step::Xor(gate) => backend.xor(&mut rows.0, gate),
-            Step::And(gate) => {
+        match step {
+            &Step::Constant { to, .. } => rows.fill(to, 0),
+            &Step::Not { x, to } => rows.0[to] = rows.0[x],
+            Step::Xors(gates) => backend.xor(&mut rows.0, gates),
+            &Step::And(gate) => {
                 let (own, later) = tables.split_at(run.lanes);
                 tables = later;
                 let own = own.first_chunk().unwrap_or_else(|| {

@@ -321,7 +321,10 @@ fn append_wiped<T: Copy + DefaultIsZeroes>(pool: &mut Vec<T>, later: &mut Vec<T>
 }
 
 /// The last `count` elements; their place in the pool is wiped.
-fn split_wiped<T: Copy + DefaultIsZeroes>(pool: &mut Vec<T>, count: usize) -> Result<Vec<T>, GcError> {
+fn split_wiped<T: Copy + DefaultIsZeroes>(
+    pool: &mut Vec<T>,
+    count: usize,
+) -> Result<Vec<T>, GcError> {
     let left = pool.len();
     let start = left
         .checked_sub(count)

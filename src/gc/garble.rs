@@ -121,7 +121,8 @@ fn garble_shape<R: CryptoRng>(
     delta: &Delta,
     rng: &mut R,
 ) -> (GarbledTables, GarblerInputs) {
-    let zero = Stretch::random(rng).blocks(shape.batch * shape.garbler_bits);
+    let mut labels = Stretch::random(rng);
+    let mut zero = Blocks(Vec::with_capacity(shape.batch * shape.garbler_bits));
     let mut keys = vec![[0; 16]; shape.keys()];
     keys.iter_mut().for_each(|key| rng.fill_bytes(key));
     let program = Program::new(&shape);
@@ -133,6 +134,7 @@ fn garble_shape<R: CryptoRng>(
     };
     let mut ciphers = Ciphers::new(&keys);
     for run in shape.runs() {
+        labels.extend(&mut zero, run.lanes * shape.garbler_bits);
         g.rows.load(0, &zero.0, shape.garbler_bits, &run);
         let (blocks, width) = (&evaluator_zero.0, shape.evaluator_bits);
         g.rows.load(shape.garbler_bits, blocks, width, &run);
@@ -172,14 +174,14 @@ impl Garbler {
         let mut tables = [Table::default(); LANES];
         let mut tweak = run.tweak;
         for step in &program.steps {
-            match *step {
+            match step {
                 // The active label of a constant is 0, so its zero label is 0 or Δ.
-                Step::Constant { bit, to } => {
+                &Step::Constant { bit, to } => {
                     self.rows.fill(to, mask(u128::from(bit)) & self.delta);
                 }
-                Step::Not { x, to } => self.rows.shift(x, self.delta, to),
-                Step::Xor(gate) => backend.xor(&mut self.rows.0, gate),
-                Step::And(gate) => {
+                &Step::Not { x, to } => self.rows.shift(x, self.delta, to),
+                Step::Xors(gates) => backend.xor(&mut self.rows.0, gates),
+                &Step::And(gate) => {
                     cipher.garble_and(&mut self.rows.0, gate, self.delta, tweak, &mut tables);
                     self.tables.extend_from_slice(&tables[..run.lanes]);
                     tweak += run.lanes;

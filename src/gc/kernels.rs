@@ -62,12 +62,12 @@ impl Backend {
         Self::Portable
     }
 
-    /// `to = x ⊕ y`.
-    pub(super) fn xor(self, rows: &mut [Row], gate: Gate) {
+    /// `to = x ⊕ y`, gate after gate.
+    pub(super) fn xor(self, rows: &mut [Row], gates: &[Gate]) {
         match self {
-            Self::Portable => portable::xor(rows, gate),
+            Self::Portable => portable::xor(rows, gates),
             #[cfg(target_arch = "x86_64")]
-            Self::Vaes512(token) => vaes512::xor(token, rows, gate),
+            Self::Vaes512(token) => vaes512::xor(token, rows, gates),
         }
     }
 

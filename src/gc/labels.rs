@@ -85,17 +85,23 @@ impl Stretch {
 
     /// The next `count` blocks of the stream, in whole quads: what is left of the last one is lost.
     pub(super) fn blocks(&mut self, count: usize) -> Blocks {
-        let mut blocks = Vec::with_capacity(count);
+        let mut blocks = Blocks(Vec::with_capacity(count));
+        self.extend(&mut blocks, count);
+        blocks
+    }
+
+    /// Appends `count` blocks within the capacity, as [`Stretch::blocks`].
+    pub(super) fn extend(&mut self, blocks: &mut Blocks, count: usize) {
         let mut buffer = [Quad::default(); 32];
-        while blocks.len() < count {
-            let left = count - blocks.len();
+        let mut left = count;
+        while left > 0 {
             let quads = &mut buffer[..left.div_ceil(4).min(32)];
             self.fill(quads);
             let fresh = quads.iter().flat_map(|quad| quad.0);
-            blocks.extend(fresh.take(left));
+            blocks.0.extend(fresh.take(left));
+            left = left.saturating_sub(4 * quads.len());
         }
         buffer.zeroize();
-        Blocks(blocks)
     }
 }
 

@@ -22,10 +22,17 @@ impl Rows {
     /// order instance, bit.
     pub(super) fn load(&mut self, slot: usize, blocks: &[u128], width: usize, run: &Run) {
         let rows = &mut self.0[slot..slot + width];
-        let instances = blocks[run.first * width..].chunks(width.max(1));
-        for (lane, instance) in instances.take(run.lanes).enumerate() {
-            for (row, &block) in rows.iter_mut().zip(instance) {
-                row[lane / 4].0[lane % 4] = block;
+        let blocks = &blocks[run.first * width..(run.first + run.lanes) * width];
+        for (quad, instances) in blocks.chunks(4 * width.max(1)).enumerate() {
+            let (first, others) = instances.split_at(width);
+            for (bit, row) in rows.iter_mut().enumerate() {
+                let label = |k: usize| others.get((k - 1) * width + bit).copied();
+                row[quad].0 = [
+                    first[bit],
+                    label(1).unwrap_or_default(),
+                    label(2).unwrap_or_default(),
+                    label(3).unwrap_or_default(),
+                ];
             }
         }
     }

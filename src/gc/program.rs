@@ -8,13 +8,29 @@ use super::gates::Gates;
 use super::kernels::Gate;
 use super::lanes::Shape;
 
-/// One gate, over slots (over wires while the circuit is recorded).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What runs at a time, over slots.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    Constant { bit: bool, to: usize },
-    Not { x: usize, to: usize },
-    Xor(Gate),
+    Constant {
+        bit: bool,
+        to: usize,
+    },
+    Not {
+        x: usize,
+        to: usize,
+    },
+    /// One after another: most gates are XORs, and each alone is little work.
+    Xors(Vec<Gate>),
     And(Gate),
+}
+
+/// One gate, over wires; these are numbered in order, inputs first.
+#[derive(Clone, Copy)]
+enum Op {
+    Constant(bool),
+    Not(usize),
+    Xor(usize, usize),
+    And(usize, usize),
 }
 
 /// A circuit, ready to run.
@@ -31,17 +47,16 @@ impl Program {
         let inputs: Vec<usize> = (0..shape.garbler_bits + shape.evaluator_bits).collect();
         let (garbler, evaluator) = inputs.split_at(shape.garbler_bits);
         let mut recorder = Recorder {
-            steps: Vec::new(),
+            ops: Vec::new(),
             inputs: inputs.len(),
         };
         let outputs = shape.circuit.build(&mut recorder, garbler, evaluator);
-        let steps = recorder.steps;
-        let last_uses = last_uses(&steps, &outputs, inputs.len());
-        let (mut slot_of, mut free) = (inputs, Vec::new());
-        let mut slots = slot_of.len();
-        let mut placed = Vec::with_capacity(steps.len());
-        for (time, step) in steps.iter().enumerate() {
-            let [x, y] = step.reads();
+        let ops = recorder.ops;
+        let last_uses = last_uses(&ops, &outputs, inputs.len());
+        let (mut slots, mut slot_of, mut free) = (inputs.len(), inputs, Vec::new());
+        let mut steps = Vec::new();
+        for (time, op) in ops.iter().enumerate() {
+            let [x, y] = op.reads();
             let ended = |wire: &usize| last_uses[*wire] == time;
             free.extend(x.filter(ended).map(|wire| slot_of[wire]));
             let other = y.filter(|_| x != y).filter(ended);
@@ -50,64 +65,64 @@ impl Program {
                 slots += 1;
                 slots - 1
             });
-            placed.push(step.placed(&slot_of, to));
+            push(&mut steps, *op, &slot_of, to);
             slot_of.push(to);
         }
         Self {
-            steps: placed,
+            steps,
             slots,
             outputs: outputs.iter().map(|&wire| slot_of[wire]).collect(),
         }
     }
 }
 
-/// For each wire the step that reads it last; outputs are read after all steps.
-fn last_uses(steps: &[Step], outputs: &[usize], inputs: usize) -> Vec<usize> {
-    let mut last = vec![0; inputs + steps.len()];
-    for (time, step) in steps.iter().enumerate() {
-        let reads = step.reads().into_iter().flatten();
+/// For each wire the gate that reads it last; outputs are read after all gates.
+fn last_uses(ops: &[Op], outputs: &[usize], inputs: usize) -> Vec<usize> {
+    let mut last = vec![0; inputs + ops.len()];
+    for (time, op) in ops.iter().enumerate() {
+        let reads = op.reads().into_iter().flatten();
         reads.for_each(|wire| last[wire] = time);
     }
-    outputs.iter().for_each(|&wire| last[wire] = steps.len());
+    outputs.iter().for_each(|&wire| last[wire] = ops.len());
     last
 }
 
-impl Step {
+/// Appends a gate that writes `to`.
+fn push(steps: &mut Vec<Step>, op: Op, slot_of: &[usize], to: usize) {
+    let gate = |x: usize, y: usize| Gate {
+        x: slot_of[x],
+        y: slot_of[y],
+        to,
+    };
+    match (op, steps.last_mut()) {
+        (Op::Xor(x, y), Some(Step::Xors(gates))) => gates.push(gate(x, y)),
+        (Op::Xor(x, y), _) => steps.push(Step::Xors(vec![gate(x, y)])),
+        (Op::And(x, y), _) => steps.push(Step::And(gate(x, y))),
+        (Op::Not(x), _) => steps.push(Step::Not { x: slot_of[x], to }),
+        (Op::Constant(bit), _) => steps.push(Step::Constant { bit, to }),
+    }
+}
+
+impl Op {
     fn reads(self) -> [Option<usize>; 2] {
         match self {
-            Self::Constant { .. } => [None, None],
-            Self::Not { x, .. } => [Some(x), None],
-            Self::Xor(gate) | Self::And(gate) => [Some(gate.x), Some(gate.y)],
-        }
-    }
-
-    /// The same gate over slots.
-    fn placed(self, slot_of: &[usize], to: usize) -> Self {
-        let gate = |Gate { x, y, .. }| Gate {
-            x: slot_of[x],
-            y: slot_of[y],
-            to,
-        };
-        match self {
-            Self::Constant { bit, .. } => Self::Constant { bit, to },
-            Self::Not { x, .. } => Self::Not { x: slot_of[x], to },
-            Self::Xor(wires) => Self::Xor(gate(wires)),
-            Self::And(wires) => Self::And(gate(wires)),
+            Self::Constant(_) => [None, None],
+            Self::Not(x) => [Some(x), None],
+            Self::Xor(x, y) | Self::And(x, y) => [Some(x), Some(y)],
         }
     }
 }
 
-/// Writes down the gates; a wire is its number.
+/// Writes down the gates.
 struct Recorder {
-    steps: Vec<Step>,
+    ops: Vec<Op>,
     inputs: usize,
 }
 
 impl Recorder {
-    fn push(&mut self, step: impl FnOnce(usize) -> Step) -> usize {
-        let to = self.inputs + self.steps.len();
-        self.steps.push(step(to));
-        to
+    fn push(&mut self, op: Op) -> usize {
+        self.ops.push(op);
+        self.inputs + self.ops.len() - 1
     }
 }
 
@@ -115,18 +130,18 @@ impl Gates for Recorder {
     type Wire = usize;
 
     fn constant(&mut self, bit: bool) -> usize {
-        self.push(|to| Step::Constant { bit, to })
+        self.push(Op::Constant(bit))
     }
 
     fn xor(&mut self, x: usize, y: usize) -> usize {
-        self.push(|to| Step::Xor(Gate { x, y, to }))
+        self.push(Op::Xor(x, y))
     }
 
     fn not(&mut self, x: usize) -> usize {
-        self.push(|to| Step::Not { x, to })
+        self.push(Op::Not(x))
     }
 
     fn and(&mut self, x: usize, y: usize) -> usize {
-        self.push(|to| Step::And(Gate { x, y, to }))
+        self.push(Op::And(x, y))
     }
 }

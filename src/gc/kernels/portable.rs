@@ -16,10 +16,12 @@ pub(super) fn key(key: &[u8; 16]) -> Key {
     Box::new(Aes128::new(&(*key).into()))
 }
 
-pub(super) fn xor(rows: &mut [Row], Gate { x, y, to }: Gate) {
-    for q in 0..QUADS {
-        let (x, y) = (rows[x][q].0, rows[y][q].0);
-        rows[to][q] = Quad(std::array::from_fn(|k| x[k] ^ y[k]));
+pub(super) fn xor(rows: &mut [Row], gates: &[Gate]) {
+    for &Gate { x, y, to } in gates {
+        for q in 0..QUADS {
+            let (x, y) = (rows[x][q].0, rows[y][q].0);
+            rows[to][q] = Quad(std::array::from_fn(|k| x[k] ^ y[k]));
+        }
     }
 }
 

@@ -132,7 +132,7 @@ fn rows_may_be_overwritten_and_read_twice() {
             cipher.garble_and(&mut rows, gate, DELTA, 9, &mut tables);
             cipher.evaluate_and(&mut rows, gate, 9, &tables);
             let summed = rows.clone();
-            backend.xor(&mut rows, gate);
+            backend.xor(&mut rows, &[gate]);
             for k in 0..LANES {
                 let sum = lanes(&summed[gate.x])[k] ^ lanes(&summed[gate.y])[k];
                 assert_eq!(lanes(&rows[gate.to])[k], sum);

@@ -43,11 +43,13 @@ fearless_simd::kernel!(
 );
 
 fearless_simd::kernel!(
-    pub(super) fn xor(token: Avx512, rows: &mut [Row], gate: Gate) {
+    pub(super) fn xor(token: Avx512, rows: &mut [Row], gates: &[Gate]) {
         let _ = token;
-        for q in 0..QUADS {
-            let sum = _mm512_xor_si512(load(&rows[gate.x][q]), load(&rows[gate.y][q]));
-            rows[gate.to][q] = store(sum);
+        for &gate in gates {
+            for q in 0..QUADS {
+                let (x, y) = inputs(rows, gate, q);
+                rows[gate.to][q] = store(_mm512_xor_si512(x, y));
+            }
         }
     }
 );
@@ -292,8 +294,7 @@ fn encrypt(keys: &RoundKeys, mut x: [__m512i; 8]) -> [__m512i; 8] {
 /// `H(x, j) = π(π(x) ⊕ j) ⊕ π(x)`. One instance for each place that calls it: only then is it inlined.
 #[target_feature(enable = "avx512f,vaes")]
 #[inline]
-fn tmmo<const INSTANCE: u8>(
-    keys: &RoundKeys, x: [__m512i; 8], j: [__m512i; 8]) -> [__m512i; 8] {
+fn tmmo<const INSTANCE: u8>(keys: &RoundKeys, x: [__m512i; 8], j: [__m512i; 8]) -> [__m512i; 8] {
     let inner = encrypt(keys, x);
     let mut outer = inner;
     for (x, j) in outer.iter_mut().zip(j) {
