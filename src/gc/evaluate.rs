@@ -8,7 +8,7 @@
 use super::circuits::ShareCircuit;
 use super::error::{GcError, expect_len};
 use super::hash::Ciphers;
-use super::kernels::{Backend, Cipher, LANES, Table};
+use super::kernels::{And, Backend, Cipher, LANES, Table};
 use super::labels::EvaluatorLabels;
 use super::lanes::{Rows, Run, Shape};
 use super::messages::{GarbledTables, GarblerLabels, unpack};
@@ -75,7 +75,7 @@ fn evaluate_run(
 ) {
     let backend = Backend::fastest();
     let mut padded = [Table::default(); LANES];
-    let mut tweak = run.tweak;
+    let mut first = run.tweak;
     for step in &program.steps {
         match step {
             &Step::Constant { to, .. } => rows.fill(to, 0),
@@ -88,8 +88,8 @@ fn evaluate_run(
                     padded[..run.lanes].copy_from_slice(own);
                     &padded
                 });
-                cipher.evaluate_and(&mut rows.0, gate, tweak, own);
-                tweak += run.lanes;
+                cipher.evaluate_and(&mut rows.0, And { gate, first }, own);
+                first += run.lanes;
             }
         }
     }

@@ -17,7 +17,7 @@ use super::circuits::ShareCircuit;
 use super::error::{GcError, expect_len};
 use super::extension::PreparedSends;
 use super::hash::Ciphers;
-use super::kernels::{Backend, Cipher, LANES, Table};
+use super::kernels::{And, Backend, Cipher, LANES, Table};
 use super::labels::{Blocks, Delta, Stretch, mask};
 use super::lanes::{Rows, Run, Shape};
 use super::messages::{GarbledTables, GarblerLabels, pack};
@@ -172,7 +172,7 @@ impl Garbler {
     fn run(&mut self, program: &Program, run: &Run, cipher: &Cipher) {
         let backend = Backend::fastest();
         let mut tables = [Table::default(); LANES];
-        let mut tweak = run.tweak;
+        let mut first = run.tweak;
         for step in &program.steps {
             match step {
                 // The active label of a constant is 0, so its zero label is 0 or Δ.
@@ -182,9 +182,10 @@ impl Garbler {
                 &Step::Not { x, to } => self.rows.shift(x, self.delta, to),
                 Step::Xors(gates) => backend.xor(&mut self.rows.0, gates),
                 &Step::And(gate) => {
-                    cipher.garble_and(&mut self.rows.0, gate, self.delta, tweak, &mut tables);
+                    let and = And { gate, first };
+                    cipher.garble_and(&mut self.rows.0, and, self.delta, &mut tables);
                     self.tables.extend_from_slice(&tables[..run.lanes]);
-                    tweak += run.lanes;
+                    first += run.lanes;
                 }
             }
         }

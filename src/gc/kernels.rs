@@ -44,6 +44,13 @@ pub(super) struct Gate {
     pub(super) to: usize,
 }
 
+/// An AND gate and the number of its table in lane 0: lane k's tweaks are `2 (first + k)` and the next.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct And {
+    pub(super) gate: Gate,
+    pub(super) first: usize,
+}
+
 /// A variant that this processor can run.
 #[derive(Clone, Copy)]
 pub(super) enum Backend {
@@ -97,38 +104,30 @@ impl Cipher {
         }
     }
 
-    /// One AND in every lane: zero labels in, zero labels and tables out. Lane k's tweaks are
-    /// `2 (first + k)` and the next.
+    /// One AND in every lane: zero labels in, zero labels and tables out.
     pub(super) fn garble_and(
         &self,
         rows: &mut [Row],
-        gate: Gate,
+        and: And,
         delta: u128,
-        first: usize,
         tables: &mut [Table; LANES],
     ) {
         match self {
-            Self::Portable(key) => portable::garble_and(key, rows, gate, delta, first, tables),
+            Self::Portable(key) => portable::garble_and(key, rows, and, delta, tables),
             #[cfg(target_arch = "x86_64")]
             Self::Vaes512(token, key) => {
-                vaes512::garble_and(*token, key, rows, gate, delta, first, tables);
+                vaes512::garble_and(*token, key, rows, and, delta, tables);
             }
         }
     }
 
     /// One AND in every lane: active labels and tables in, active labels out.
-    pub(super) fn evaluate_and(
-        &self,
-        rows: &mut [Row],
-        gate: Gate,
-        first: usize,
-        tables: &[Table; LANES],
-    ) {
+    pub(super) fn evaluate_and(&self, rows: &mut [Row], and: And, tables: &[Table; LANES]) {
         match self {
-            Self::Portable(key) => portable::evaluate_and(key, rows, gate, first, tables),
+            Self::Portable(key) => portable::evaluate_and(key, rows, and, tables),
             #[cfg(target_arch = "x86_64")]
             Self::Vaes512(token, key) => {
-                vaes512::evaluate_and(*token, key, rows, gate, first, tables);
+                vaes512::evaluate_and(*token, key, rows, and, tables);
             }
         }
     }

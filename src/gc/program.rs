@@ -145,3 +145,50 @@ impl Gates for Recorder {
         self.push(Op::And(x, y))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::circuits::{ShareCircuit, ShareFunction};
+    use super::super::shares::join;
+    use super::*;
+    use crate::network::Requantize;
+
+    /// A ReLU of 17 bits: far fewer slots than wires, and every result as in the clear.
+    #[test]
+    fn the_steps_compute_the_circuit_in_few_slots() {
+        let then = Requantize {
+            shift: 2,
+            output_bits: 8,
+            signed: false,
+        };
+        let p = 65_537;
+        let circuit = ShareCircuit {
+            function: ShareFunction::Requantize(then),
+            p_in: p,
+            p_out: p,
+        };
+        let program = Program::new(&Shape::new(&circuit, 1).unwrap());
+        let counts = circuit.gate_counts().unwrap();
+        assert!(program.slots < (counts.and + counts.xor) / 2);
+        for i in 0..200 {
+            let (a, b, r) = (i * 7919 % p, i * i * 104_729 % p, i * 15_485_863 % p);
+            let mut bits = circuit.garbler_bits(&[a], &[r], 1).unwrap();
+            bits.extend(circuit.evaluator_bits(&[b], 1).unwrap());
+            bits.resize(program.slots, false);
+            for step in &program.steps {
+                match step {
+                    &Step::Constant { bit, to } => bits[to] = bit,
+                    &Step::Not { x, to } => bits[to] = !bits[x],
+                    Step::Xors(gates) => {
+                        for gate in gates {
+                            bits[gate.to] = bits[gate.x] ^ bits[gate.y];
+                        }
+                    }
+                    Step::And(gate) => bits[gate.to] = bits[gate.x] & bits[gate.y],
+                }
+            }
+            let output = join(program.outputs.iter().map(|&slot| bits[slot]));
+            assert_eq!(output, circuit.plain(&[a], &[b], r).unwrap());
+        }
+    }
+}

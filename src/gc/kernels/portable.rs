@@ -7,10 +7,10 @@ use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use zeroize::Zeroize;
 
 use super::super::labels::mask;
-use super::{Gate, LANES, QUADS, Quad, Row, Square, Table};
+use super::{And, Gate, LANES, QUADS, Quad, Row, Square, Table};
 
 /// The expanded key. Boxed: it is much larger than the other variants' keys.
-pub(super) type Key = Box<Aes128>;
+pub(in crate::gc) type Key = Box<Aes128>;
 
 pub(super) fn key(key: &[u8; 16]) -> Key {
     Box::new(Aes128::new(&(*key).into()))
@@ -43,11 +43,11 @@ fn tmmo<const N: usize>(key: &Aes128, x: &mut [u128; N], tweaks: [u128; N]) {
 pub(super) fn garble_and(
     key: &Aes128,
     rows: &mut [Row],
-    Gate { x, y, to }: Gate,
+    And { gate, first }: And,
     delta: u128,
-    first: usize,
     tables: &mut [Table; LANES],
 ) {
+    let Gate { x, y, to } = gate;
     for q in 0..QUADS {
         let (a, b) = (rows[x][q].0, rows[y][q].0);
         let mut h: [u128; 16] = std::array::from_fn(|i| match i / 4 {
@@ -74,10 +74,10 @@ pub(super) fn garble_and(
 pub(super) fn evaluate_and(
     key: &Aes128,
     rows: &mut [Row],
-    Gate { x, y, to }: Gate,
-    first: usize,
+    And { gate, first }: And,
     tables: &[Table; LANES],
 ) {
+    let Gate { x, y, to } = gate;
     for q in 0..QUADS {
         let (a, b) = (rows[x][q].0, rows[y][q].0);
         let mut h: [u128; 8] = std::array::from_fn(|i| if i < 4 { a[i] } else { b[i - 4] });

@@ -80,7 +80,7 @@ fn garbling_is_the_formula_in_every_lane() {
         for first in [first, 77] {
             let (mut rows, mut tables) = (before.clone(), [Table::default(); LANES]);
             let cipher = Cipher::new(backend, &KEY);
-            cipher.garble_and(&mut rows, GATE, DELTA, first, &mut tables);
+            cipher.garble_and(&mut rows, And { gate: GATE, first }, DELTA, &mut tables);
             let (a, b, w) = (lanes(&rows[0]), lanes(&rows[2]), lanes(&rows[1]));
             assert_eq!((&a, &b), (&lanes(&before[0]), &lanes(&before[2])));
             for k in 0..LANES {
@@ -102,10 +102,14 @@ const ANDS_OF_A_KEY: usize = super::super::hash::ANDS_PER_KEY;
 #[test]
 fn every_pair_of_active_labels_evaluates_to_the_and() {
     for backend in backends() {
+        let and = And {
+            gate: GATE,
+            first: 5,
+        };
         for (x, y) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
             let (mut rows, mut tables) = (random_rows(), [Table::default(); LANES]);
             let cipher = Cipher::new(backend, &KEY);
-            cipher.garble_and(&mut rows, GATE, DELTA, 5, &mut tables);
+            cipher.garble_and(&mut rows, and, DELTA, &mut tables);
             let zero = lanes(&rows[1]);
             for quad in &mut rows[0] {
                 quad.0 = quad.0.map(|label| label ^ (x * DELTA));
@@ -113,7 +117,7 @@ fn every_pair_of_active_labels_evaluates_to_the_and() {
             for quad in &mut rows[2] {
                 quad.0 = quad.0.map(|label| label ^ (y * DELTA));
             }
-            cipher.evaluate_and(&mut rows, GATE, 5, &tables);
+            cipher.evaluate_and(&mut rows, and, &tables);
             for (active, zero) in lanes(&rows[1]).iter().zip(zero) {
                 assert_eq!(*active, zero ^ (x * y * DELTA));
             }
@@ -126,11 +130,12 @@ fn every_pair_of_active_labels_evaluates_to_the_and() {
 fn rows_may_be_overwritten_and_read_twice() {
     let gates = [(0, 1, 0), (0, 1, 1), (0, 0, 0), (2, 2, 1)].map(|(x, y, to)| Gate { x, y, to });
     for gate in gates {
+        let and = And { gate, first: 9 };
         let results = backends().map(|backend| {
             let (mut rows, mut tables) = (random_rows(), [Table::default(); LANES]);
             let cipher = Cipher::new(backend, &KEY);
-            cipher.garble_and(&mut rows, gate, DELTA, 9, &mut tables);
-            cipher.evaluate_and(&mut rows, gate, 9, &tables);
+            cipher.garble_and(&mut rows, and, DELTA, &mut tables);
+            cipher.evaluate_and(&mut rows, and, &tables);
             let summed = rows.clone();
             backend.xor(&mut rows, &[gate]);
             for k in 0..LANES {

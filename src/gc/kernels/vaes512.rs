@@ -9,13 +9,13 @@ use std::arch::x86_64::*;
 use bytemuck::must_cast;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::{Gate, LANES, QUADS, Quad, Row, Square, Table};
+use super::{And, Gate, LANES, QUADS, Quad, Row, Square, Table};
 
 const ROUNDS: usize = 10;
 
 /// The round keys.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub(super) struct Key([u128; ROUNDS + 1]);
+pub(in crate::gc) struct Key([u128; ROUNDS + 1]);
 
 type RoundKeys = [__m512i; ROUNDS + 1];
 
@@ -59,12 +59,12 @@ fearless_simd::kernel!(
         token: Avx512,
         key: &Key,
         rows: &mut [Row],
-        gate: Gate,
+        and: And,
         delta: u128,
-        first: usize,
         tables: &mut [Table; LANES],
     ) {
         let _ = token;
+        let And { gate, first } = and;
         let (keys, delta) = (round_keys(key), broadcast(delta));
         let (tables, _) = tables.as_chunks_mut::<8>();
         for (pair, tables) in tables.iter_mut().enumerate() {
@@ -107,11 +107,11 @@ fearless_simd::kernel!(
         token: Avx512,
         key: &Key,
         rows: &mut [Row],
-        gate: Gate,
-        first: usize,
+        and: And,
         tables: &[Table; LANES],
     ) {
         let _ = token;
+        let And { gate, first } = and;
         let keys = round_keys(key);
         let (tables, _) = tables.as_chunks::<16>();
         for (four, tables) in tables.iter().enumerate() {
