@@ -18,10 +18,11 @@ pub(super) fn key(key: &[u8; 16]) -> Key {
 
 pub(super) fn xor(rows: &mut [Row], gates: &[Gate]) {
     for &Gate { x, y, to } in gates {
-        for q in 0..QUADS {
-            let (x, y) = (rows[x][q].0, rows[y][q].0);
-            rows[to][q] = Quad(std::array::from_fn(|k| x[k] ^ y[k]));
+        let (mut sum, y) = (rows[x], rows[y]);
+        for (sum, y) in sum.iter_mut().zip(y) {
+            sum.0 = std::array::from_fn(|k| sum.0[k] ^ y.0[k]);
         }
+        rows[to] = sum;
     }
 }
 

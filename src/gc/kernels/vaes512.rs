@@ -11,19 +11,17 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{And, Gate, LANES, QUADS, Quad, Row, Square, Table};
 
-const ROUNDS: usize = 10;
-
-/// The round keys.
+/// The round keys. Their number is data: the compiler then keeps the loop over the rounds, and with it
+/// the order of the instructions, eight independent ones in a row. Unrolled, it sorts them by
+/// block, and the processor finds fewer to run side by side.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub(in crate::gc) struct Key([u128; ROUNDS + 1]);
-
-type RoundKeys = [__m512i; ROUNDS + 1];
+pub(in crate::gc) struct Key(Vec<u128>);
 
 fearless_simd::kernel!(
     /// FIPS 197, section 5.2.
     pub(super) fn key(token: Avx512, key: &[u8; 16]) -> Key {
         let _ = token;
-        let mut keys = [must_cast::<[u8; 16], __m128i>(*key); ROUNDS + 1];
+        let mut keys = [must_cast::<[u8; 16], __m128i>(*key); 11];
         keys[1] = next_key::<0x01>(keys[0]);
         keys[2] = next_key::<0x02>(keys[1]);
         keys[3] = next_key::<0x04>(keys[2]);
@@ -34,9 +32,9 @@ fearless_simd::kernel!(
         keys[8] = next_key::<0x80>(keys[7]);
         keys[9] = next_key::<0x1b>(keys[8]);
         keys[10] = next_key::<0x36>(keys[9]);
-        let mut rounds = [0; ROUNDS + 1];
-        for (round, key) in rounds.iter_mut().zip(keys) {
-            *round = must_cast(key);
+        let mut rounds = Vec::with_capacity(keys.len());
+        for key in keys {
+            rounds.push(must_cast(key));
         }
         Key(rounds)
     }
@@ -65,7 +63,7 @@ fearless_simd::kernel!(
     ) {
         let _ = token;
         let And { gate, first } = and;
-        let (keys, delta) = (round_keys(key), broadcast(delta));
+        let delta = broadcast(delta);
         let (tables, _) = tables.as_chunks_mut::<8>();
         for (pair, tables) in tables.iter_mut().enumerate() {
             let mut h = [delta; 8];
@@ -77,8 +75,8 @@ fearless_simd::kernel!(
                 h[4 * i + 3] = _mm512_xor_si512(b, delta);
             }
             let j = [tweaks(first, 2 * pair), tweaks(first, 2 * pair + 1)];
-            let h = tmmo::<0>(
-                &keys,
+            let h = tmmo(
+                key,
                 h,
                 [
                     j[0].0, j[0].0, j[0].1, j[0].1, j[1].0, j[1].0, j[1].1, j[1].1,
@@ -112,15 +110,14 @@ fearless_simd::kernel!(
     ) {
         let _ = token;
         let And { gate, first } = and;
-        let keys = round_keys(key);
         let (tables, _) = tables.as_chunks::<16>();
         for (four, tables) in tables.iter().enumerate() {
-            let (mut h, mut j) = ([keys[0]; 8], [keys[0]; 8]);
+            let (mut h, mut j) = ([_mm512_setzero_si512(); 8], [_mm512_setzero_si512(); 8]);
             for i in 0..4 {
                 (h[2 * i], h[2 * i + 1]) = inputs(rows, gate, 4 * four + i);
                 (j[2 * i], j[2 * i + 1]) = tweaks(first, 4 * four + i);
             }
-            let h = tmmo::<1>(&keys, h, j);
+            let h = tmmo(key, h, j);
             let (tables, _) = tables.as_chunks::<4>();
             for i in 0..4 {
                 let (a, b) = inputs(rows, gate, 4 * four + i);
@@ -138,7 +135,7 @@ fearless_simd::kernel!(
 fearless_simd::kernel!(
     pub(super) fn counter(token: Avx512, key: &Key, iv: u128, start: u64, out: &mut [Quad]) {
         let _ = token;
-        let (keys, iv) = (round_keys(key), broadcast(iv));
+        let iv = broadcast(iv);
         let four = _mm512_set_epi64(0, 4, 0, 4, 0, 4, 0, 4);
         let mut place = _mm512_add_epi64(
             _mm512_maskz_set1_epi64(0x55, start as i64),
@@ -150,7 +147,7 @@ fearless_simd::kernel!(
                 *block = _mm512_xor_si512(*block, place);
                 place = _mm512_add_epi64(place, four);
             }
-            let blocks = encrypt(&keys, blocks);
+            let blocks = encrypt(key, blocks);
             for (out, block) in out.iter_mut().zip(blocks) {
                 *out = store(block);
             }
@@ -215,16 +212,6 @@ fn broadcast(block: u128) -> __m512i {
     _mm512_broadcast_i32x4(must_cast(block))
 }
 
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn round_keys(key: &Key) -> RoundKeys {
-    let mut keys = [_mm512_setzero_si512(); ROUNDS + 1];
-    for (key, &round) in keys.iter_mut().zip(&key.0) {
-        *key = broadcast(round);
-    }
-    keys
-}
-
 /// The labels of one quad of both inputs.
 #[inline(always)]
 fn inputs(rows: &[Row], gate: Gate, quad: usize) -> (__m512i, __m512i) {
@@ -276,31 +263,36 @@ fn separate([x, y]: [__m512i; 2]) -> (__m512i, __m512i) {
 
 #[target_feature(enable = "avx512f,vaes")]
 #[inline]
-fn encrypt(keys: &RoundKeys, mut x: [__m512i; 8]) -> [__m512i; 8] {
+fn encrypt(key: &Key, mut x: [__m512i; 8]) -> [__m512i; 8] {
+    let [first, middle @ .., last] = key.0.as_slice() else {
+        return x;
+    };
+    let (first, last) = (broadcast(*first), broadcast(*last));
     for x in &mut x {
-        *x = _mm512_xor_si512(*x, keys[0]);
+        *x = _mm512_xor_si512(*x, first);
     }
-    for key in &keys[1..ROUNDS] {
+    for &round in middle {
+        let round = broadcast(round);
         for x in &mut x {
-            *x = _mm512_aesenc_epi128(*x, *key);
+            *x = _mm512_aesenc_epi128(*x, round);
         }
     }
     for x in &mut x {
-        *x = _mm512_aesenclast_epi128(*x, keys[ROUNDS]);
+        *x = _mm512_aesenclast_epi128(*x, last);
     }
     x
 }
 
-/// `H(x, j) = π(π(x) ⊕ j) ⊕ π(x)`. One instance for each place that calls it: only then is it inlined.
+/// `H(x, j) = π(π(x) ⊕ j) ⊕ π(x)`.
 #[target_feature(enable = "avx512f,vaes")]
 #[inline]
-fn tmmo<const INSTANCE: u8>(keys: &RoundKeys, x: [__m512i; 8], j: [__m512i; 8]) -> [__m512i; 8] {
-    let inner = encrypt(keys, x);
+fn tmmo(key: &Key, x: [__m512i; 8], j: [__m512i; 8]) -> [__m512i; 8] {
+    let inner = encrypt(key, x);
     let mut outer = inner;
     for (x, j) in outer.iter_mut().zip(j) {
         *x = _mm512_xor_si512(*x, j);
     }
-    let mut outer = encrypt(keys, outer);
+    let mut outer = encrypt(key, outer);
     for (x, inner) in outer.iter_mut().zip(inner) {
         *x = _mm512_xor_si512(*x, inner);
     }
