@@ -173,6 +173,9 @@ impl Garbler {
         let backend = Backend::fastest();
         let mut tables = [Table::default(); LANES];
         let mut first = run.tweak;
+        let mut at = self.tables.len();
+        // Zeros first: the gates then write where the cache already is, in place.
+        self.tables.resize(at + program.ands * run.lanes, [0; 2]);
         for step in &program.steps {
             match step {
                 // The active label of a constant is 0, so its zero label is 0 or Δ.
@@ -183,8 +186,14 @@ impl Garbler {
                 Step::Xors(gates) => backend.xor(&mut self.rows.0, gates),
                 &Step::And(gate) => {
                     let and = And { gate, first };
-                    cipher.garble_and(&mut self.rows.0, and, self.delta, &mut tables);
-                    self.tables.extend_from_slice(&tables[..run.lanes]);
+                    // What a short run writes past its lanes, the next gate overwrites.
+                    if let Some(out) = self.tables[at..].first_chunk_mut() {
+                        cipher.garble_and(&mut self.rows.0, and, self.delta, out);
+                    } else {
+                        cipher.garble_and(&mut self.rows.0, and, self.delta, &mut tables);
+                        self.tables[at..at + run.lanes].copy_from_slice(&tables[..run.lanes]);
+                    }
+                    at += run.lanes;
                     first += run.lanes;
                 }
             }

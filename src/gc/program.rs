@@ -36,6 +36,8 @@ enum Op {
 /// A circuit, ready to run.
 pub(super) struct Program {
     pub(super) steps: Vec<Step>,
+    /// How many steps are ANDs.
+    pub(super) ands: usize,
     /// How many slots the steps use.
     pub(super) slots: usize,
     /// The slot of each output bit.
@@ -70,6 +72,7 @@ impl Program {
         }
         Self {
             steps,
+            ands: shape.ands,
             slots,
             outputs: outputs.iter().map(|&wire| slot_of[wire]).collect(),
         }
