@@ -1,41 +1,20 @@
 //! The command as a user meets it: exit codes, one line on stderr, formats, files written whole.
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::path::Path;
-use std::process::Output;
 
-use assert_cmd::Command;
-
-fn nass(arguments: &[&str]) -> Output {
-    let run = Command::cargo_bin("nass").map(|mut command| command.args(arguments).output());
-    match run {
-        Ok(Ok(output)) => output,
-        other => panic_with(&other),
-    }
-}
-
-#[expect(clippy::panic, reason = "a test without its program has failed")]
-fn panic_with(what: &dyn std::fmt::Debug) -> ! {
-    panic!("nass cannot be run: {what:?}")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// The single line on stderr of a run that ended with `code` and printed nothing else.
-fn refusal(arguments: &[&str], code: i32) -> String {
-    let output = nass(arguments);
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
-    assert_eq!(told.lines().count(), 1, "{arguments:?}: {told}");
-    assert!(told.starts_with("error: "), "{told}");
-    assert!(output.stdout.is_empty());
-    told
-}
+use program::{nass, refusal, stdout};
 
 #[test]
 fn help_and_version_succeed() {
-    for arguments in [&["--help"][..], &["networks", "--help"], &["report", "-h"]] {
+    for arguments in [
+        &["--help"][..],
+        &["networks", "--help"],
+        &["report", "-h"],
+        &["datasets", "--help"],
+    ] {
         let output = nass(arguments);
         assert_eq!(output.status.code(), Some(0));
         assert!(stdout(&output).contains("Example"), "{arguments:?}");
@@ -85,6 +64,54 @@ fn one_network_is_shown_layer_by_layer() {
     assert!(refusal(&["networks", "resnet"], 2).contains("gazelle-cifar10"));
     assert!(refusal(&["networks", "net.onnx"], 2).contains("not read yet"));
     assert!(refusal(&["networks", "none.toml"], 2).starts_with("error: none.toml: "));
+}
+
+#[test]
+fn datasets_are_found_in_folders() -> std::io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let shapes = folder.path().join("shapes");
+    std::fs::create_dir(&shapes)?;
+    for part in ["train", "t10k"] {
+        let mut images = [[0, 0, 8, 3], [0, 0, 0, 20], [0, 0, 0, 4], [0, 0, 0, 4]].concat();
+        images.extend([7; 20 * 16]);
+        let mut labels = [[0, 0, 8, 1], [0, 0, 0, 20]].concat();
+        labels.extend((0..20).map(|label| label % 10));
+        std::fs::write(shapes.join(format!("{part}-images-idx3-ubyte")), images)?;
+        std::fs::write(shapes.join(format!("{part}-labels-idx1-ubyte")), labels)?;
+    }
+    let name = shapes.display().to_string();
+    let expected = format!(
+        "name,kind,image,classes,train,validation,test\n\
+         synthetic,synthetic,1x16x16,10,4500,500,1000\n{name},idx,1x4x4,10,18,2,20\n"
+    );
+    for given in [folder.path(), &shapes] {
+        let given = given.to_string_lossy();
+        assert_eq!(
+            stdout(&nass(&["datasets", &given, "--format", "csv"])),
+            expected
+        );
+    }
+    assert!(stdout(&nass(&["datasets"])).contains("synthetic"));
+    assert!(refusal(&["datasets", "/nowhere"], 2).starts_with("error: /nowhere: No such file"));
+    std::fs::write(shapes.join("t10k-labels-idx1-ubyte"), [1])?;
+    let told = refusal(&["datasets", &name], 2);
+    assert!(told.contains("t10k-labels-idx1-ubyte"), "{told}");
+    Ok(())
+}
+
+#[cfg(not(feature = "torch"))]
+#[test]
+fn a_search_needs_libtorch_and_is_absent_without() {
+    assert!(!stdout(&nass(&["--help"])).contains("search"));
+    let told = refusal(&["search", "--study", "x"], 2);
+    assert!(told.contains("unrecognized subcommand 'search'"), "{told}");
+}
+
+#[test]
+fn calibration_refuses_what_it_does_not_measure() {
+    assert!(refusal(&["calibrate", "--link", "host:9"], 2).contains("loopback"));
+    assert!(refusal(&["calibrate", "--threads", "2"], 2).contains("expected 1"));
+    assert!(refusal(&["calibrate", "-o", "."], 2).contains("found a folder"));
 }
 
 const PREDICTION: &str = r#"{

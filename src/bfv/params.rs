@@ -1,6 +1,6 @@
 //! Parameters of the scheme: an open literal in, a sealed and checked value with all constants out.
 //!
-//! R_q = Z_q[x]/(xⁿ+1) with q = Πq_i, plaintexts modulo p with n slots, one special prime P for key
+//! `R_q = Z_q[x]/(xⁿ+1)` with q = Πq_i, plaintexts modulo p with n slots, one special prime P for key
 //! switching (hybrid, one digit a limb), secrets ternary, errors discrete Gaussian. Every prime is
 //! 1 modulo 2n.
 //!

@@ -23,6 +23,8 @@ pub enum Op {
     BaseOt,
     /// One correlated transfer by extension, one side.
     OtCorrelated,
+    /// One prepared transfer turned to the choice that is wanted, one side.
+    OtDerandomize,
     /// Sending of bytes over the link.
     Send,
     /// A message of one byte there and back.
@@ -38,6 +40,7 @@ impl Op {
             Self::Evaluate => "evaluate",
             Self::BaseOt => "base_ot",
             Self::OtCorrelated => "ot_correlated",
+            Self::OtDerandomize => "ot_derandomize",
             Self::Send => "send",
             Self::RoundTrip => "round_trip",
         }
@@ -50,6 +53,7 @@ impl Op {
             Self::Evaluate,
             Self::BaseOt,
             Self::OtCorrelated,
+            Self::OtDerandomize,
             Self::Send,
             Self::RoundTrip,
         ];
@@ -131,7 +135,7 @@ impl Case {
         let number = |key| self.param(key).and_then(|value| value.parse::<f64>().ok());
         match self.op {
             Op::Garble | Op::Evaluate => Some(number("ands")? * number("batch")?),
-            Op::BaseOt | Op::OtCorrelated => number("batch"),
+            Op::BaseOt | Op::OtCorrelated | Op::OtDerandomize => number("batch"),
             Op::Send => number("bytes"),
             Op::RoundTrip => Some(1.0),
             Op::He(_) => None,

@@ -7,32 +7,31 @@
 
 use std::time::{Duration, Instant};
 
-use super::statistics::{Summary, summarize};
 use crate::units::Nanos;
 
 /// How long to sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effort {
-    /// Time before the first sample.
+    /// Time before the first sample of each round.
     pub warm_up: Duration,
-    /// Time for all samples.
+    /// Time for all samples of a case.
     pub measure: Duration,
-    /// At least so many samples.
+    /// At least so many samples of a case.
     pub min_samples: usize,
 }
 
 impl Effort {
     /// All of the built-in cases in about half a minute.
     pub const QUICK: Self = Self {
-        warm_up: Duration::from_millis(5),
-        measure: Duration::from_millis(60),
-        min_samples: 7,
+        warm_up: Duration::from_millis(2),
+        measure: Duration::from_millis(40),
+        min_samples: 8,
     };
     /// All of the built-in cases in a few minutes.
     pub const FULL: Self = Self {
-        warm_up: Duration::from_millis(50),
+        warm_up: Duration::from_millis(40),
         measure: Duration::from_millis(600),
-        min_samples: 11,
+        min_samples: 20,
     };
 }
 
@@ -46,28 +45,35 @@ pub fn time<T>(operation: impl FnOnce() -> T) -> (T, Nanos) {
     (result, Nanos(start.elapsed().as_nanos() as f64))
 }
 
-/// Samples `operation`.
-pub fn sample(effort: Effort, mut operation: impl FnMut()) -> Option<Summary> {
+/// Samples an operation: `timed` runs it a number of times and tells how long that took. The times are
+/// those of one operation each.
+///
+/// # Errors
+/// The first error of `timed`.
+pub fn sample<E>(
+    effort: Effort,
+    mut timed: impl FnMut(u64) -> Result<Nanos, E>,
+) -> Result<Vec<Nanos>, E> {
     let start = Instant::now();
-    let mut calls = 0u32;
+    let (mut calls, mut spent) = (0u64, Nanos(0.0));
     while calls == 0 || start.elapsed() < effort.warm_up {
-        operation();
+        spent += timed(1)?;
         calls += 1;
     }
-    let each = start.elapsed() / calls;
-    let repeats = (SAMPLE.as_nanos() / each.as_nanos().max(1) + 1) as u32;
+    let each = spent.0 / calls as f64;
+    let repeats = (SAMPLE.as_nanos() as f64 / each.max(1.0)).ceil().max(1.0) as u64;
     let mut times = Vec::new();
     let start = Instant::now();
     while times.len() < effort.min_samples || start.elapsed() < effort.measure {
-        let ((), taken) = time(|| (0..repeats).for_each(|_| operation()));
-        times.push(taken * (1.0 / f64::from(repeats)));
+        times.push(timed(repeats)? * (1.0 / repeats as f64));
     }
-    summarize(&times)
+    Ok(times)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calibrate::summarize;
 
     #[test]
     fn a_loop_that_does_more_takes_longer() {
@@ -76,11 +82,12 @@ mod tests {
                 measure: Duration::from_millis(5),
                 ..Effort::QUICK
             };
-            sample(effort, || {
+            let once = || {
                 let sum = (0..rounds).fold(0u64, |sum, i| sum.wrapping_mul(31).wrapping_add(i));
                 std::hint::black_box(sum);
-            })
-            .unwrap()
+            };
+            let timed = |calls| Ok::<_, ()>(time(|| (0..calls).for_each(|_| once())).1);
+            summarize(&sample(effort, timed).unwrap()).unwrap()
         };
         let (short, long) = (work(100), work(10_000));
         assert!(long.median > short.median);

@@ -47,6 +47,15 @@ pub fn environment(threads: usize) -> BTreeMap<String, String> {
         ("governor", line(governor).unwrap_or_else(|_| unknown())),
         ("clock", line(clock).unwrap_or_else(|_| unknown())),
         ("date", today()),
+        (
+            "build",
+            if cfg!(debug_assertions) {
+                "debug"
+            } else {
+                "release"
+            }
+            .to_owned(),
+        ),
         ("nass", env!("CARGO_PKG_VERSION").to_owned()),
         ("rustc", env!("NASS_RUSTC").to_owned()),
         ("threads", threads.to_string()),
@@ -86,7 +95,9 @@ fn today() -> String {
 
 /// Year, month and day of a number of days since 1970-01-01 (Gregorian).
 fn civil(mut days: u64) -> (u64, u64, u64) {
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     let mut year = 1970;
     while days >= 365 + u64::from(leap(year)) {
         days -= 365 + u64::from(leap(year));

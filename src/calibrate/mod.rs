@@ -1,15 +1,26 @@
 //! What this machine takes for each operation: benchmark cases, the runner, the profile.
 //!
+//! A [`Case`] names one measurement; [`Operands`] makes a [`Workload`] of it; [`calibrate`] times
+//! workloads and gives back a [`Profile`]. The benches run the same workloads.
+//!
 //! Besides `verify` the only room that reads the clock.
 
 mod case;
+mod cases;
 mod clock;
 mod environment;
+mod gc_workload;
+mod he_workload;
+mod link_workload;
 mod profile;
+mod runner;
 mod statistics;
+mod workload;
 
 pub use case::{Case, Op, WorkingSet};
 pub use clock::{Effort, sample, time};
 pub use environment::{environment, hostname};
 pub use profile::{COLUMNS, Profile, ProfileError, Record};
+pub use runner::{Calibration, calibrate};
 pub use statistics::{Summary, fit_line, fit_plane, summarize};
+pub use workload::{Operands, Workload, WorkloadError};

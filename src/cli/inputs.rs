@@ -12,10 +12,12 @@ use serde::de::DeserializeOwned;
 use super::error::Failure;
 use super::globals::Globals;
 use super::output;
-use crate::network::{NetworkParams, zoo};
+use crate::network::{NetworkParams, Weights, zoo};
 
 /// Files longer than this are refused: nothing that is read as text comes near it.
 const LONGEST_TEXT: u64 = 64 << 20;
+/// The same for files of weights.
+const LONGEST_WEIGHTS: u64 = 4 << 30;
 
 /// `NET`: the path of a `.toml` file, or a name of the zoo.
 pub(super) fn network(net: &str, globals: &Globals) -> Result<NetworkParams, Failure> {
@@ -37,6 +39,25 @@ pub(super) fn network(net: &str, globals: &Globals) -> Result<NetworkParams, Fai
         ))),
         Some(_) | None => zoo::load(net).map_err(Failure::input),
     }
+}
+
+/// Integer weights of `network` from a safetensors file.
+pub(super) fn weights(path: &Path, network: &NetworkParams) -> Result<Weights, Failure> {
+    let read = bytes(path).and_then(|bytes| Ok(Weights::from_safetensors(&bytes, network)?));
+    read.with_context(|| path.display().to_string())
+        .map_err(Failure::Input)
+}
+
+fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(LONGEST_WEIGHTS + 1)
+        .read_to_end(&mut bytes)?;
+    anyhow::ensure!(
+        bytes.len() as u64 <= LONGEST_WEIGHTS,
+        "expected a file of at most {LONGEST_WEIGHTS} bytes"
+    );
+    Ok(bytes)
 }
 
 /// A file as text.

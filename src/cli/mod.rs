@@ -8,12 +8,23 @@
 //! `run(Args, &Globals) -> Result<(), Failure>`, one `mod` line, one line in `Command` and one in
 //! its `run`. A command that is not built is absent, and so an unknown one: exit 2.
 
+mod calibrate;
+mod calibration;
+mod datasets;
 mod error;
 mod globals;
 mod inputs;
 mod networks;
 mod output;
+mod params;
+mod predict;
+mod primes;
+mod relu;
 mod report;
+#[cfg(feature = "torch")]
+mod search;
+mod setting;
+mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -41,15 +52,33 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Calibrate(calibrate::Args),
+    Datasets(datasets::Args),
     Networks(networks::Args),
+    Params(params::Args),
+    Predict(predict::Args),
+    Primes(primes::Args),
+    Relu(relu::Args),
     Report(report::Args),
+    #[cfg(feature = "torch")]
+    Search(search::Args),
+    Verify(verify::Args),
 }
 
 impl Command {
     fn run(self, globals: &Globals) -> Result<(), Failure> {
         match self {
+            Self::Calibrate(args) => calibrate::run(args, globals),
+            Self::Datasets(args) => datasets::run(args, globals),
             Self::Networks(args) => networks::run(args, globals),
+            Self::Params(args) => params::run(args, globals),
+            Self::Predict(args) => predict::run(args, globals),
+            Self::Primes(args) => primes::run(args, globals),
+            Self::Relu(args) => relu::run(args, globals),
             Self::Report(args) => report::run(args, globals),
+            #[cfg(feature = "torch")]
+            Self::Search(args) => search::run(args, globals),
+            Self::Verify(args) => verify::run(args, globals),
         }
     }
 }

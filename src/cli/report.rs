@@ -1,20 +1,23 @@
-//! `nass report`: a prediction or verification, as JSON, becomes one self-contained page.
+//! `nass report`: predictions, verifications (as JSON) and studies become one self-contained page.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::Failure;
 use super::globals::Globals;
 use super::{inputs, output};
-use crate::report::{Section, page, prediction_sections, verification_sections};
+use crate::report::{
+    Section, StudyReport, page, prediction_sections, study_sections, verification_sections,
+};
+use crate::search::StudyRecord;
 
-/// Turn the JSON of a prediction or verification into one HTML page
+/// Turn predictions, verifications and studies into one HTML page
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  nass predict toy --format json > toy.json\n  nass report toy.json -o toy.html"
+    after_help = "Example:\n  nass predict toy --format json > toy.json\n  nass report toy.json -o toy.html\n  nass report my-study -o my-study.html"
 )]
 pub(super) struct Args {
-    /// What `nass predict --format json` or `nass verify --format json` printed; several make
-    /// one page
+    /// A study's folder, or a file with what `nass predict --format json` or
+    /// `nass verify --format json` printed; several make one page
     #[arg(required = true, value_name = "RESULT")]
     results: Vec<PathBuf>,
     /// Where the page goes
@@ -39,7 +42,11 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read(path: &std::path::Path) -> Result<Vec<Section>, Failure> {
+fn read(path: &Path) -> Result<Vec<Section>, Failure> {
+    if path.is_dir() {
+        let study = StudyRecord::read(path).map_err(Failure::input)?;
+        return Ok(study_sections(&StudyReport::new(&study)));
+    }
     let text = inputs::text(path)?;
     let kind: Kind = inputs::json(path, &text)?;
     Ok(match kind.output_equal {

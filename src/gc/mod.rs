@@ -7,9 +7,9 @@
 //! | --- | --- | --- | --- |
 //! | set-up | [`BaseOtReceiver`] | ← [`BaseOtOffer`], [`BaseOtReply`] → | [`BaseOtSender`] |
 //! | offline | [`ExtensionSender`] | ← [`ExtensionColumns`] | [`ExtensionReceiver`] |
-//! | offline | [`garble`] | [`GarbledTables`] → | |
+//! | offline | [`garble()`] | [`GarbledTables`] → | |
 //! | online | [`EvaluatorInputs::transfer`] | ← [`ChoiceCorrections`], [`LabelTransfer`] → | [`PreparedReceives::correct`] |
-//! | online | [`GarblerInputs::encode`] | [`GarblerLabels`] → | [`evaluate`] |
+//! | online | [`GarblerInputs::encode`] | [`GarblerLabels`] → | [`evaluate()`] |
 //!
 //! An evaluator that knows its inputs offline prepares transfers for them; [`garble_for_choices`]
 //! then needs no corrections and no label transfer.

@@ -1,7 +1,7 @@
 //! What is inferred: network descriptions, their shapes, ranges and counts, and their exact meaning.
 //!
 //! [`NetworkParams`] (from a TOML text, the [`zoo`], or built by hand) goes in;
-//! [`NetworkParams::resolve`] gives the [`ResolvedNetwork`] two parties agree on, and [`evaluate`]
+//! [`NetworkParams::resolve`] gives the [`ResolvedNetwork`] two parties agree on, and [`evaluate()`]
 //! runs it with [`Weights`] on plain integers. Knows nothing of cryptography.
 
 mod activation_bits;

@@ -86,6 +86,21 @@ pub enum StepKind {
     Add([u32; 2]),
 }
 
+impl StepKind {
+    /// The name used in tables.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Linear(layer) => layer.name(),
+            Self::Relu(_) => "relu",
+            Self::Requantize(_) => "requantize",
+            Self::MaxPool(..) => "max_pool",
+            Self::SumPool(_) => "avg_pool",
+            Self::Flatten => "flatten",
+            Self::Add(_) => "add",
+        }
+    }
+}
+
 /// One step of the inference; usually one layer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {

@@ -9,9 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::{Chain, MAX_LIMB_BITS, MIN_LIMB_BITS, PrimePool};
 use super::noise::LayerNoise;
+use super::prices::LayerWork;
 use super::reply::{Moduli, Reply, ReplyGoal, log2_product};
+use crate::bfv::HeOp;
+use crate::packing::Plan;
 use crate::security::{Requirement, SecurityError, Verdict, check};
-use crate::units::Nanos;
+use crate::units::{Bytes, Nanos};
+
+/// Seed of the second half of a fresh ciphertext, in bytes.
+const SEED_BYTES: u64 = 32;
 
 /// What became of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -52,6 +58,39 @@ pub(super) struct Fit {
     pub(super) reply: Reply,
     pub(super) total_bits: f64,
     pub(super) security: Verdict,
+}
+
+impl Fit {
+    /// The work of one layer: the plan's, and what surrounds it.
+    pub(super) fn work(&self, plan: &Plan) -> LayerWork {
+        let (inputs, outputs) = (
+            plan.input_ciphertexts() as u64,
+            plan.output_ciphertexts() as u64,
+        );
+        let around = [
+            (HeOp::EncryptSecret, inputs),
+            (HeOp::Expand, inputs),
+            (HeOp::AddPlain, inputs),
+            (HeOp::Rerandomize, outputs),
+            (HeOp::ModSwitch, outputs),
+            (HeOp::Decrypt, outputs),
+        ];
+        let n = self.security.n;
+        let polynomial = |limbs: &[u64]| {
+            let width: u64 = limbs.iter().map(|q| u64::from(q.ilog2() + 1)).sum();
+            Bytes::of_bits(n as u64 * width)
+        };
+        let (q, special) = (&self.chain.q, &self.chain.special);
+        let fresh = polynomial(q) + Bytes(SEED_BYTES);
+        let reply = polynomial(&q[..self.reply.limbs]) * 2;
+        LayerWork {
+            n,
+            limbs: q.len(),
+            special: special.len(),
+            counts: plan.counts() + around.into_iter().collect(),
+            bytes: fresh * inputs + reply * outputs,
+        }
+    }
 }
 
 /// One layer at one (n, p), as the search sees it.

@@ -22,19 +22,15 @@ use super::failure::{printable_probability, split};
 use super::layer_crypto::LayerCrypto;
 use super::noise::LayerNoise;
 use super::plaintext::{PlaintextBound, PlaintextRule};
-use super::prices::{LayerWork, Prices};
+use super::prices::Prices;
 use super::reply::{ReplyGoal, log2_product};
-use crate::bfv::HeOp;
 use crate::network::{ResolvedNetwork, Step, StepKind};
 use crate::packing::{PackingError, Plan};
 use crate::security::{Requirement, SecretKind, SecurityError, level_reached, max_log_q};
-use crate::units::{Bytes, Nanos};
+use crate::units::Nanos;
 
 /// Ring degrees that are tried.
 pub const RING_DEGREES: [usize; 5] = [2048, 4096, 8192, 16_384, 32_768];
-
-/// Seed of the second half of a fresh ciphertext, in bytes.
-const SEED_BYTES: u64 = 32;
 
 /// What is asked of the parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -284,7 +280,7 @@ impl Search<'_> {
         for limbs in 1..=MAX_LIMBS {
             let fits = layer.fits(&self.pool, limbs).map(|fits| {
                 let priced = fits.into_iter().map(|fit| {
-                    let cost = self.prices.layer_cost(&work(plan, n, &fit));
+                    let cost = self.prices.layer_cost(&fit.work(plan));
                     (fit, cost)
                 });
                 priced.reduce(|best, next| if next.1 < best.1 { next } else { best })
@@ -336,35 +332,6 @@ impl Search<'_> {
             reply_limbs: reply.limbs,
             noise_margin_bits: reply.margin_bits,
         }
-    }
-}
-
-/// The work of one layer: the plan's, and what surrounds it.
-fn work(plan: &Plan, n: usize, fit: &Fit) -> LayerWork {
-    let (inputs, outputs) = (
-        plan.input_ciphertexts() as u64,
-        plan.output_ciphertexts() as u64,
-    );
-    let around = [
-        (HeOp::EncryptSecret, inputs),
-        (HeOp::Expand, inputs),
-        (HeOp::AddPlain, inputs),
-        (HeOp::Rerandomize, outputs),
-        (HeOp::ModSwitch, outputs),
-        (HeOp::Decrypt, outputs),
-    ];
-    let polynomial = |limbs: &[u64]| {
-        let width: u64 = limbs.iter().map(|q| u64::from(q.ilog2() + 1)).sum();
-        Bytes::of_bits(n as u64 * width)
-    };
-    let fresh = polynomial(&fit.chain.q) + Bytes(SEED_BYTES);
-    let reply = polynomial(&fit.chain.q[..fit.reply.limbs]) * 2;
-    LayerWork {
-        n,
-        limbs: fit.chain.q.len(),
-        special: fit.chain.special.len(),
-        counts: plan.counts() + around.into_iter().collect(),
-        bytes: fresh * inputs + reply * outputs,
     }
 }
 

@@ -246,7 +246,7 @@ fn every_refusal_names_layer_limit_and_bits() {
         ask(|r| r.failure_log2 = -1e200),
         ParamsError::TooMuchNoise { short_bits, .. } if short_bits > 1.0
     ));
-    for bits in [10, 61, 64] {
+    for bits in [10, 61, 62] {
         assert_eq!(
             refused(&fully_connected(64, 10, Some(bits)), 40),
             ParamsError::NoPlaintextModulus {

@@ -9,7 +9,7 @@ use super::prediction::{
     SetupCost,
 };
 use super::price_list::{LinkedPrices, PriceError, PriceList};
-use crate::network::{NetworkError, NetworkParams, Step, StepKind, Weights};
+use crate::network::{NetworkError, NetworkParams, Step, Weights};
 use crate::params::{LayerCrypto, ParamsError, Request, select_network};
 use crate::protocol::{Action, Link, Party, Phase, ProtocolError, Script, StepPlan, Task, gazelle};
 use crate::units::Nanos;
@@ -189,7 +189,7 @@ fn layer(step: &Step, plan: &StepPlan) -> LayerPrediction {
     };
     LayerPrediction {
         name: step.name.clone(),
-        kind: kind(&step.kind).to_owned(),
+        kind: step.kind.name().to_owned(),
         input: step.shape_in,
         output: step.shape_out,
         he,
@@ -197,18 +197,6 @@ fn layer(step: &Step, plan: &StepPlan) -> LayerPrediction {
         ops: BTreeMap::new(),
         seconds: SecondsSplit::default(),
         bytes: BytesSplit::default(),
-    }
-}
-
-const fn kind(kind: &StepKind) -> &'static str {
-    match kind {
-        StepKind::Linear(layer) => layer.name(),
-        StepKind::Relu(_) => "relu",
-        StepKind::Requantize(_) => "requantize",
-        StepKind::MaxPool(..) => "max_pool",
-        StepKind::SumPool(_) => "avg_pool",
-        StepKind::Flatten => "flatten",
-        StepKind::Add(_) => "add",
     }
 }
 
@@ -240,7 +228,7 @@ fn count(task: &Task, ops: &mut BTreeMap<String, u64>) {
             role: crate::protocol::OtRole::Receiver,
             count,
         } => ("ot", *count),
-        Task::ExtendOt { .. } | Task::Evaluate { .. } => return,
+        Task::ExtendOt { .. } | Task::DerandomizeOt { .. } | Task::Evaluate { .. } => return,
         Task::Garble { circuit, batch } => {
             ("and_gates", circuit.and_count().unwrap_or(0) as u64 * batch)
         }

@@ -1,6 +1,6 @@
 //! What a network will cost: protocol work times profile gives seconds and bytes.
 //!
-//! [`plan`] chooses parameters and writes the protocol's script, [`estimate`] adds it up with a
+//! [`plan`] chooses parameters and writes the protocol's script, [`estimate()`] adds it up with a
 //! [`PriceList`]. The paper's performance characterization engine (Bian et al. 2020, section 4.2).
 
 mod estimate;

@@ -101,7 +101,7 @@ impl PriceList {
             .ok_or_else(|| not_measured(Op::Send, String::new()))
     }
 
-    /// What was priced by a fit and not by its own row, so far.
+    /// What tasks were priced by a fit and not by a row of their own, so far.
     pub fn fitted(&self) -> Vec<String> {
         self.fitted.borrow().iter().cloned().collect()
     }
@@ -123,11 +123,15 @@ impl PriceList {
                 } else {
                     WorkingSet::Hot
                 };
+                self.note_fit(*op, *ring);
                 Ok(self.he(*op, *ring, set)? * *count as f64)
             }
             Task::BaseOt { role, count } => self.line(Op::BaseOt, Some(*role), *count as f64),
             Task::ExtendOt { role, count } => {
                 self.line(Op::OtCorrelated, Some(*role), *count as f64)
+            }
+            Task::DerandomizeOt { role, count } => {
+                self.line(Op::OtDerandomize, Some(*role), *count as f64)
             }
             Task::Garble { circuit, batch } => {
                 self.line(Op::Garble, None, ands(circuit) * *batch as f64)
@@ -146,11 +150,8 @@ impl PriceList {
         if let Some(time) = self.exact.get(&(op, ring, set)) {
             return Ok(*time);
         }
-        if let Some(plane) = self.planes.get(&(op, set)) {
+        if let Some([c0, c1, c2]) = self.planes.get(&(op, set)) {
             let RingSize { n, limbs, .. } = ring;
-            let fitted = format!("{} ({}) at n={n}, {limbs} limbs", op.name(), set.name());
-            self.fitted.borrow_mut().insert(fitted);
-            let [c0, c1, c2] = plane;
             return Ok(Nanos(
                 (c0 + c1 * (n as f64).ln() + c2 * (limbs as f64).ln()).exp(),
             ));
@@ -161,6 +162,15 @@ impl PriceList {
                 let detail = format!(" at n={}, {} limbs", ring.n, ring.limbs);
                 Err(not_measured(Op::He(op), detail))
             }
+        }
+    }
+
+    /// Notes an operation that has no row of its own.
+    fn note_fit(&self, op: HeOp, ring: RingSize) {
+        let measured = |set| self.exact.contains_key(&(op, ring, set));
+        if !measured(WorkingSet::Hot) && !measured(WorkingSet::Cold) {
+            let fitted = format!("{} at n={}, {} limbs", op.name(), ring.n, ring.limbs);
+            self.fitted.borrow_mut().insert(fitted);
         }
     }
 
@@ -224,4 +234,107 @@ fn link(lines: &BTreeMap<(Op, Option<OtRole>), (f64, f64)>) -> Option<Link> {
         mbit_per_s: 8e3 / ns_per_byte,
         rtt_ms: round_trip / 1e6,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bfv::HeOp;
+    use crate::calibrate::{Case, Record};
+
+    fn record(op: Op, n: usize, limbs: usize, param: &str, median: f64) -> Record {
+        let case = Case {
+            op,
+            n,
+            limbs,
+            q_bits: 50 * limbs as u32,
+            p_bits: 20,
+            param: param.to_owned(),
+            threads: 1,
+            working_set: WorkingSet::Hot,
+        };
+        let time = Nanos(median);
+        Record {
+            case,
+            samples: 9,
+            median: time,
+            low: time,
+            high: time,
+            bytes: Bytes(0),
+        }
+    }
+
+    /// Additions that take n·limbs nanoseconds, transfers of 100 + 3·count, a link.
+    fn prices() -> PriceList {
+        let add = Op::He(HeOp::Add);
+        let sizes = [(4096, 1), (4096, 2), (8192, 1), (8192, 2)];
+        let mut records: Vec<Record> = sizes
+            .map(|(n, limbs)| record(add, n, limbs, "special=50", (n * limbs) as f64))
+            .to_vec();
+        for batch in [10.0, 100.0, 1000.0] {
+            let param = format!("role=sender;batch={batch}");
+            records.push(record(Op::OtCorrelated, 0, 0, &param, 100.0 + 3.0 * batch));
+            let param = format!("bytes={batch}");
+            records.push(record(Op::Send, 0, 0, &param, 50.0 + 2.0 * batch));
+        }
+        records.push(record(Op::RoundTrip, 0, 0, "bytes=1", 20_000.0));
+        PriceList::new(&Profile {
+            records,
+            ..Profile::default()
+        })
+    }
+
+    fn additions(n: usize, limbs: usize) -> Task {
+        let ring = RingSize {
+            n,
+            limbs,
+            special: 1,
+        };
+        Task::He {
+            op: HeOp::Add,
+            ring,
+            count: 2,
+            streams: Bytes(0),
+        }
+    }
+
+    #[test]
+    fn a_measured_case_is_looked_up_and_another_fitted_and_named() {
+        let prices = prices();
+        assert_eq!(prices.task(&additions(4096, 2)), Ok(Nanos(2.0 * 8192.0)));
+        assert!(prices.fitted().is_empty());
+        let fitted = prices.task(&additions(16_384, 3)).unwrap();
+        assert!((fitted.0 / (2.0 * 49_152.0) - 1.0).abs() < 1e-6, "{fitted}");
+        assert_eq!(prices.fitted(), ["add at n=16384, 3 limbs"]);
+    }
+
+    #[test]
+    fn batches_cost_a_fixed_part_and_a_slope() {
+        let prices = prices();
+        let task = Task::ExtendOt {
+            role: OtRole::Sender,
+            count: 500,
+        };
+        assert!((prices.task(&task).unwrap().0 - 1600.0).abs() < 1e-6);
+        let link = prices.loopback().unwrap();
+        assert!((link.mbit_per_s - 4000.0).abs() < 1e-6 && (link.rtt_ms - 0.02).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_was_not_measured_is_refused_by_name() {
+        let prices = prices();
+        let task = Task::ExtendOt {
+            role: OtRole::Receiver,
+            count: 1,
+        };
+        let refused = prices.task(&task).unwrap_err();
+        assert!(refused.to_string().contains("ot_correlated"));
+        let ring = RingSize {
+            n: 4096,
+            limbs: 1,
+            special: 1,
+        };
+        let rotation = prices.he(HeOp::Rotate, ring, WorkingSet::Cold).unwrap_err();
+        assert!(rotation.to_string().contains("`rotate` at n=4096, 1 limbs"));
+    }
 }

@@ -13,18 +13,16 @@
 //!
 //! Set-up, once a session: keys of each ring, encoded weights, base transfers.
 
-use std::collections::BTreeSet;
-
 use super::error::ProtocolError;
 use super::roles::{OtRole, Party, Phase, RingSize};
 use super::shares;
+use super::steps::{Held, Rings, layer_params, moduli, operands_held_by_server, plan_step};
 use super::work::{Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Task};
-use crate::bfv::{BfvError, BfvLiteral, BfvParams, HeOp, OpCounts, Rotation};
-use crate::gc::{BASE_TRANSFERS, BaseOtOffer, BaseOtReply, GcSizes, ShareCircuit, ShareFunction};
-use crate::network::{ResolvedNetwork, Source, Step, StepKind};
+use crate::bfv::{HeOp, OpCounts};
+use crate::gc::{BASE_TRANSFERS, BaseOtOffer, BaseOtReply, GcSizes};
+use crate::network::ResolvedNetwork;
 use crate::packing::Plan;
 use crate::params::LayerCrypto;
-use crate::security::{Requirement, Verdict};
 use crate::units::Bytes;
 
 /// Writes the script of one inference, with the parameters chosen for each linear step.
@@ -64,138 +62,6 @@ pub fn gazelle(
         rings: rings.keys,
         actions,
     })
-}
-
-/// Modulus of each domain: the p of its linear steps, or the least odd one that holds its values.
-fn moduli(network: &ResolvedNetwork, crypto: &[Option<LayerCrypto>]) -> Vec<u64> {
-    let mut moduli: Vec<u64> = network
-        .domains
-        .iter()
-        .map(|domain| 2 * domain.bound + 1)
-        .collect();
-    for (step, crypto) in network.steps.iter().zip(crypto) {
-        if let Some(crypto) = crypto {
-            moduli[step.domain] = crypto.p;
-        }
-    }
-    moduli
-}
-
-/// Domain of a step's (first) operand.
-pub(super) fn operand_domain(network: &ResolvedNetwork, step: &Step) -> usize {
-    match step.inputs.first() {
-        Some(Source::Layer(index)) => network.steps[*index].domain,
-        Some(Source::Input) | None => network.input_domain,
-    }
-}
-
-#[derive(Default)]
-struct Rings {
-    keys: Vec<RingKeys>,
-}
-
-impl Rings {
-    /// Index of the keys for `crypto`'s ring, made to serve `rotations` too.
-    fn serve(&mut self, crypto: &LayerCrypto, rotations: BTreeSet<Rotation>) -> usize {
-        let same = |keys: &RingKeys| literal(&keys.crypto) == literal(crypto);
-        let index = self.keys.iter().position(same).unwrap_or_else(|| {
-            self.keys.push(RingKeys {
-                crypto: crypto.clone(),
-                rotations: Vec::new(),
-            });
-            self.keys.len() - 1
-        });
-        let keys = &mut self.keys[index];
-        let all: BTreeSet<_> = keys.rotations.iter().copied().chain(rotations).collect();
-        keys.rotations = all.into_iter().collect();
-        index
-    }
-}
-
-fn plan_step(
-    network: &ResolvedNetwork,
-    index: usize,
-    crypto: &[Option<LayerCrypto>],
-    moduli: &[u64],
-    rings: &mut Rings,
-) -> Result<StepPlan, ProtocolError> {
-    let step = &network.steps[index];
-    let circuit = |function, batch| {
-        let p_in = moduli[operand_domain(network, step)];
-        let circuit = ShareCircuit {
-            function,
-            p_in,
-            p_out: moduli[step.domain],
-        };
-        StepPlan::Circuit { circuit, batch }
-    };
-    Ok(match &step.kind {
-        StepKind::Linear(_) => {
-            let missing = || ProtocolError::NoParameters {
-                step: step.name.clone(),
-            };
-            let crypto = crypto
-                .get(index)
-                .and_then(Option::as_ref)
-                .ok_or_else(missing)?
-                .clone();
-            let plan = Plan::for_step(step, crypto.n).map_err(|reason| ProtocolError::Packing {
-                step: step.name.clone(),
-                reason,
-            })?;
-            let ring = rings.serve(&crypto, plan.rotations());
-            StepPlan::Linear { crypto, plan, ring }
-        }
-        StepKind::Relu(requantize) | StepKind::Requantize(requantize) => {
-            circuit(ShareFunction::Requantize(*requantize), step.shape_out.len())
-        }
-        StepKind::MaxPool(pool, then) => {
-            let window = pool.kernel[0] * pool.kernel[1];
-            circuit(
-                ShareFunction::MaxPool {
-                    window,
-                    then: *then,
-                },
-                step.shape_out.len(),
-            )
-        }
-        StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_) => StepPlan::Local,
-    })
-}
-
-/// Whether the server's share of a value can be anything but zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Held {
-    /// The server has a share.
-    Yes,
-    /// The client holds all of it.
-    No,
-}
-
-/// For each step, whether the server holds a share of its operand: it does not before the first
-/// linear step or activation.
-pub(super) fn operands_held_by_server(network: &ResolvedNetwork) -> Vec<Held> {
-    let mut results: Vec<Held> = Vec::new();
-    let mut operands = Vec::new();
-    for step in &network.steps {
-        let of_source = |source: &Source| match source {
-            Source::Input => Held::No,
-            Source::Layer(index) => results[*index],
-        };
-        let any = step
-            .inputs
-            .iter()
-            .map(of_source)
-            .any(|held| held == Held::Yes);
-        let operand = if any { Held::Yes } else { Held::No };
-        let local = matches!(
-            step.kind,
-            StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_)
-        );
-        operands.push(operand);
-        results.push(if local { operand } else { Held::Yes });
-    }
-    operands
 }
 
 /// Appends actions; `step` and `phase` are those of what is being written.
@@ -318,13 +184,12 @@ impl Writer<'_> {
             StepPlan::Circuit { circuit, batch } => {
                 let (circuit, batch) = (*circuit, *batch);
                 let sizes = GcSizes::new(&circuit, batch)?;
-                self.client(
-                    Act::Choose,
-                    vec![],
-                    message(MessageKind::Choices, sizes.corrections),
-                );
+                let count = (circuit.evaluator_input_bits() * batch) as u64;
+                let derandomize = |role| vec![Task::DerandomizeOt { role, count }];
+                let choices = message(MessageKind::Choices, sizes.corrections);
+                self.client(Act::Choose, derandomize(OtRole::Receiver), choices);
                 let labels = message(MessageKind::Labels, sizes.label_transfer);
-                self.server(Act::TransferLabels, vec![], labels);
+                self.server(Act::TransferLabels, derandomize(OtRole::Sender), labels);
                 let evaluate = Task::Evaluate {
                     circuit,
                     batch: batch as u64,
@@ -405,37 +270,6 @@ fn ring_size(crypto: &LayerCrypto) -> RingSize {
         n: crypto.n,
         limbs: crypto.q.len(),
         special: crypto.special.len(),
-    }
-}
-
-/// The checked parameters of a layer; the security table is asked again.
-pub(super) fn layer_params(crypto: &LayerCrypto) -> Result<BfvParams, BfvError> {
-    let Verdict {
-        table,
-        attack,
-        secret,
-        level,
-        ..
-    } = crypto.security;
-    BfvParams::new(
-        &literal(crypto),
-        &Requirement {
-            table,
-            attack,
-            secret,
-            level,
-        },
-    )
-}
-
-fn literal(crypto: &LayerCrypto) -> BfvLiteral {
-    BfvLiteral {
-        n: crypto.n,
-        p: crypto.p,
-        q: crypto.q.clone(),
-        special: crypto.special.clone(),
-        flooding_log2: crypto.flooding_log2,
-        reply_limbs: crypto.reply_limbs,
     }
 }
 

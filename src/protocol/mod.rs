@@ -1,6 +1,6 @@
 //! How a layer becomes work and messages for two parties, offline and online.
 //!
-//! [`gazelle`] writes a [`Script`] for a resolved network and the parameters of its linear layers. The
+//! [`gazelle()`] writes a [`Script`] for a resolved network and the parameters of its linear layers. The
 //! predictor adds up its tasks and messages; [`Client`] and [`Server`] carry it out, message by
 //! message, without I/O. Nothing here knows how long anything takes, but for the [`Link`].
 
@@ -13,6 +13,7 @@ mod party;
 mod roles;
 mod server;
 mod shares;
+mod steps;
 mod work;
 
 pub use client::Client;

@@ -1,8 +1,12 @@
 //! What both parties keep: the script, parameters of its linear steps, their shares of every value.
+//!
+//! Shares are wiped when the view is dropped.
+
+use zeroize::Zeroizing;
 
 use super::error::PartyError;
-use super::gazelle::{Held, layer_params, operands_held_by_server};
 use super::shares;
+use super::steps::{Held, layer_params, operands_held_by_server};
 use super::work::{Action, Script, StepPlan};
 use crate::bfv::BfvParams;
 use crate::gc::ShareCircuit;
@@ -13,8 +17,8 @@ use crate::packing::Plan;
 pub(super) struct View<'a> {
     pub(super) script: &'a Script,
     params: Vec<Option<BfvParams>>,
-    input: Vec<u64>,
-    shares: Vec<Option<Vec<u64>>>,
+    input: Zeroizing<Vec<u64>>,
+    shares: Vec<Option<Zeroizing<Vec<u64>>>>,
 }
 
 impl<'a> View<'a> {
@@ -30,6 +34,7 @@ impl<'a> View<'a> {
             .map(params)
             .collect::<Result<Vec<_>, PartyError>>()?;
         let shares = vec![None; script.steps.len()];
+        let input = Zeroizing::new(input);
         Ok(Self {
             script,
             params,
@@ -86,7 +91,11 @@ impl<'a> View<'a> {
     fn value(&self, source: &Source) -> Option<&[u64]> {
         match source {
             Source::Input => Some(&self.input),
-            Source::Layer(index) => self.shares.get(*index)?.as_deref(),
+            Source::Layer(index) => self
+                .shares
+                .get(*index)?
+                .as_ref()
+                .map(|share| share.as_slice()),
         }
     }
 
@@ -109,7 +118,10 @@ impl<'a> View<'a> {
 
     /// The party's share of a step's result, where it has one.
     pub(super) fn share(&self, index: usize) -> Option<&[u64]> {
-        self.shares.get(index)?.as_deref()
+        self.shares
+            .get(index)?
+            .as_ref()
+            .map(|share| share.as_slice())
     }
 
     /// Whether the server's share of the step's operand can be anything but zero.
@@ -122,7 +134,7 @@ impl<'a> View<'a> {
     /// Stores the party's share of the action's step.
     pub(super) fn store(&mut self, action: &Action, share: Vec<u64>) -> Result<(), PartyError> {
         let (index, _) = self.step(action)?;
-        self.shares[index] = Some(share);
+        self.shares[index] = Some(Zeroizing::new(share));
         Ok(())
     }
 
@@ -134,7 +146,7 @@ impl<'a> View<'a> {
             .steps
             .last()
             .ok_or(out_of_order(action))?;
-        let share = self.shares.last().and_then(Option::as_deref);
+        let share = self.shares.last().and_then(Option::as_ref);
         Ok((share.ok_or(out_of_order(action))?, self.p_out(last)))
     }
 }

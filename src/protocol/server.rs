@@ -4,6 +4,7 @@
 //! have arrived, and returns the message that ends it. No I/O and no clock here.
 
 use rand::{CryptoRng, RngExt};
+use zeroize::Zeroizing;
 
 use super::client::written;
 use super::error::PartyError;
@@ -26,7 +27,7 @@ pub struct Server<'a, R> {
     /// Encoded weights, by step.
     encoded: Vec<Vec<Plaintext>>,
     /// What the server adds to the reply's slots, by step and ciphertext: −r.
-    masks: Vec<Vec<Vec<u64>>>,
+    masks: Vec<Zeroizing<Vec<Vec<u64>>>>,
     delta: Delta,
     extension: Option<ExtensionSender>,
     /// Transfers and labels waiting for the client's corrections, by step.
@@ -47,7 +48,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             weights,
             rings: Vec::new(),
             encoded: (0..steps).map(|_| Vec::new()).collect(),
-            masks: vec![Vec::new(); steps],
+            masks: vec![Zeroizing::default(); steps],
             delta: Delta::random(&mut rng),
             extension: None,
             garbled: (0..steps).map(|_| None).collect(),
@@ -131,10 +132,10 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         } else if let Ok((plan, params, _)) = self.view.linear(action) {
             let (count, n) = (plan.output_ciphertexts(), params.degree());
             let mut draw = || (0..n).map(|_| self.rng.random_range(0..p)).collect();
-            let r: Vec<Vec<u64>> = (0..count).map(|_| draw()).collect();
+            let r: Zeroizing<Vec<Vec<u64>>> = Zeroizing::new((0..count).map(|_| draw()).collect());
             let share = plan.unpack_output(&r);
             let negated = |slots: &Vec<u64>| slots.iter().map(|&r| (p - r) % p).collect();
-            self.masks[index] = r.iter().map(negated).collect();
+            self.masks[index] = Zeroizing::new(r.iter().map(negated).collect());
             self.with_bias(action, share)?
         } else {
             (0..step.shape_out.len())
@@ -199,7 +200,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         }
         let mut outputs = plan.run(evaluator, &inputs, &self.encoded[index])?;
         let mut out = Vec::new();
-        for (ciphertext, mask) in outputs.iter_mut().zip(&self.masks[index]) {
+        for (ciphertext, mask) in outputs.iter_mut().zip(self.masks[index].iter()) {
             evaluator.rerandomize(ciphertext, mask, public, &mut self.rng)?;
             evaluator.mod_switch(ciphertext).write(&mut out);
         }

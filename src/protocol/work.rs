@@ -46,6 +46,13 @@ pub enum Task {
         /// How many.
         count: u64,
     },
+    /// Prepared transfers turned to the real choices.
+    DerandomizeOt {
+        /// Whose side.
+        role: OtRole,
+        /// How many.
+        count: u64,
+    },
     /// Garbling of a batch.
     Garble {
         /// The circuit.
@@ -172,6 +179,7 @@ pub struct Action {
 
 /// How one step is carried out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "a network has a few dozen steps")]
 pub enum StepPlan {
     /// By ciphertexts: parameters, packing, and the index of its ring's keys.
     Linear {

@@ -5,7 +5,7 @@
 
 use maud::{Markup, html};
 
-const LEFT: f64 = 64.0;
+const LEFT: f64 = 88.0;
 const TOP: f64 = 12.0;
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 300.0;

@@ -11,7 +11,11 @@ use super::html::{Section, cards};
 use super::number::{bytes, count, seconds};
 use super::scatter::{Mark, Point, Scatter};
 use super::{Present, ReportError};
-use crate::search::{Episode, Outcome, StudyRecord, StudySettings, Switch, Trained};
+use crate::network::{LayerKind, NetworkParams};
+use crate::search::{
+    Episode, Outcome, PolicySettings, StudyRecord, StudySettings, Switch, Trained,
+};
+use crate::units::{Bytes, Nanos};
 
 use Align::{Left, Right};
 
@@ -48,11 +52,70 @@ impl StudyReport {
     fn front_grid(&self) -> Grid {
         let mut grid = Grid::new(
             "Pareto front: nothing tried is better in accuracy, time and bytes at once",
-            &COLUMNS,
+            &FRONT_COLUMNS,
         );
         let front = self.front.iter().filter_map(|&number| self.episode(number));
         for episode in front {
-            grid.row(cells(episode, &PEOPLE));
+            grid.row(self.front_cells(episode));
+        }
+        grid
+    }
+
+    /// The best episode and what its network is.
+    fn best_grid(&self) -> Grid {
+        let mut grid = Grid::new("Best by reward", &FRONT_COLUMNS);
+        if let Some(best) = self.best.and_then(|number| self.episode(number)) {
+            grid.row(self.front_cells(best));
+        }
+        grid
+    }
+
+    fn front_cells(&self, episode: &Episode) -> [String; 7] {
+        let (scores, network) = (
+            episode.scores(),
+            self.settings.space.decode(&episode.decisions),
+        );
+        let of = |describe: fn(&NetworkParams) -> String| {
+            network.as_ref().map_or_else(|_| String::new(), describe)
+        };
+        [
+            episode.episode.to_string(),
+            scores.map_or_else(String::new, |(a, _)| accuracy(a)),
+            scores.map_or_else(String::new, |(_, cost)| seconds(cost.seconds)),
+            scores.map_or_else(String::new, |(_, cost)| bytes(cost.bytes)),
+            format!("{:.4}", episode.reward),
+            of(architecture),
+            of(quantizers),
+        ]
+    }
+
+    fn settings_grid(&self) -> Grid {
+        let mut grid = Grid::new("Settings", &[("setting", Left), ("value", Left)]);
+        let settings = &self.settings;
+        let policy = match settings.policy {
+            PolicySettings::Controller(_) => "controller",
+            PolicySettings::Random => "random",
+        };
+        let reference = settings.reward.reference;
+        let rows = [
+            ("seed", settings.seed.to_string()),
+            ("space", settings.space.name().to_owned()),
+            ("weight of time (beta)", settings.reward.beta.to_string()),
+            ("reference, time", seconds(reference.seconds)),
+            ("reference, bytes", bytes(reference.bytes)),
+            (
+                "new architecture every",
+                format!("{} episodes", settings.switch_period),
+            ),
+            ("policy", policy.to_owned()),
+        ];
+        for (name, value) in rows {
+            grid.row([name.to_owned(), value]);
+        }
+        for text in [&settings.profile, &settings.dataset] {
+            for (name, value) in fields(text) {
+                grid.row([name, value]);
+            }
         }
         grid
     }
@@ -114,6 +177,51 @@ const COLUMNS: [(&str, Align); 9] = [
     ("refused", Left),
 ];
 
+const FRONT_COLUMNS: [(&str, Align); 7] = [
+    ("episode", Right),
+    ("accuracy", Right),
+    ("seconds", Right),
+    ("bytes", Right),
+    ("reward", Right),
+    ("architecture", Left),
+    ("input/weight bits", Left),
+];
+
+/// The linear layers and pools: `4@3x5 avg2 8@5x5 avg2 fc10`.
+fn architecture(network: &NetworkParams) -> String {
+    let words = network.layers.iter().filter_map(|layer| match &layer.kind {
+        LayerKind::Conv(conv) => {
+            let [height, width] = conv.kernel;
+            Some(format!("{}@{height}x{width}", conv.out_channels))
+        }
+        LayerKind::Fc(fc) => Some(format!("fc{}", fc.outputs)),
+        LayerKind::AvgPool(pool) => Some(format!("avg{}", pool.kernel[0])),
+        LayerKind::MaxPool(pool) => Some(format!("max{}", pool.kernel[0])),
+        LayerKind::Relu | LayerKind::Flatten | LayerKind::Add => None,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// l_i/l_f of each linear layer: `6/8 4/6 8/8`.
+fn quantizers(network: &NetworkParams) -> String {
+    let quantizers = network.layers.iter().filter_map(|l| l.kind.quantizer());
+    let words = quantizers.map(|bits| format!("{}/{}", bits.input_bits, bits.weight_bits));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// The fields of a setting that is a JSON object, those of several lines left out; other settings
+/// show nothing.
+fn fields(text: &str) -> Vec<(String, String)> {
+    let Ok(serde_json::Value::Object(object)) = serde_json::from_str(text) else {
+        return Vec::new();
+    };
+    let shown = object.into_iter().map(|(name, value)| match value {
+        serde_json::Value::String(text) => (name, text),
+        other => (name, other.to_string()),
+    });
+    shown.filter(|(_, text)| !text.contains('\n')).collect()
+}
+
 /// How numbers are written: for people, or bare for programs.
 struct Numbers {
     accuracy: fn(f64) -> String,
@@ -174,7 +282,8 @@ impl Present for StudyReport {
         if front.is_empty() {
             return self.summary() + "\n";
         }
-        format!("{}\n{}\n", front.to_text(), self.summary())
+        let best = self.best_grid().to_text();
+        format!("{best}\n{}\n{}\n", front.to_text(), self.summary())
     }
 
     fn csv(&self) -> Result<String, ReportError> {
@@ -182,7 +291,7 @@ impl Present for StudyReport {
     }
 }
 
-/// The sections of a study: summary, charts, the front, the best network, all episodes.
+/// The sections of a study: summary, charts, the front, the best network, all episodes, settings.
 pub fn study_sections(study: &StudyReport) -> Vec<Section> {
     let best = study.best.and_then(|number| study.episode(number));
     let mut facts = vec![("episodes", count(study.episodes.len() as u64))];
@@ -211,6 +320,7 @@ pub fn study_sections(study: &StudyReport) -> Vec<Section> {
         });
     }
     sections.push(Section::of_grid(&study.episode_grid(&PEOPLE)));
+    sections.push(Section::of_grid(&study.settings_grid()));
     sections
 }
 
@@ -233,9 +343,111 @@ fn charts(study: &StudyReport) -> maud::Markup {
         y: "reward",
         points: study.points(|e| Some((e.episode as f64, e.reward))),
     };
+    let accuracies = Scatter {
+        title: "Accuracy by episode",
+        x: "episode",
+        y: "accuracy",
+        points: study.points(|e| e.scores().map(|(a, _)| (e.episode as f64, a))),
+    };
     html! {
-        (time.to_svg(seconds, accuracy))
-        (sent.to_svg(|x| bytes(x.max(0.0) as u64), accuracy))
+        (time.to_svg(|x| Nanos::from_seconds(x).to_string(), accuracy))
+        (sent.to_svg(|x| Bytes(x.max(0.0) as u64).to_string(), accuracy))
         (rewards.to_svg(|x| format!("{x:.0}"), |y| format!("{y:.2}")))
+        (accuracies.to_svg(|x| format!("{x:.0}"), accuracy))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::page;
+    use crate::search::{Cost, PolicySettings, Reward, Space};
+
+    fn episode(number: u64, accuracy: f64, seconds: f64) -> Episode {
+        let cost = Cost {
+            seconds,
+            bytes: (seconds * 1e6) as u64,
+        };
+        Episode {
+            episode: number,
+            seed: number,
+            switch: Switch::Architecture,
+            decisions: vec![0, 1],
+            architecture: "0123456789abcdef".to_owned(),
+            network: "name = \"<small>\"".to_owned(),
+            trained: Trained::Here,
+            outcome: Outcome::Scored { accuracy, cost },
+            reward: accuracy,
+        }
+    }
+
+    fn study() -> StudyReport {
+        let settings = StudySettings {
+            seed: 1,
+            space: Space::open("small").unwrap(),
+            reward: Reward {
+                beta: 0.5,
+                reference: Cost {
+                    seconds: 1.0,
+                    bytes: 1,
+                },
+            },
+            switch_period: std::num::NonZeroU64::MIN,
+            policy: PolicySettings::Random,
+            profile: "profile".to_owned(),
+            dataset: "synthetic".to_owned(),
+        };
+        let refused = Episode {
+            outcome: Outcome::Infeasible("no parameters".to_owned()),
+            trained: Trained::No,
+            ..episode(2, 0.0, 1.0)
+        };
+        StudyReport::new(&StudyRecord {
+            folder: "study".into(),
+            settings,
+            episodes: vec![episode(0, 0.5, 1.0), episode(1, 0.9, 3.0), refused],
+            weights: std::collections::BTreeMap::new(),
+        })
+    }
+
+    #[test]
+    fn the_front_and_the_best_are_shown() {
+        let text = study().table();
+        assert!(text.contains("90.00 %"), "{text}");
+        let told = "3 episodes, 2 networks trained, 1 cannot be run. \
+                    The greatest reward is that of episode 1.";
+        assert!(text.contains(told), "{text}");
+        let json = study().json().unwrap();
+        assert!(json.contains("\"front\": [\n    1,\n    0\n  ]"), "{json}");
+    }
+
+    #[test]
+    fn csv_has_every_episode() {
+        let csv = study().csv().unwrap();
+        let lines: Vec<&str> = csv.lines().collect();
+        assert_eq!(lines.len(), 4);
+        assert_eq!(
+            lines[2],
+            "1,architecture,0123456789ab,here,0.9,3,3000000,0.9,"
+        );
+        assert!(lines[3].ends_with(",no parameters"));
+    }
+
+    #[test]
+    fn the_page_marks_the_front_and_escapes_the_network() {
+        let page = page("study", &study_sections(&study()));
+        assert_eq!(page.matches("<circle class=\"part-0\"").count(), 8);
+        assert_eq!(page.matches("<circle class=\"part-2\"").count(), 1);
+        assert!(page.contains("&lt;small&gt;") && !page.contains("<small>"));
+    }
+
+    #[test]
+    fn a_study_without_networks_is_shown_too() {
+        let mut empty = study();
+        empty.episodes.clear();
+        empty.front.clear();
+        empty.best = None;
+        assert!(empty.table().starts_with("0 episodes"));
+        assert!(page("study", &study_sections(&empty)).contains("</html>"));
     }
 }

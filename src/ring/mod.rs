@@ -1,4 +1,4 @@
-//! Polynomial rings Z_q[x]/(xⁿ+1) in RNS form: moduli, transforms, bases, polynomials, samplers.
+//! Polynomial rings `Z_q[x]/(xⁿ+1)` in RNS form: moduli, transforms, bases, polynomials, samplers.
 //!
 //! A [`Modulus`] is one odd number below 2^61; an [`NttPlan`] transforms polynomials modulo one
 //! prime; an [`RnsBasis`] holds the primes whose product is q; a [`Poly`] holds one polynomial's

@@ -1,4 +1,4 @@
-//! The negacyclic number-theoretic transform of one limb: a polynomial of Z_q[x]/(xⁿ+1) as its n
+//! The negacyclic number-theoretic transform of one limb: a polynomial of `Z_q[x]/(xⁿ+1)` as its n
 //! coefficients, or as its values at the n primitive 2n-th roots of unity mod q.
 //!
 //! With ψ the engine's 2n-th root of unity, position i of the transformed polynomial a holds

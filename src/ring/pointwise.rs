@@ -57,7 +57,7 @@ pub fn lift_centred(from: Modulus, to: Modulus, x: &[u64], out: &mut [u64]) {
     }
 }
 
-/// out[i] = x[indices[i]].
+/// `out[i] = x[indices[i]]`.
 #[expect(
     clippy::indexing_slicing,
     reason = "the indices are a permutation of the positions of x"

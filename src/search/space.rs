@@ -40,7 +40,7 @@ use crate::network::{
 };
 
 /// The built-in spaces: name and text.
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 5] = [
     (
         "nass-cifar10",
         include_str!("../../data/spaces/nass-cifar10.toml"),
@@ -54,6 +54,10 @@ const BUILT_IN: [(&str, &str); 4] = [
         include_str!("../../data/spaces/nass-mnist.toml"),
     ),
     ("small", include_str!("../../data/spaces/small.toml")),
+    (
+        "small-fashion",
+        include_str!("../../data/spaces/small-fashion.toml"),
+    ),
 ];
 
 /// Why a space can't be used.

@@ -19,7 +19,7 @@ use crate::network::{
 /// Integers up to this are exact as 64-bit floats.
 const EXACT: u64 = 1 << 53;
 /// Most values of one step's operand as a matrix, over a batch.
-const MAX_BATCH_VALUES: usize = 1 << 23;
+const MAX_BATCH_VALUES: usize = 1 << 20;
 /// Most images at once.
 const MAX_BATCH: usize = 256;
 

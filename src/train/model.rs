@@ -7,7 +7,7 @@
 use tch::{Device, Tensor, nn::VarStore};
 
 use super::error::TrainError;
-use super::float_weights::{FloatLayer, FloatWeights, linear_shapes};
+use super::float_weights::{FloatLayer, FloatWeights};
 use crate::network::{LayerKind, NetworkParams, Source};
 
 /// Weights of a linear layer on a device.
@@ -37,23 +37,18 @@ impl<'a> Model<'a> {
             let values = Tensor::f_from_slice(values)?.f_reshape(shape)?;
             root.f_var_copy(&name, &values)
         };
-        let mut linear: Vec<Option<Linear>> = network.layers.iter().map(|_| None).collect();
-        for shape in linear_shapes(network)? {
-            let layer = &weights.layers[shape.name];
-            let weight = variable(
-                format!("weight{}", shape.layer),
-                &layer.weight,
-                &shape.weight,
-            )?;
+        let mut linear = Vec::with_capacity(network.layers.len());
+        for (index, layer) in network.layers.iter().enumerate() {
+            let Some(layer) = weights.layers.get(&layer.name) else {
+                linear.push(None);
+                continue;
+            };
+            let weight = variable(format!("weight{index}"), &layer.weight, &layer.shape)?;
             let bias = match layer.bias.len() {
                 0 => None,
-                len => Some(variable(
-                    format!("bias{}", shape.layer),
-                    &layer.bias,
-                    &[len],
-                )?),
+                len => Some(variable(format!("bias{index}"), &layer.bias, &[len])?),
             };
-            linear[shape.layer] = Some(Linear { weight, bias });
+            linear.push(Some(Linear { weight, bias }));
         }
         Ok(Self { network, linear })
     }

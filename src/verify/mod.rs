@@ -1,6 +1,6 @@
 //! The prediction checked: the same layers run for real between two parties, measured beside predicted.
 //!
-//! [`serve`] and [`request`] carry out a script over a stream; [`compare`] sets the run beside its
+//! [`serve`] and [`request`] carry out a script over a stream; [`compare()`] sets the run beside its
 //! prediction. Besides `calibrate` the only room that reads the clock, through it.
 
 mod channel;

@@ -85,8 +85,9 @@ fn random_weights(network: &NetworkParams, rng: &mut impl Rng) -> Weights {
         activations: BTreeMap::new(),
     };
     for shape in super::super::float_weights::linear_shapes(network).unwrap() {
-        let kind = &network.layers[shape.layer].kind;
-        let limit = (1 << (kind.quantizer().unwrap().weight_bits - 1)) - 1;
+        let mut layers = network.layers.iter();
+        let layer = layers.find(|layer| layer.name == shape.name).unwrap();
+        let limit = (1 << (layer.kind.quantizer().unwrap().weight_bits - 1)) - 1;
         let count = shape.weight.iter().product();
         let layer = LayerWeights {
             weight: (0..count)

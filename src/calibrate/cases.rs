@@ -1,0 +1,238 @@
+//! The cases that `nass calibrate` measures, and what a case's numbers stand for.
+//!
+//! Rings: n of 4096, 8192 and 16384 with one to four limbs, and n = 2048 with one; primes just below
+//! 2^50, which the transforms are fastest for, one special prime of the same size, p of 20 bits.
+//! Circuits: ReLU with requantization to 8 bits at p of 20 and of 30 bits. Sizes grow by factors of
+//! at least eight, so that a line through them tells fixed cost from slope.
+//!
+//! Calibration is about time and protects no secret: the rings need not be secure.
+
+use super::case::{Case, Op, WorkingSet};
+use super::workload::WorkloadError;
+use crate::bfv::{BfvLiteral, HeOp};
+use crate::gc::{BASE_TRANSFERS, ShareCircuit, ShareFunction};
+use crate::network::Requantize;
+use crate::protocol::OtRole;
+use crate::ring::{is_accepted_prime, is_plaintext_prime};
+
+/// Ring degrees and numbers of limbs.
+const RINGS: [(usize, usize); 13] = [
+    (2048, 1),
+    (4096, 1),
+    (4096, 2),
+    (4096, 3),
+    (4096, 4),
+    (8192, 1),
+    (8192, 2),
+    (8192, 3),
+    (8192, 4),
+    (16384, 1),
+    (16384, 2),
+    (16384, 3),
+    (16384, 4),
+];
+const LIMB_BITS: u32 = 50;
+const P_BITS: u32 = 20;
+/// Bits of p of the circuits.
+const CIRCUIT_BITS: [u32; 2] = [20, 30];
+/// Circuits in a batch.
+const BATCHES: [usize; 3] = [64, 1024, 8192];
+/// Transfers in an extension.
+const TRANSFERS: [usize; 3] = [1024, 16_384, 131_072];
+/// Bytes sent at once.
+const SENT: [usize; 3] = [64 << 10, 1 << 20, 16 << 20];
+const ROLES: [OtRole; 2] = [OtRole::Sender, OtRole::Receiver];
+
+impl Case {
+    /// All cases that are built in, each once, neighbours of one ring together.
+    ///
+    /// # Errors
+    /// None that is known: the circuits are fixed and can be built.
+    pub fn builtin() -> Result<Vec<Self>, WorkloadError> {
+        let mut cases: Vec<Self> = RINGS.into_iter().flat_map(Self::of_ring).collect();
+        for p_bits in CIRCUIT_BITS {
+            for batch in BATCHES {
+                cases.push(Self::relu(Op::Garble, p_bits, batch)?);
+                cases.push(Self::relu(Op::Evaluate, p_bits, batch)?);
+            }
+        }
+        for role in ROLES {
+            cases.push(Self::transfer(Op::BaseOt, role, BASE_TRANSFERS));
+            cases.extend(TRANSFERS.map(|count| Self::transfer(Op::OtCorrelated, role, count)));
+            let choices = BATCHES.map(|batch| batch * CIRCUIT_BITS[0] as usize);
+            cases.extend(choices.map(|count| Self::transfer(Op::OtDerandomize, role, count)));
+        }
+        cases.push(Self::link(Op::RoundTrip, 1));
+        cases.extend(SENT.map(|bytes| Self::link(Op::Send, bytes)));
+        Ok(cases)
+    }
+
+    /// All BFV operations of a ring of degree n with a number of limbs.
+    pub fn of_ring((n, limbs): (usize, usize)) -> Vec<Self> {
+        let case = |op, working_set| Self {
+            op: Op::He(op),
+            n,
+            limbs,
+            q_bits: LIMB_BITS * limbs as u32,
+            p_bits: P_BITS,
+            param: format!("special={LIMB_BITS}"),
+            threads: 1,
+            working_set,
+        };
+        let hot = HeOp::ALL.map(|op| case(op, WorkingSet::Hot));
+        let streamed = [HeOp::Add, HeOp::Hadamard, HeOp::MultiplyAccumulate];
+        hot.into_iter()
+            .chain(streamed.map(|op| case(op, WorkingSet::Cold)))
+            .collect()
+    }
+
+    /// A batch of ReLU circuits with p of a number of bits.
+    ///
+    /// # Errors
+    /// A p for which the circuit does not exist.
+    pub fn relu(op: Op, p_bits: u32, batch: usize) -> Result<Self, WorkloadError> {
+        let circuit = relu(p_bits).ok_or(WorkloadError::Modulus { bits: p_bits })?;
+        let ands = circuit.and_count()?;
+        let param = format!("circuit=relu;ands={ands};batch={batch}");
+        Ok(Self {
+            p_bits,
+            ..Self::without_ring(op, param)
+        })
+    }
+
+    /// One side of a number of transfers.
+    pub fn transfer(op: Op, role: OtRole, count: usize) -> Self {
+        Self::without_ring(op, format!("role={};batch={count}", role.name()))
+    }
+
+    /// A message of a number of bytes over the link.
+    pub fn link(op: Op, bytes: usize) -> Self {
+        Self::without_ring(op, format!("bytes={bytes}"))
+    }
+
+    fn without_ring(op: Op, param: String) -> Self {
+        let (n, limbs, q_bits, p_bits) = (0, 0, 0, 0);
+        Self {
+            op,
+            n,
+            limbs,
+            q_bits,
+            p_bits,
+            param,
+            threads: 1,
+            working_set: WorkingSet::Hot,
+        }
+    }
+
+    /// The parameters of a BFV case: q's primes of equal size, then the special one, all as large as
+    /// their bits allow; replies of one limb; as much flooding as q has room for, 2^60 at most.
+    pub(super) fn literal(&self) -> Option<BfvLiteral> {
+        let &Self {
+            n,
+            limbs,
+            q_bits,
+            p_bits,
+            ..
+        } = self;
+        let limb_bits = q_bits.checked_div(u32::try_from(limbs).ok()?)?;
+        let special_bits: u32 = self.param("special")?.parse().ok()?;
+        let accepted = |bits| below(bits, n).filter(|&x| is_accepted_prime(x, n).is_ok());
+        let q: Vec<u64> = accepted(limb_bits).take(limbs).collect();
+        let special = accepted(special_bits).find(|prime| !q.contains(prime))?;
+        let p = below(p_bits, n).find(|&x| is_plaintext_prime(x, n).is_ok())?;
+        let flooding_log2 = q_bits.checked_sub(p_bits + 6).map(|room| room.min(60));
+        let (special, reply_limbs) = (vec![special], 1);
+        (q.len() == limbs).then_some(BfvLiteral {
+            n,
+            p,
+            q,
+            special,
+            flooding_log2,
+            reply_limbs,
+        })
+    }
+}
+
+/// ReLU on shares modulo the greatest prime of `bits` bits (1 modulo 32), from a product of that
+/// width to 8 bits.
+pub(super) fn relu(bits: u32) -> Option<ShareCircuit> {
+    let p = below(bits, 16).find(|&x| is_plaintext_prime(x, 16).is_ok())?;
+    let shift = bits.saturating_sub(13);
+    let function = ShareFunction::Requantize(Requantize {
+        shift,
+        output_bits: 8,
+        signed: false,
+    });
+    Some(ShareCircuit {
+        function,
+        p_in: p,
+        p_out: p,
+    })
+}
+
+/// How many numbers are looked at for primes; of any size here one in 30 or more is one.
+const LOOKED_AT: usize = 10_000;
+
+/// The greatest numbers of `bits` bits that are 1 modulo 2n, downwards.
+fn below(bits: u32, n: usize) -> impl Iterator<Item = u64> {
+    let (step, end) = (2 * n as u64, 1u64.checked_shl(bits).unwrap_or(0));
+    let numbers = (1..).map_while(move |i: u64| (end + 1).checked_sub(i.checked_mul(step)?));
+    let numbers = numbers.take_while(move |&x| x > end / 2).take(LOOKED_AT);
+    numbers.filter(move |x| x % step == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::bfv::BfvParams;
+
+    #[test]
+    fn the_built_in_cases_are_all_different_and_have_sizes() {
+        let cases = Case::builtin().unwrap();
+        let different: BTreeSet<&Case> = cases.iter().collect();
+        assert_eq!(different.len(), cases.len());
+        for case in &cases {
+            assert_eq!(
+                case.size().is_none(),
+                matches!(case.op, Op::He(_)),
+                "{case}"
+            );
+            assert_eq!(case.threads, 1);
+        }
+        for (n, limbs) in RINGS {
+            for op in HeOp::ALL {
+                let measured = |c: &&Case| (c.op, c.n, c.limbs) == (Op::He(op), n, limbs);
+                assert!(
+                    cases.iter().any(|c| measured(&c)),
+                    "{op:?} at {n} × {limbs}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn parameters_are_what_the_case_says() {
+        for case in Case::builtin()
+            .unwrap()
+            .into_iter()
+            .filter(|case| case.n > 0)
+        {
+            let literal = case.literal().unwrap();
+            let q_bits: f64 = literal.q.iter().map(|&q| (q as f64).log2()).sum();
+            assert_eq!(q_bits.ceil() as u32, case.q_bits, "{case}");
+            assert_eq!(literal.p.ilog2() + 1, case.p_bits);
+            assert_eq!(literal.special[0].ilog2() + 1, 50);
+            assert!(BfvParams::insecure(&literal).is_ok(), "{case}");
+        }
+    }
+
+    #[test]
+    fn circuits_have_the_width_that_was_asked_for() {
+        for bits in CIRCUIT_BITS {
+            assert_eq!(relu(bits).unwrap().evaluator_input_bits(), bits as usize);
+        }
+        assert!(relu(3).is_none());
+    }
+}

@@ -1,0 +1,377 @@
+//! Circuits and transfers as the protocol carries them out, messages written and read included.
+//!
+//! | operation | what one run does |
+//! | --- | --- |
+//! | `garble` | a batch garbled, the garbler's inputs encoded, tables and labels written |
+//! | `evaluate` | tables, labels and label transfer read, the batch evaluated |
+//! | `base_ot` | 128 transfers; sender: offer made and written, reply read, seeds derived; receiver: offer read, reply written |
+//! | `ot_correlated` | receiver: transfers extended, columns written; sender: columns read, transfers extended |
+//! | `ot_derandomize` | receiver: shares to choices, corrections written; sender: corrections read, label transfer written |
+//!
+//! A time is that of the whole batch.
+
+use rand::rngs::ChaCha20Rng;
+use rand::{RngExt, SeedableRng};
+
+use super::case::{Case, Op};
+use super::cases::relu;
+use super::workload::{Workload, WorkloadError};
+use crate::gc::{
+    BASE_TRANSFERS, BaseOtOffer, BaseOtReceiver, BaseOtReply, BaseOtSender, ChoiceCorrections,
+    ChosenSeeds, Delta, EvaluatorInputs, ExtensionColumns, ExtensionReceiver, ExtensionSender,
+    GarbledTables, GarblerLabels, LabelTransfer, PendingLabels, PreparedReceives, PreparedSends,
+    SeedPairs, ShareCircuit, evaluate, extension_blocks, garble,
+};
+use crate::protocol::OtRole;
+use crate::units::Bytes;
+
+/// Most circuits or transfers in a batch.
+const LARGEST: usize = 1 << 24;
+
+pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> {
+    let refused = || WorkloadError::case(case, "batch of circuits or transfers");
+    let count = case.param("batch").and_then(|batch| batch.parse().ok());
+    let count = count
+        .filter(|count| (1..=LARGEST).contains(count))
+        .ok_or_else(refused)?;
+    match (case.op, case.role()) {
+        (Op::Garble, _) => Circuits::of(case, count)?.garble_workload(),
+        (Op::Evaluate, _) => Circuits::of(case, count)?.evaluate_workload(),
+        (Op::BaseOt, Some(role)) if count == BASE_TRANSFERS => base_transfers(role),
+        (Op::OtCorrelated, Some(role)) => Transfers::new(count)?.workload(role),
+        (Op::OtDerandomize, Some(role)) => {
+            let circuit = relu(DERANDOMIZED_BITS).ok_or_else(refused)?;
+            let batch = count / circuit.evaluator_input_bits();
+            let whole = batch > 0 && count % circuit.evaluator_input_bits() == 0;
+            let batch = whole.then_some(batch).ok_or_else(refused)?;
+            Circuits::new(circuit, batch)?.derandomize_workload(role)
+        }
+        _ => Err(refused()),
+    }
+}
+
+/// Bits of p of the circuit whose choices are derandomized.
+const DERANDOMIZED_BITS: u32 = 20;
+
+fn generator() -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(2)
+}
+
+/// A session's transfers, extended again from the start as often as is needed.
+struct Transfers {
+    delta: Delta,
+    pairs: SeedPairs,
+    chosen: ChosenSeeds,
+    choices: Vec<bool>,
+    columns: Vec<u8>,
+}
+
+impl Transfers {
+    fn new(count: usize) -> Result<Self, WorkloadError> {
+        let mut rng = generator();
+        let delta = Delta::random(&mut rng);
+        let (sender, offer) = BaseOtSender::offer(&mut rng);
+        let (chosen, reply) = BaseOtReceiver::reply(&offer, &delta, &mut rng)?;
+        let pairs = sender.finish(&reply)?;
+        let choices = (0..count).map(|_| rng.random()).collect();
+        let mut transfers = Self {
+            delta,
+            pairs,
+            chosen,
+            choices,
+            columns: Vec::new(),
+        };
+        let mut receiver = ExtensionReceiver::new(&transfers.pairs);
+        let (columns, _) = receiver.extend(&transfers.choices);
+        columns.write(&mut transfers.columns);
+        Ok(transfers)
+    }
+
+    /// The transfers that the columns belong to, receiver's side.
+    fn receives(&self) -> PreparedReceives {
+        ExtensionReceiver::new(&self.pairs).extend(&self.choices).1
+    }
+
+    /// The same, sender's side.
+    fn sends(&self) -> Result<PreparedSends, WorkloadError> {
+        self.extend_sender(&mut ExtensionSender::new(&self.chosen, &self.delta))
+    }
+
+    fn extend_sender(&self, sender: &mut ExtensionSender) -> Result<PreparedSends, WorkloadError> {
+        let count = self.choices.len();
+        let columns = ExtensionColumns::read(extension_blocks(count), &self.columns)?;
+        Ok(sender.extend(count, &columns)?)
+    }
+
+    fn workload(self, role: OtRole) -> Result<Workload<'static>, WorkloadError> {
+        let (size, mut rng) = (self.columns.len(), generator());
+        Ok(match role {
+            OtRole::Sender => {
+                let mut sender = ExtensionSender::new(&self.chosen, &self.delta);
+                Workload::again(Bytes(0), move || self.extend_sender(&mut sender))
+            }
+            OtRole::Receiver => {
+                let mut receiver = ExtensionReceiver::new(&self.pairs);
+                Workload::again(Bytes(size as u64), move || {
+                    let (columns, prepared) = receiver.extend_random(self.choices.len(), &mut rng);
+                    Ok((written(|out| columns.write(out)), prepared))
+                })
+            }
+        })
+    }
+}
+
+fn base_transfers(role: OtRole) -> Result<Workload<'static>, WorkloadError> {
+    let mut rng = generator();
+    let delta = Delta::random(&mut rng);
+    let (_, offer) = BaseOtSender::offer(&mut generator());
+    let offer = written(|out| offer.write(out));
+    let reply = answer(&offer, &delta, &mut rng)?.1;
+    Ok(match role {
+        OtRole::Sender => {
+            Workload::again(Bytes(offer.len() as u64), move || offer_and_finish(&reply))
+        }
+        OtRole::Receiver => Workload::again(Bytes(reply.len() as u64), move || {
+            answer(&offer, &delta, &mut rng)
+        }),
+    })
+}
+
+/// The sender's side: the offer that `reply` answers, and the seeds.
+fn offer_and_finish(reply: &[u8]) -> Result<(Vec<u8>, SeedPairs), WorkloadError> {
+    let (sender, offer) = BaseOtSender::offer(&mut generator());
+    let offer = written(|out| offer.write(out));
+    Ok((offer, sender.finish(&BaseOtReply::read(reply)?)?))
+}
+
+/// The receiver's side.
+fn answer(
+    offer: &[u8],
+    delta: &Delta,
+    rng: &mut ChaCha20Rng,
+) -> Result<(ChosenSeeds, Vec<u8>), WorkloadError> {
+    let (seeds, reply) = BaseOtReceiver::reply(&BaseOtOffer::read(offer)?, delta, rng)?;
+    Ok((seeds, written(|out| reply.write(out))))
+}
+
+/// A batch of circuits with shares, masks and transfers.
+struct Circuits {
+    circuit: ShareCircuit,
+    batch: usize,
+    garbler_shares: Vec<u64>,
+    evaluator_shares: Vec<u64>,
+    masks: Vec<u64>,
+    transfers: Transfers,
+    rng: ChaCha20Rng,
+}
+
+/// Messages of the garbler to the evaluator.
+struct Garbled {
+    tables: Vec<u8>,
+    labels: Vec<u8>,
+}
+
+impl Circuits {
+    /// The batch of a case; its circuit must be the one that the case was made from.
+    fn of(case: &Case, batch: usize) -> Result<Self, WorkloadError> {
+        let refused = || WorkloadError::case(case, "known circuit");
+        let circuit = relu(case.p_bits).ok_or_else(refused)?;
+        let same = Case::relu(case.op, case.p_bits, batch)? == *case;
+        Self::new(same.then_some(circuit).ok_or_else(refused)?, batch)
+    }
+
+    fn new(circuit: ShareCircuit, batch: usize) -> Result<Self, WorkloadError> {
+        let mut rng = generator();
+        let mut draw = |p: u64| (0..batch).map(|_| rng.random_range(0..p)).collect();
+        Ok(Self {
+            garbler_shares: draw(circuit.p_in),
+            evaluator_shares: draw(circuit.p_in),
+            masks: draw(circuit.p_out),
+            transfers: Transfers::new(batch * circuit.evaluator_input_bits())?,
+            circuit,
+            batch,
+            rng,
+        })
+    }
+
+    fn garble(&mut self) -> Result<(Garbled, EvaluatorInputs), WorkloadError> {
+        let garbling = garble(
+            &self.circuit,
+            self.batch,
+            &self.transfers.delta,
+            &mut self.rng,
+        )?;
+        let labels = garbling
+            .garbler_inputs
+            .encode(&self.garbler_shares, &self.masks)?;
+        let tables = written(|out| garbling.tables.write(out));
+        let labels = written(|out| labels.write(out));
+        Ok((Garbled { tables, labels }, garbling.evaluator_inputs))
+    }
+
+    /// The receiver's corrections of its choices to its shares.
+    fn choose(
+        &self,
+        receives: PreparedReceives,
+    ) -> Result<(Vec<u8>, PendingLabels), WorkloadError> {
+        let bits = self
+            .circuit
+            .evaluator_bits(&self.evaluator_shares, self.batch)?;
+        let (corrections, pending) = receives.correct(&bits)?;
+        Ok((written(|out| corrections.write(out)), pending))
+    }
+
+    /// The sender's answer to corrections.
+    fn transfer(
+        &self,
+        inputs: EvaluatorInputs,
+        sends: PreparedSends,
+        corrections: &[u8],
+    ) -> Result<Vec<u8>, WorkloadError> {
+        let corrections = ChoiceCorrections::read(self.transfers.choices.len(), corrections)?;
+        let transfer = inputs.transfer(sends, &corrections)?;
+        Ok(written(|out| transfer.write(out)))
+    }
+
+    /// The evaluator's shares of the results.
+    fn evaluate(
+        &self,
+        garbled: &Garbled,
+        transfer: &[u8],
+        pending: PendingLabels,
+    ) -> Result<Vec<u64>, WorkloadError> {
+        let (circuit, batch) = (&self.circuit, self.batch);
+        let tables = GarbledTables::read(circuit, batch, &garbled.tables)?;
+        let labels = GarblerLabels::read(circuit.garbler_input_bits() * batch, &garbled.labels)?;
+        let transfer = LabelTransfer::read(self.transfers.choices.len(), transfer)?;
+        Ok(evaluate(
+            circuit,
+            batch,
+            tables,
+            labels,
+            pending.receive(&transfer)?,
+        )?)
+    }
+
+    fn garble_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
+        let (garbled, _) = self.garble()?;
+        let size = garbled.tables.len() + garbled.labels.len();
+        Ok(Workload::again(Bytes(size as u64), move || self.garble()))
+    }
+
+    fn evaluate_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
+        let (garbled, inputs) = self.garble()?;
+        let (corrections, _) = self.choose(self.transfers.receives())?;
+        let transfer = self.transfer(inputs, self.transfers.sends()?, &corrections)?;
+        let shared = std::rc::Rc::new(self);
+        let circuits = std::rc::Rc::clone(&shared);
+        let prepare = move || Ok(circuits.choose(circuits.transfers.receives())?.1);
+        let run = move |pending| shared.evaluate(&garbled, &transfer, pending);
+        Ok(Workload::once(Bytes(0), prepare, run))
+    }
+
+    fn derandomize_workload(self, role: OtRole) -> Result<Workload<'static>, WorkloadError> {
+        let (corrections, _) = self.choose(self.transfers.receives())?;
+        let shared = std::rc::Rc::new(std::cell::RefCell::new(self));
+        let circuits = std::rc::Rc::clone(&shared);
+        let choices = corrections.len();
+        Ok(match role {
+            OtRole::Receiver => Workload::once(
+                Bytes(choices as u64),
+                move || Ok(circuits.borrow().transfers.receives()),
+                move |receives| shared.borrow().choose(receives),
+            ),
+            OtRole::Sender => Workload::once(
+                Bytes(0),
+                move || {
+                    let sends = circuits.borrow().transfers.sends()?;
+                    Ok((circuits.borrow_mut().garble()?.1, sends))
+                },
+                move |(inputs, sends)| shared.borrow().transfer(inputs, sends, &corrections),
+            ),
+        })
+    }
+}
+
+fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    write(&mut out);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn circuits_give_the_shares_of_the_plain_function() {
+        for bits in [20, 30] {
+            let mut circuits = Circuits::new(relu(bits).unwrap(), 5).unwrap();
+            let (garbled, inputs) = circuits.garble().unwrap();
+            let (corrections, pending) = circuits.choose(circuits.transfers.receives()).unwrap();
+            let sends = circuits.transfers.sends().unwrap();
+            let transfer = circuits.transfer(inputs, sends, &corrections).unwrap();
+            let outputs = circuits.evaluate(&garbled, &transfer, pending).unwrap();
+            for (i, &output) in outputs.iter().enumerate() {
+                let (a, b) = (circuits.garbler_shares[i], circuits.evaluator_shares[i]);
+                let expected = circuits
+                    .circuit
+                    .plain(&[a], &[b], circuits.masks[i])
+                    .unwrap();
+                assert_eq!(output, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn both_sides_of_the_base_transfers_fit_together() {
+        let delta = Delta::random(&mut generator());
+        let (_, offer) = BaseOtSender::offer(&mut generator());
+        let offer = written(|out| offer.write(out));
+        let (chosen, reply) = answer(&offer, &delta, &mut generator()).unwrap();
+        let (again, pairs) = offer_and_finish(&reply).unwrap();
+        assert_eq!(again, offer);
+        // Extensions from them are correlated: an evaluation would fail otherwise.
+        let mut circuits = Circuits::new(relu(20).unwrap(), 1).unwrap();
+        let columns = ExtensionReceiver::new(&pairs)
+            .extend(&circuits.transfers.choices)
+            .0;
+        let columns = written(|out| columns.write(out));
+        circuits.transfers = Transfers {
+            delta,
+            pairs,
+            chosen,
+            columns,
+            ..circuits.transfers
+        };
+        let (garbled, inputs) = circuits.garble().unwrap();
+        let (corrections, pending) = circuits.choose(circuits.transfers.receives()).unwrap();
+        let sends = circuits.transfers.sends().unwrap();
+        let transfer = circuits.transfer(inputs, sends, &corrections).unwrap();
+        let output = circuits.evaluate(&garbled, &transfer, pending).unwrap();
+        let (a, b) = (&circuits.garbler_shares, &circuits.evaluator_shares);
+        assert_eq!(
+            output,
+            [circuits.circuit.plain(a, b, circuits.masks[0]).unwrap()]
+        );
+    }
+
+    #[test]
+    fn every_workload_runs() {
+        let circuits = [Op::Garble, Op::Evaluate].map(|op| Case::relu(op, 20, 3).unwrap());
+        let sides = [OtRole::Sender, OtRole::Receiver]
+            .into_iter()
+            .flat_map(|role| {
+                [
+                    (Op::BaseOt, 128),
+                    (Op::OtCorrelated, 200),
+                    (Op::OtDerandomize, 60),
+                ]
+                .map(|(op, count)| Case::transfer(op, role, count))
+            });
+        for case in circuits.into_iter().chain(sides) {
+            let mut workload = workload(&case).unwrap();
+            assert!(workload.time(2).unwrap().0 > 0.0, "{case}");
+        }
+    }
+}

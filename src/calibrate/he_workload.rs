@@ -1,0 +1,416 @@
+//! The BFV operations as the protocol carries them out, messages written and read included.
+//!
+//! | operation | what one run does |
+//! | --- | --- |
+//! | `encrypt_secret` | slots encrypted, the seeded ciphertext written |
+//! | `expand` | a seeded ciphertext read and expanded |
+//! | `mod_switch` | the reply's modulus switched, the reply written |
+//! | `decrypt` | a reply read, decrypted and decoded |
+//! | `galois_key`, `public_key` | one key made and written |
+//! | `load_key` | one Galois key read and expanded |
+//! | `decode` | a copy of the polynomial decoded |
+//!
+//! The others are the calls of the same name. Cold operations take one operand in turn from a set of
+//! more than 96 MB: an encoded plaintext, or for `add` a ciphertext.
+
+use rand::rngs::ChaCha20Rng;
+use rand::{RngExt, SeedableRng};
+
+use super::case::{Case, WorkingSet};
+use super::workload::{Workload, WorkloadError};
+use crate::bfv::{
+    BfvParams, Ciphertext, Decomposed, Evaluator, GaloisKeys, HeOp, HeOps, Plaintext, PublicKey,
+    Reply, Rotation, SecretKey, SeededCiphertext, Wire,
+};
+use crate::units::Bytes;
+
+/// Least size of the set that cold operations walk through.
+const COLD: usize = 100 << 20;
+/// The rotation that is measured; all cost the same.
+const ROTATION: Rotation = Rotation::rows(1);
+
+/// Operands of every BFV operation in one ring.
+pub(super) struct HeOperands {
+    case: Case,
+    params: BfvParams,
+    secret: SecretKey,
+    public: PublicKey,
+    evaluator: Evaluator,
+    slots: Vec<u64>,
+    factor: Vec<u64>,
+    accumulator: Ciphertext,
+    other: Ciphertext,
+    plaintext: Plaintext,
+    decomposed: Decomposed,
+    polynomial: Vec<u64>,
+    seeded: Vec<u8>,
+    reply: Vec<u8>,
+    keys: Vec<u8>,
+    plaintexts: Turns<Plaintext>,
+    ciphertexts: Turns<Ciphertext>,
+    rng: ChaCha20Rng,
+}
+
+/// Values that are taken in turn.
+struct Turns<T> {
+    all: Vec<T>,
+    next: usize,
+}
+
+impl<T: Clone> Turns<T> {
+    const fn none() -> Self {
+        Self {
+            all: Vec::new(),
+            next: 0,
+        }
+    }
+
+    /// Copies of `value`, each of `size` bytes, to more than [`COLD`] bytes.
+    fn fill(&mut self, value: &T, size: usize) {
+        self.all.resize_with(COLD / size + 1, || value.clone());
+    }
+
+    /// `hot` itself, or the next of the set.
+    fn take<'a>(&'a mut self, set: WorkingSet, hot: &'a T) -> &'a T {
+        match set {
+            WorkingSet::Hot => hot,
+            WorkingSet::Cold => {
+                self.next = if self.next + 1 < self.all.len() {
+                    self.next + 1
+                } else {
+                    0
+                };
+                self.all.get(self.next).unwrap_or(hot)
+            }
+        }
+    }
+}
+
+impl HeOperands {
+    /// Draws the operands for the ring of `case`.
+    pub(super) fn new(case: &Case) -> Result<Self, WorkloadError> {
+        let literal = case
+            .literal()
+            .ok_or_else(|| WorkloadError::case(case, "BFV ring"))?;
+        let params = BfvParams::insecure(&literal)?;
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let (n, p) = (params.degree(), params.plaintext_modulus());
+        let draw = |rng: &mut ChaCha20Rng| (0..n).map(|_| rng.random_range(0..p)).collect();
+        let (slots, factor): (Vec<u64>, Vec<u64>) = (draw(&mut rng), draw(&mut rng));
+        let secret = SecretKey::generate(&params, &mut rng);
+        let public = PublicKey::generate(&secret, &mut rng);
+        let galois = GaloisKeys::generate(&secret, &[ROTATION], &mut rng)?;
+        let keys = written(&galois);
+        let evaluator = Evaluator::new(&params, galois)?;
+        let fresh = secret.encrypt(&slots, &mut rng)?;
+        let seeded = written(&fresh);
+        let other = fresh.expand();
+        Ok(Self {
+            case: case.clone(),
+            plaintext: evaluator.encode(&factor)?,
+            decomposed: evaluator.decompose(&other),
+            polynomial: params.encode(&slots)?,
+            reply: written(&evaluator.mod_switch(&other)),
+            accumulator: other.clone(),
+            plaintexts: Turns::none(),
+            ciphertexts: Turns::none(),
+            params,
+            secret,
+            public,
+            evaluator,
+            slots,
+            factor,
+            other,
+            seeded,
+            keys,
+            rng,
+        })
+    }
+
+    /// Whether these are the operands of `case` too.
+    pub(super) fn serves(&self, case: &Case) -> bool {
+        let Case {
+            op, working_set, ..
+        } = case;
+        Case {
+            op: *op,
+            working_set: *working_set,
+            ..self.case.clone()
+        } == *case
+    }
+
+    /// The operation on these operands.
+    pub(super) fn workload(&mut self, op: HeOp, set: WorkingSet) -> Workload<'_> {
+        self.fill(op, set);
+        let bytes = self.bytes(op);
+        match op {
+            HeOp::Add => Workload::again(bytes, move || self.add(set)),
+            HeOp::Hadamard => Workload::again(bytes, move || self.hadamard(set)),
+            HeOp::MultiplyAccumulate => {
+                Workload::again(bytes, move || self.multiply_accumulate(set))
+            }
+            HeOp::AddPlain => Workload::again(bytes, move || self.add_plain()),
+            HeOp::Rotate => Workload::again(bytes, move || self.rotate()),
+            HeOp::Decompose => Workload::again(bytes, move || self.decompose()),
+            HeOp::HoistedRotate => Workload::again(bytes, move || self.hoisted_rotate()),
+            HeOp::Encode => Workload::again(bytes, move || self.encode()),
+            HeOp::Decode => Workload::again(bytes, move || self.decode()),
+            HeOp::EncryptSecret => Workload::again(bytes, move || self.encrypt_secret()),
+            HeOp::Expand => Workload::again(bytes, move || self.expand()),
+            HeOp::EncryptPublic => Workload::again(bytes, move || self.encrypt_public()),
+            HeOp::Rerandomize => Workload::again(bytes, move || self.rerandomize()),
+            HeOp::Decrypt => Workload::again(bytes, move || self.decrypt()),
+            HeOp::ModSwitch => Workload::again(bytes, move || self.mod_switch()),
+            HeOp::GaloisKey => Workload::again(bytes, move || self.galois_key()),
+            HeOp::PublicKey => Workload::again(bytes, move || self.public_key()),
+            HeOp::LoadKey => Workload::again(bytes, move || self.load_key()),
+        }
+    }
+
+    /// Makes the set that a cold operation walks through; a hot one needs none.
+    fn fill(&mut self, op: HeOp, set: WorkingSet) {
+        let poly = 8 * self.params.degree() * self.params.limbs();
+        match (set, op) {
+            (WorkingSet::Hot, _) => {
+                (self.plaintexts, self.ciphertexts) = (Turns::none(), Turns::none());
+            }
+            (WorkingSet::Cold, HeOp::Add) => self.ciphertexts.fill(&self.other, 2 * poly),
+            (WorkingSet::Cold, _) => self.plaintexts.fill(&self.plaintext, poly),
+        }
+    }
+
+    fn bytes(&self, op: HeOp) -> Bytes {
+        let params = &self.params;
+        let size = match op {
+            HeOp::EncryptSecret => params.seeded_ciphertext_size(),
+            HeOp::ModSwitch => params.reply_size(),
+            HeOp::GaloisKey => params.galois_keys_size(1),
+            HeOp::PublicKey => params.public_key_size(),
+            HeOp::Encode => 8 * params.degree() * params.limbs(),
+            _ => 0,
+        };
+        Bytes(size as u64)
+    }
+
+    fn add(&mut self, set: WorkingSet) -> Result<(), WorkloadError> {
+        let other = self.ciphertexts.take(set, &self.other);
+        self.evaluator.add(&mut self.accumulator, other);
+        Ok(())
+    }
+
+    fn hadamard(&mut self, set: WorkingSet) -> Result<Ciphertext, WorkloadError> {
+        let factor = self.plaintexts.take(set, &self.plaintext);
+        Ok(self.evaluator.hadamard(&self.other, factor))
+    }
+
+    fn multiply_accumulate(&mut self, set: WorkingSet) -> Result<(), WorkloadError> {
+        let factor = self.plaintexts.take(set, &self.plaintext);
+        self.evaluator
+            .multiply_accumulate(&mut self.accumulator, &self.other, factor);
+        Ok(())
+    }
+
+    fn add_plain(&mut self) -> Result<(), WorkloadError> {
+        Ok(self
+            .evaluator
+            .add_plain(&mut self.accumulator, &self.factor)?)
+    }
+
+    fn rotate(&self) -> Result<Ciphertext, WorkloadError> {
+        Ok(self.evaluator.rotate(&self.other, ROTATION)?)
+    }
+
+    fn decompose(&self) -> Result<Decomposed, WorkloadError> {
+        Ok(self.evaluator.decompose(&self.other))
+    }
+
+    fn hoisted_rotate(&self) -> Result<Ciphertext, WorkloadError> {
+        Ok(self
+            .evaluator
+            .rotate_decomposed(&self.decomposed, ROTATION)?)
+    }
+
+    fn encode(&self) -> Result<Plaintext, WorkloadError> {
+        Ok(self.evaluator.encode(&self.factor)?)
+    }
+
+    fn decode(&self) -> Result<Vec<u64>, WorkloadError> {
+        Ok(self.params.decode(self.polynomial.clone())?)
+    }
+
+    fn encrypt_secret(&mut self) -> Result<Vec<u8>, WorkloadError> {
+        Ok(written(&self.secret.encrypt(&self.slots, &mut self.rng)?))
+    }
+
+    fn expand(&self) -> Result<Ciphertext, WorkloadError> {
+        Ok(SeededCiphertext::read(&self.params, &self.seeded)?.expand())
+    }
+
+    fn encrypt_public(&mut self) -> Result<Ciphertext, WorkloadError> {
+        Ok(self.public.encrypt(&self.slots, &mut self.rng)?)
+    }
+
+    fn rerandomize(&mut self) -> Result<(), WorkloadError> {
+        let Self {
+            evaluator,
+            accumulator,
+            factor,
+            public,
+            rng,
+            ..
+        } = self;
+        Ok(evaluator.rerandomize(accumulator, factor, public, rng)?)
+    }
+
+    fn decrypt(&self) -> Result<Vec<u64>, WorkloadError> {
+        Ok(self
+            .secret
+            .decrypt(&Reply::read(&self.params, &self.reply)?)?)
+    }
+
+    fn mod_switch(&self) -> Result<Vec<u8>, WorkloadError> {
+        Ok(written(&self.evaluator.mod_switch(&self.other)))
+    }
+
+    fn galois_key(&mut self) -> Result<Vec<u8>, WorkloadError> {
+        Ok(written(&GaloisKeys::generate(
+            &self.secret,
+            &[ROTATION],
+            &mut self.rng,
+        )?))
+    }
+
+    fn public_key(&mut self) -> Result<Vec<u8>, WorkloadError> {
+        Ok(written(&PublicKey::generate(&self.secret, &mut self.rng)))
+    }
+
+    fn load_key(&self) -> Result<GaloisKeys, WorkloadError> {
+        Ok(GaloisKeys::read(&self.params, &self.keys)?)
+    }
+}
+
+fn written(message: &impl Wire) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    message.write(&mut bytes);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Operands, and the two slot vectors with p.
+    fn operands(limbs: usize) -> HeOperands {
+        HeOperands::new(&Case::of_ring((64, limbs)).remove(0)).unwrap()
+    }
+
+    fn zipped(o: &HeOperands, f: impl Fn(u64, u64) -> u64) -> Vec<u64> {
+        let p = o.params.plaintext_modulus();
+        o.slots
+            .iter()
+            .zip(&o.factor)
+            .map(|(&x, &y)| f(x, y) % p)
+            .collect()
+    }
+
+    fn rotated(o: &HeOperands) -> Vec<u64> {
+        let (first, second) = o.slots.split_at(32);
+        let turn = |row: &[u64]| [&row[1..], &row[..1]].concat();
+        [turn(first), turn(second)].concat()
+    }
+
+    #[test]
+    fn operations_in_place_are_right() {
+        for (limbs, set) in [
+            (1, WorkingSet::Hot),
+            (2, WorkingSet::Hot),
+            (2, WorkingSet::Cold),
+        ] {
+            let mut o = operands(limbs);
+            o.add(set).unwrap();
+            assert_eq!(
+                o.secret.decrypt(&o.accumulator).unwrap(),
+                zipped(&o, |x, _| 2 * x)
+            );
+            let mut o = operands(limbs);
+            o.multiply_accumulate(set).unwrap();
+            assert_eq!(
+                o.secret.decrypt(&o.accumulator).unwrap(),
+                zipped(&o, |x, y| x + x * y)
+            );
+            let product = o.hadamard(set).unwrap();
+            assert_eq!(
+                o.secret.decrypt(&product).unwrap(),
+                zipped(&o, |x, y| x * y)
+            );
+            let mut o = operands(limbs);
+            o.add_plain().unwrap();
+            o.rerandomize().unwrap();
+            assert_eq!(
+                o.secret.decrypt(&o.accumulator).unwrap(),
+                zipped(&o, |x, y| x + 2 * y)
+            );
+        }
+    }
+
+    #[test]
+    fn operations_with_results_are_right() {
+        let mut o = operands(2);
+        let slots = o.slots.clone();
+        assert_eq!(o.secret.decrypt(&o.rotate().unwrap()).unwrap(), rotated(&o));
+        assert_eq!(
+            o.secret.decrypt(&o.hoisted_rotate().unwrap()).unwrap(),
+            rotated(&o)
+        );
+        let again = o
+            .evaluator
+            .rotate_decomposed(&o.decompose().unwrap(), ROTATION)
+            .unwrap();
+        assert_eq!(o.secret.decrypt(&again).unwrap(), rotated(&o));
+        assert_eq!(o.encode().unwrap(), o.plaintext);
+        assert_eq!(o.decode().unwrap(), slots);
+        assert_eq!(o.decrypt().unwrap(), slots);
+        assert_eq!(o.secret.decrypt(&o.expand().unwrap()).unwrap(), slots);
+        let fresh = o.encrypt_public().unwrap();
+        assert_eq!(o.secret.decrypt(&fresh).unwrap(), slots);
+    }
+
+    #[test]
+    fn messages_are_right_and_as_long_as_their_case_says() {
+        let mut o = operands(3);
+        o.seeded = o.encrypt_secret().unwrap();
+        o.reply = o.mod_switch().unwrap();
+        o.keys = o.galois_key().unwrap();
+        let public = o.public_key().unwrap();
+        let lengths = [o.seeded.len(), o.reply.len(), o.keys.len(), public.len()];
+        let ops = [
+            HeOp::EncryptSecret,
+            HeOp::ModSwitch,
+            HeOp::GaloisKey,
+            HeOp::PublicKey,
+        ];
+        assert_eq!(ops.map(|op| o.bytes(op).0 as usize), lengths);
+        assert_eq!(o.decrypt().unwrap(), o.slots);
+        assert_eq!(o.secret.decrypt(&o.expand().unwrap()).unwrap(), o.slots);
+        let evaluator = Evaluator::new(&o.params, o.load_key().unwrap()).unwrap();
+        let turned = evaluator.rotate(&o.other, ROTATION).unwrap();
+        assert_eq!(o.secret.decrypt(&turned).unwrap(), rotated(&o));
+        let public = PublicKey::read(&o.params, &public).unwrap();
+        let fresh = public.encrypt(&o.slots, &mut o.rng).unwrap();
+        assert_eq!(o.secret.decrypt(&fresh).unwrap(), o.slots);
+    }
+
+    #[test]
+    fn cold_operands_outgrow_the_caches_and_are_taken_in_turn() {
+        let mut o = operands(1);
+        drop(o.workload(HeOp::Hadamard, WorkingSet::Cold));
+        assert!(o.plaintexts.all.len() * 64 * 8 > 96_000_000);
+        let hot = o.plaintext.clone();
+        for expected in [1, 2, 3] {
+            o.plaintexts.take(WorkingSet::Cold, &hot);
+            assert_eq!(o.plaintexts.next, expected);
+        }
+        drop(o.workload(HeOp::Hadamard, WorkingSet::Hot));
+        assert!(o.plaintexts.all.is_empty());
+    }
+}

@@ -1,0 +1,112 @@
+//! The loopback link: a real TCP connection between two threads, without Nagle's delay.
+//!
+//! One run sends a message and waits for the single byte that says it has all arrived. With a message
+//! of one byte that is a round trip; the runner takes the round trip off the time of longer ones.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::case::{Case, Op};
+use super::workload::{Workload, WorkloadError};
+use crate::units::Bytes;
+
+/// A peer that says nothing for so long is gone.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest message.
+const LONGEST: usize = 1 << 30;
+
+pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> {
+    let bytes = case.param("bytes").and_then(|bytes| bytes.parse().ok());
+    let allowed = |bytes: &usize| match case.op {
+        Op::RoundTrip => *bytes == 1,
+        _ => (1..=LONGEST).contains(bytes),
+    };
+    let bytes = bytes
+        .filter(allowed)
+        .ok_or_else(|| WorkloadError::case(case, "message"))?;
+    let mut loopback = Loopback::new(bytes)?;
+    Ok(Workload::again(Bytes(bytes as u64), move || {
+        Ok(loopback.exchange()?)
+    }))
+}
+
+/// The sending end; the other one is a thread that acknowledges.
+struct Loopback {
+    stream: TcpStream,
+    message: Vec<u8>,
+    peer: Option<JoinHandle<()>>,
+}
+
+impl Loopback {
+    fn new(bytes: usize) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let stream = TcpStream::connect(listener.local_addr()?)?;
+        let (other, _) = listener.accept()?;
+        for end in [&stream, &other] {
+            end.set_nodelay(true)?;
+            end.set_read_timeout(Some(PATIENCE))?;
+            end.set_write_timeout(Some(PATIENCE))?;
+        }
+        let builder = thread::Builder::new().name("loopback".to_owned());
+        // An error ends the thread and closes its end, which the sender then sees.
+        let peer = builder.spawn(move || while acknowledge(&other, bytes).is_ok() {})?;
+        Ok(Self {
+            stream,
+            message: vec![0x5a; bytes],
+            peer: Some(peer),
+        })
+    }
+
+    fn exchange(&mut self) -> io::Result<()> {
+        self.stream.write_all(&self.message)?;
+        self.stream.read_exact(&mut [0])
+    }
+}
+
+/// Takes in a message of `bytes` bytes and answers with one.
+fn acknowledge(mut stream: &TcpStream, bytes: usize) -> io::Result<()> {
+    let mut chunk = vec![0; bytes.min(1 << 16)];
+    let mut left = bytes;
+    while left > 0 {
+        let part = chunk.len().min(left);
+        let read = stream.read(&mut chunk[..part])?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        left -= read;
+    }
+    stream.write_all(&[1])
+}
+
+impl Drop for Loopback {
+    fn drop(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
+        if let Some(peer) = self.peer.take() {
+            let _ = peer.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_of_any_length_are_acknowledged() {
+        for bytes in [1, 100_000, 3 << 20] {
+            let mut loopback = Loopback::new(bytes).unwrap();
+            for _ in 0..3 {
+                loopback.exchange().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_that_is_cut_is_an_error() {
+        let mut loopback = Loopback::new(100).unwrap();
+        loopback.stream.shutdown(Shutdown::Both).unwrap();
+        assert!(loopback.exchange().is_err());
+    }
+}

@@ -1,0 +1,218 @@
+//! Measures cases and sums them up as a profile.
+//!
+//! The cases are gone through in two rounds, the second backwards, and the samples of both are
+//! pooled: a machine that grows slower meanwhile moves all cases alike. Each sample is a loop of runs
+//! ([`sample`]); medians and intervals are those of [`summarize`].
+//!
+//! A case that cannot be run does not end the calibration; it is named in the result.
+
+use super::case::{Case, Op};
+use super::clock::{Effort, sample};
+use super::environment::environment;
+use super::profile::{Profile, Record};
+use super::statistics::summarize;
+use super::workload::{Operands, WorkloadError};
+use crate::units::{Bytes, Nanos};
+
+const ROUNDS: usize = 2;
+/// What is left of a sending's time at least, when the round trip is taken off it.
+const LEAST_SHARE: f64 = 0.01;
+
+/// What was measured, and what could not be.
+#[derive(Debug)]
+pub struct Calibration {
+    /// The machine and a row for each case that was measured.
+    pub profile: Profile,
+    /// The cases that failed, and why.
+    pub failed: Vec<(Case, WorkloadError)>,
+}
+
+/// Samples of one case.
+#[derive(Default)]
+struct Samples {
+    times: Vec<Nanos>,
+    bytes: Bytes,
+    failure: Option<WorkloadError>,
+}
+
+/// Measures `cases` with one thread. `progress` is told how much is done, of how much, and what comes
+/// next.
+pub fn calibrate(
+    cases: &[Case],
+    effort: Effort,
+    mut progress: impl FnMut(usize, usize, &Case),
+) -> Calibration {
+    let mut samples: Vec<Samples> = cases.iter().map(|_| Samples::default()).collect();
+    let mut operands = Operands::default();
+    let effort = Effort {
+        measure: effort.measure / ROUNDS as u32,
+        min_samples: effort.min_samples.div_ceil(ROUNDS),
+        ..effort
+    };
+    let mut done = 0;
+    for round in 0..ROUNDS {
+        let mut order: Vec<_> = cases.iter().zip(&mut samples).collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for (case, samples) in order {
+            progress(done, ROUNDS * cases.len(), case);
+            done += 1;
+            if samples.failure.is_none() {
+                samples.failure = measure(case, effort, &mut operands, samples).err();
+            }
+        }
+    }
+    sum_up(cases, samples)
+}
+
+fn measure(
+    case: &Case,
+    effort: Effort,
+    operands: &mut Operands,
+    samples: &mut Samples,
+) -> Result<(), WorkloadError> {
+    let mut workload = operands.workload(case)?;
+    samples.bytes = workload.bytes();
+    samples
+        .times
+        .extend(sample(effort, |calls| workload.time(calls))?);
+    Ok(())
+}
+
+fn sum_up(cases: &[Case], samples: Vec<Samples>) -> Calibration {
+    let mut records = Vec::new();
+    let mut failed = Vec::new();
+    for (
+        case,
+        Samples {
+            times,
+            bytes,
+            failure,
+        },
+    ) in cases.iter().zip(samples)
+    {
+        match (failure, summarize(&times)) {
+            (Some(failure), _) => failed.push((case.clone(), failure)),
+            (None, Some(summary)) => records.push(Record {
+                case: case.clone(),
+                samples: summary.samples,
+                median: summary.median,
+                low: summary.low,
+                high: summary.high,
+                bytes,
+            }),
+            (None, None) => {}
+        }
+    }
+    take_off_round_trip(&mut records);
+    let profile = Profile {
+        environment: environment(1),
+        records,
+    };
+    Calibration { profile, failed }
+}
+
+/// A message is sent when its acknowledgement, a round trip later, is here.
+fn take_off_round_trip(records: &mut [Record]) {
+    let round_trip = records
+        .iter()
+        .find(|record| record.case.op == Op::RoundTrip);
+    let round_trip = round_trip.map_or(Nanos(0.0), |record| record.median);
+    for record in records
+        .iter_mut()
+        .filter(|record| record.case.op == Op::Send)
+    {
+        let less = |time: Nanos| Nanos((time - round_trip).0.max(LEAST_SHARE * time.0));
+        (record.low, record.median, record.high) =
+            (less(record.low), less(record.median), less(record.high));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::protocol::OtRole;
+
+    const ONCE: Effort = Effort {
+        warm_up: Duration::ZERO,
+        measure: Duration::ZERO,
+        min_samples: 2,
+    };
+
+    /// A case of every operation, small.
+    fn small() -> Vec<Case> {
+        let mut cases = Case::of_ring((64, 2));
+        cases.extend([Op::Garble, Op::Evaluate].map(|op| Case::relu(op, 20, 2).unwrap()));
+        for role in [OtRole::Sender, OtRole::Receiver] {
+            let transfers = [
+                (Op::BaseOt, 128),
+                (Op::OtCorrelated, 200),
+                (Op::OtDerandomize, 40),
+            ];
+            cases.extend(transfers.map(|(op, count)| Case::transfer(op, role, count)));
+        }
+        cases.extend([(Op::RoundTrip, 1), (Op::Send, 70_000)].map(|(op, b)| Case::link(op, b)));
+        cases
+    }
+
+    #[test]
+    fn every_case_becomes_a_row_that_reads_back() {
+        let cases = small();
+        let mut seen = Vec::new();
+        let Calibration { profile, failed } = calibrate(&cases, ONCE, |done, total, _| {
+            seen.push((done, total));
+        });
+        assert!(failed.is_empty(), "{failed:?}");
+        let rows: Vec<Case> = profile.records.iter().map(|r| r.case.clone()).collect();
+        assert_eq!(rows, cases);
+        let expected: Vec<_> = (0..2 * cases.len()).map(|i| (i, 2 * cases.len())).collect();
+        assert_eq!(seen, expected);
+        let read = Profile::from_csv(&profile.to_csv()).unwrap();
+        assert_eq!(read.records.len(), cases.len());
+        assert!(
+            profile
+                .records
+                .iter()
+                .all(|r| r.samples == 2 && r.median.0 > 0.0)
+        );
+        let sent = profile.records.last().unwrap();
+        assert_eq!(sent.bytes, Bytes(70_000));
+    }
+
+    #[test]
+    fn a_case_that_fails_is_named_and_the_others_are_measured() {
+        let mut cases = small().split_off(26);
+        let broken = Case {
+            param: "bytes=0".to_owned(),
+            ..Case::link(Op::Send, 1)
+        };
+        cases.insert(1, broken.clone());
+        let Calibration { profile, failed } = calibrate(&cases, ONCE, |_, _, _| {});
+        assert_eq!(failed.len(), 1);
+        assert_eq!(failed[0].0, broken);
+        assert!(failed[0].1.to_string().contains("describes no message"));
+        assert_eq!(profile.records.len(), cases.len() - 1);
+    }
+
+    #[test]
+    fn the_round_trip_is_taken_off_but_never_all() {
+        let record = |op, ns: f64| Record {
+            case: Case::link(op, 1),
+            samples: 1,
+            median: Nanos(ns),
+            low: Nanos(ns),
+            high: Nanos(ns),
+            bytes: Bytes(1),
+        };
+        let mut records = [
+            record(Op::Send, 100.0),
+            record(Op::RoundTrip, 30.0),
+            record(Op::Send, 20.0),
+        ];
+        take_off_round_trip(&mut records);
+        assert_eq!(records.map(|r| r.median.0), [70.0, 30.0, 0.2]);
+    }
+}

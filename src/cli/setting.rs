@@ -1,0 +1,175 @@
+//! The flags of every command that chooses parameters or prices work, and what they mean.
+
+use std::path::PathBuf;
+
+use super::calibration;
+use super::error::Failure;
+use super::globals::Globals;
+use super::output;
+use crate::params::{PlaintextBound, Request};
+use crate::predict::{PriceList, Setting};
+use crate::protocol::Link;
+use crate::security::{Requirement, Table};
+
+/// Which protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Protocol {
+    /// Gazelle: BFV online, garbled circuits made offline.
+    Gazelle,
+}
+
+/// How large p must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Bound {
+    /// The layer's own worst case.
+    Exact,
+    /// The formula printed in the paper; may be too small for the layer.
+    Paper,
+}
+
+/// What was typed.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct SettingArgs {
+    /// Profile of the machine [default: this host's, else the reference machine's]
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
+    /// `loopback` as the profile measured it, `lan`, `wan`, or `mbit=…,rtt_ms=…`
+    #[arg(long, value_name = "LINK", default_value = "loopback")]
+    link: String,
+    /// Protocol between the parties
+    #[arg(long, value_enum, default_value = "gazelle")]
+    protocol: Protocol,
+    /// Security level in bits
+    #[arg(long, value_name = "BITS", default_value_t = 128)]
+    security: u32,
+    /// Security table
+    #[arg(long, value_name = "YEAR", default_value = "2024", value_parser = ["2024", "2018"])]
+    security_table: String,
+    /// Probability that an inference decrypts wrongly: `2^-40` or `0.001`
+    #[arg(long, value_name = "PROBABILITY", default_value = "2^-40", value_parser = log2_probability)]
+    failure: f64,
+    /// Statistical bits by which replies hide the weights; 0 leaks them, as the papers do
+    #[arg(long, value_name = "BITS", default_value_t = 40)]
+    flooding: u32,
+    /// Size of the plaintext modulus
+    #[arg(long, value_enum, default_value = "exact")]
+    p_bound: Bound,
+}
+
+/// What it means; owns what [`Setting`] borrows.
+#[derive(Debug)]
+pub(super) struct OwnedSetting {
+    request: Request,
+    prices: PriceList,
+    calibration: String,
+    link: Link,
+}
+
+impl SettingArgs {
+    /// The request for parameters.
+    pub(super) fn request(&self) -> Request {
+        let table = Table::ALL
+            .into_iter()
+            .find(|table| table.name() == self.security_table);
+        let requirement = Requirement {
+            table: table.unwrap_or_default(),
+            level: self.security,
+            ..Requirement::default()
+        };
+        let p_bound = match self.p_bound {
+            Bound::Exact => PlaintextBound::Exact,
+            Bound::Paper => PlaintextBound::Paper,
+        };
+        let (failure_log2, flooding_bits) = (self.failure, self.flooding);
+        Request {
+            requirement,
+            failure_log2,
+            flooding_bits,
+            p_bound,
+        }
+    }
+
+    /// Reads the profile and settles the link.
+    pub(super) fn resolve(&self, globals: &Globals) -> Result<OwnedSetting, Failure> {
+        if self.flooding == 0 {
+            output::warn(
+                globals,
+                "--flooding 0: replies show the weights to the client",
+            );
+        }
+        if globals.threads.is_some_and(|threads| threads.get() != 1) {
+            return Err(Failure::unusable(
+                "--threads: profiles are measured with 1 thread so far",
+            ));
+        }
+        let calibration = calibration::load(self.calibration.as_deref(), globals)?;
+        let prices = PriceList::new(&calibration.profile);
+        let link = link(&self.link, &prices)?;
+        Ok(OwnedSetting {
+            request: self.request(),
+            prices,
+            calibration: calibration.name,
+            link,
+        })
+    }
+}
+
+/// `loopback` as the profile measured it, `lan`, `wan`, or `mbit=…,rtt_ms=…`.
+pub(super) fn link(text: &str, prices: &PriceList) -> Result<Link, Failure> {
+    match text {
+        "loopback" => prices.loopback().map_err(Failure::input),
+        "lan" => Ok(Link::LAN),
+        "wan" => Ok(Link::WAN),
+        other => Link::parse(other).map_err(Failure::input),
+    }
+}
+
+impl OwnedSetting {
+    /// As the library takes it.
+    pub(super) fn setting(&self) -> Setting<'_> {
+        Setting {
+            request: self.request,
+            prices: &self.prices,
+            calibration: self.calibration.clone(),
+            link: self.link,
+        }
+    }
+
+    /// Warns of what was priced by a fit.
+    pub(super) fn warn_of_fits(&self, globals: &Globals) {
+        let fitted = self.prices.fitted();
+        if !fitted.is_empty() {
+            let list = fitted.join("; ");
+            output::warn(
+                globals,
+                &format!("priced by a fit, not by a measurement: {list}"),
+            );
+        }
+    }
+}
+
+/// log2 of a probability: `2^-40`, `1e-3`, `0.001`.
+fn log2_probability(text: &str) -> Result<f64, String> {
+    let log2 = match text.strip_prefix("2^") {
+        Some(exponent) => exponent.parse::<f64>().ok(),
+        None => text.parse::<f64>().ok().map(f64::log2),
+    };
+    match log2 {
+        Some(log2) if log2.is_finite() && log2 < 0.0 => Ok(log2),
+        _ => Err("expected a probability between 0 and 1, as `2^-40` or `0.001`".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probabilities_read_both_ways() {
+        assert_eq!(log2_probability("2^-40"), Ok(-40.0));
+        assert_eq!(log2_probability("0.125"), Ok(-3.0));
+        for bad in ["1", "0", "-1", "2^40", "x", "2^", "nan"] {
+            assert!(log2_probability(bad).is_err(), "{bad}");
+        }
+    }
+}

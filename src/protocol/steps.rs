@@ -1,0 +1,166 @@
+//! How each step of a network is carried out: moduli, packing, circuits, keys that layers share.
+
+use std::collections::BTreeSet;
+
+use super::error::ProtocolError;
+use super::work::{RingKeys, StepPlan};
+use crate::bfv::{BfvError, BfvLiteral, BfvParams, Rotation};
+use crate::gc::{ShareCircuit, ShareFunction};
+use crate::network::{ResolvedNetwork, Source, Step, StepKind};
+use crate::packing::Plan;
+use crate::params::LayerCrypto;
+use crate::security::{Requirement, Verdict};
+
+/// Modulus of each domain: the p of its linear steps, or the least odd one that holds its values.
+pub(super) fn moduli(network: &ResolvedNetwork, crypto: &[Option<LayerCrypto>]) -> Vec<u64> {
+    let mut moduli: Vec<u64> = network
+        .domains
+        .iter()
+        .map(|domain| 2 * domain.bound + 1)
+        .collect();
+    for (step, crypto) in network.steps.iter().zip(crypto) {
+        if let Some(crypto) = crypto {
+            moduli[step.domain] = crypto.p;
+        }
+    }
+    moduli
+}
+
+/// Domain of a step's (first) operand.
+fn operand_domain(network: &ResolvedNetwork, step: &Step) -> usize {
+    match step.inputs.first() {
+        Some(Source::Layer(index)) => network.steps[*index].domain,
+        Some(Source::Input) | None => network.input_domain,
+    }
+}
+
+/// Key sets, one for each set of parameters.
+#[derive(Default)]
+pub(super) struct Rings {
+    pub(super) keys: Vec<RingKeys>,
+}
+
+impl Rings {
+    /// Index of the keys for `crypto`'s ring, made to serve `rotations` too.
+    fn serve(&mut self, crypto: &LayerCrypto, rotations: BTreeSet<Rotation>) -> usize {
+        let same = |keys: &RingKeys| BfvLiteral::from(&keys.crypto) == BfvLiteral::from(crypto);
+        let index = self.keys.iter().position(same).unwrap_or_else(|| {
+            self.keys.push(RingKeys {
+                crypto: crypto.clone(),
+                rotations: Vec::new(),
+            });
+            self.keys.len() - 1
+        });
+        let keys = &mut self.keys[index];
+        let all: BTreeSet<_> = keys.rotations.iter().copied().chain(rotations).collect();
+        keys.rotations = all.into_iter().collect();
+        index
+    }
+}
+
+/// How the step at `index` is carried out; its rotations are added to those of its ring.
+pub(super) fn plan_step(
+    network: &ResolvedNetwork,
+    index: usize,
+    crypto: &[Option<LayerCrypto>],
+    moduli: &[u64],
+    rings: &mut Rings,
+) -> Result<StepPlan, ProtocolError> {
+    let step = &network.steps[index];
+    let circuit = |function, batch| {
+        let p_in = moduli[operand_domain(network, step)];
+        let circuit = ShareCircuit {
+            function,
+            p_in,
+            p_out: moduli[step.domain],
+        };
+        StepPlan::Circuit { circuit, batch }
+    };
+    Ok(match &step.kind {
+        StepKind::Linear(_) => {
+            let missing = || ProtocolError::NoParameters {
+                step: step.name.clone(),
+            };
+            let crypto = crypto
+                .get(index)
+                .and_then(Option::as_ref)
+                .ok_or_else(missing)?
+                .clone();
+            let plan = Plan::for_step(step, crypto.n).map_err(|reason| ProtocolError::Packing {
+                step: step.name.clone(),
+                reason,
+            })?;
+            let ring = rings.serve(&crypto, plan.rotations());
+            StepPlan::Linear { crypto, plan, ring }
+        }
+        StepKind::Relu(requantize) | StepKind::Requantize(requantize) => {
+            circuit(ShareFunction::Requantize(*requantize), step.shape_out.len())
+        }
+        StepKind::MaxPool(pool, then) => {
+            let window = pool.kernel[0] * pool.kernel[1];
+            circuit(
+                ShareFunction::MaxPool {
+                    window,
+                    then: *then,
+                },
+                step.shape_out.len(),
+            )
+        }
+        StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_) => StepPlan::Local,
+    })
+}
+
+/// Whether the server's share of a value can be anything but zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    /// The server has a share.
+    Yes,
+    /// The client holds all of it.
+    No,
+}
+
+/// For each step, whether the server holds a share of its operand: it does not before the first
+/// linear step or activation.
+pub(super) fn operands_held_by_server(network: &ResolvedNetwork) -> Vec<Held> {
+    let mut results: Vec<Held> = Vec::new();
+    let mut operands = Vec::new();
+    for step in &network.steps {
+        let of_source = |source: &Source| match source {
+            Source::Input => Held::No,
+            Source::Layer(index) => results[*index],
+        };
+        let any = step
+            .inputs
+            .iter()
+            .map(of_source)
+            .any(|held| held == Held::Yes);
+        let operand = if any { Held::Yes } else { Held::No };
+        let local = matches!(
+            step.kind,
+            StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_)
+        );
+        operands.push(operand);
+        results.push(if local { operand } else { Held::Yes });
+    }
+    operands
+}
+
+/// The checked parameters of a layer; the security table is asked again.
+pub(super) fn layer_params(crypto: &LayerCrypto) -> Result<BfvParams, BfvError> {
+    let Verdict {
+        table,
+        attack,
+        secret,
+        level,
+        ..
+    } = crypto.security;
+    BfvParams::new(
+        &crypto.into(),
+        &Requirement {
+            table,
+            attack,
+            secret,
+            level,
+        },
+    )
+}
