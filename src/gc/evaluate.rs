@@ -5,15 +5,14 @@
 //! An output bit is the lowest bit of its label, corrected by the garbler's decode bit. Tables that were
 //! tampered with give wrong outputs (semi-honest security); wrong lengths are refused.
 
-use zeroize::Zeroize;
-
 use super::circuits::ShareCircuit;
 use super::error::{GcError, expect_len};
-use super::gates::Gates;
-use super::hash::Tmmo;
-use super::labels::{EvaluatorLabels, mask};
-use super::lanes::{Row, Rows, Shape};
+use super::hash::Ciphers;
+use super::kernels::{And, Backend, Cipher, LANES, Table};
+use super::labels::EvaluatorLabels;
+use super::lanes::{Rows, Run, Shape};
 use super::messages::{GarbledTables, GarblerLabels, unpack};
+use super::program::{Program, Step};
 use super::shares::join;
 
 /// The evaluator's output shares, one an instance. Uses up the tables and labels.
@@ -43,84 +42,55 @@ pub fn evaluate(
     )?;
     let decode = unpack("decode bits", &tables.decode, batch * shape.output_bits)?;
 
-    let mut g = Evaluator {
-        tables: &tables.rows,
-        rows: Rows::with_capacity(shape.rows),
-        hash: Tmmo::new(&[0; 16]),
-        tweak: 0,
-        inputs: Vec::new(),
-    };
+    let program = Program::new(&shape);
+    let mut rows = Rows::new(program.slots);
+    let mut ciphers = Ciphers::new(&tables.keys);
+    let mut rest = tables.rows.as_slice();
     let mut outputs = Vec::with_capacity(batch);
     for run in shape.runs() {
-        if run.tweak == 0 {
-            g.hash = Tmmo::new(&tables.keys[run.key]);
-        }
-        g.tweak = run.tweak;
-        g.rows.restart(run.lanes);
-        let garbler = g.rows.push_inputs(garbler, shape.garbler_bits, &run);
-        let evaluator = g.rows.push_inputs(evaluator, shape.evaluator_bits, &run);
-        let wires = shape.circuit.build(&mut g, &garbler, &evaluator);
-        for lane in 0..run.lanes {
-            let decode = &decode[(run.first + lane) * shape.output_bits..];
-            let bits = wires.iter().zip(decode);
-            outputs.push(join(
-                bits.map(|(&w, &d)| (g.rows.row(w)[lane] & 1 == 1) ^ d),
-            ));
+        rows.load(0, garbler, shape.garbler_bits, &run);
+        rows.load(shape.garbler_bits, evaluator, shape.evaluator_bits, &run);
+        let (tables, later) = rest.split_at(run.lanes * shape.ands);
+        rest = later;
+        evaluate_run(&mut rows, &program, &run, ciphers.of(&run), tables);
+        let decode = &decode[run.first * shape.output_bits..];
+        for (lane, decode) in decode.chunks(shape.output_bits).take(run.lanes).enumerate() {
+            let bits = program.outputs.iter().zip(decode);
+            outputs.push(join(bits.map(|(&slot, &d)| {
+                let label = rows.0[slot][lane / 4].0[lane % 4];
+                (label & 1 == 1) ^ d
+            })));
         }
     }
     Ok(outputs)
 }
 
-/// The evaluating reader of circuits: a wire is a row of active labels.
-struct Evaluator<'a> {
-    /// The rows of tables still to come.
-    tables: &'a [[u128; 2]],
-    rows: Rows,
-    hash: Tmmo,
-    tweak: usize,
-    inputs: Vec<u128>,
-}
-
-impl Drop for Evaluator<'_> {
-    fn drop(&mut self) {
-        self.inputs.zeroize();
-    }
-}
-
-impl Gates for Evaluator<'_> {
-    type Wire = Row;
-
-    fn constant(&mut self, _bit: bool) -> Row {
-        self.rows.push([])
-    }
-
-    fn xor(&mut self, x: Row, y: Row) -> Row {
-        self.rows.zip(x, y, |x, y| x ^ y)
-    }
-
-    fn not(&mut self, x: Row) -> Row {
-        x
-    }
-
-    fn and(&mut self, x: Row, y: Row) -> Row {
-        let (lanes, first) = (self.rows.lanes(), self.tweak);
-        let (tables, rest) = self.tables.split_at(lanes);
-        self.tables = rest;
-        let (h, rows) = (&mut self.inputs, &mut self.rows);
-        h.clear();
-        h.extend(rows.row(x));
-        h.extend(rows.row(y));
-        self.hash.hash(h, first, [0, 1]);
-        for (i, (&[t_g, t_e], (&a, &b))) in tables
-            .iter()
-            .zip(rows.row(x).iter().zip(rows.row(y)))
-            .enumerate()
-        {
-            let w_g = h[i] ^ (mask(a) & t_g);
-            let w_e = h[lanes + i] ^ (mask(b) & (t_e ^ a));
-            h[i] = w_g ^ w_e;
+/// A row holds the active labels of a wire.
+fn evaluate_run(
+    rows: &mut Rows,
+    program: &Program,
+    run: &Run,
+    cipher: &Cipher,
+    mut tables: &[Table],
+) {
+    let backend = Backend::fastest();
+    let mut padded = [Table::default(); LANES];
+    let mut first = run.tweak;
+    for step in &program.steps {
+        match step {
+            &Step::Constant { to, .. } => rows.fill(to, 0),
+            &Step::Not { x, to } => rows.0[to] = rows.0[x],
+            Step::Xors(gates) => backend.xor(&mut rows.0, gates),
+            &Step::And(gate) => {
+                let (own, later) = tables.split_at(run.lanes);
+                tables = later;
+                let own = own.first_chunk().unwrap_or_else(|| {
+                    padded[..run.lanes].copy_from_slice(own);
+                    &padded
+                });
+                cipher.evaluate_and(&mut rows.0, And { gate, first }, own);
+                first += run.lanes;
+            }
         }
-        self.tweak += lanes;
-        rows.push(h[..lanes].iter().copied())
     }
 }

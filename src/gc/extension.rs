@@ -3,8 +3,8 @@
 //! Ishai, Kilian, Nissim, Petrank (Crypto 2003). The receiver (evaluator) holds both seeds of every
 //! base transfer, the sender (garbler) the one that Δ's bit names. Column i of m bits, c the choices:
 //! receiver `t^i = G(k_i^0)`, `u^i = t^i ⊕ G(k_i^1) ⊕ c`; sender `q^i = G(k_i^Δi) ⊕ Δ_i u^i = t^i ⊕ Δ_i c`.
-//! Rows then obey `q_j = t_j ⊕ c_j Δ`. G is blake3 as an extendable output; each extension goes on
-//! where the last one ended. The sender sees c under pads it does not know. The receiver gets no
+//! Rows then obey `q_j = t_j ⊕ c_j Δ`. G is AES in counter mode; each extension goes on where
+//! the last one ended. The sender sees c under pads it does not know. The receiver gets no
 //! message at all: t_j is its own randomness and tells nothing of Δ.
 //!
 //! Rows are left correlated: they are used as labels (see below), never as two
@@ -25,14 +25,16 @@
 //! Bytes for each choice: 16 offline (columns), 1/8 up and 16 down online; none online in the last case.
 
 use rand::CryptoRng;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{DefaultIsZeroes, Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::base_ot::{ChosenSeeds, SeedPairs};
 use super::error::{GcError, expect_len};
 use super::garble::EvaluatorInputs;
+use super::kernels::{Backend, Quad, Square};
 use super::labels::{Blocks, Delta, EvaluatorLabels, Stretch, mask};
 use super::messages::{
-    BASE_TRANSFERS, ChoiceCorrections, ExtensionColumns, LabelTransfer, extension_blocks,
+    BASE_TRANSFERS, ChoiceCorrections, ExtensionColumns, LabelTransfer, bits_of, extension_blocks,
+    pack,
 };
 
 /// The receiver of extended transfers: the evaluator. Lives for a session.
@@ -45,21 +47,38 @@ pub struct ExtensionSender {
 }
 
 /// Prepared transfers of the evaluator: choices c and rows t. Each serves once.
-#[derive(Default, Zeroize, ZeroizeOnDrop)]
+#[derive(Default)]
 pub struct PreparedReceives {
     choices: Vec<bool>,
     rows: Vec<u128>,
 }
 
 /// Prepared transfers of the garbler: rows q. Each serves once.
-#[derive(Default, Zeroize, ZeroizeOnDrop)]
+#[derive(Default)]
 pub struct PreparedSends {
     rows: Vec<u128>,
 }
 
 /// The evaluator between its corrections and the garbler's answer.
-#[derive(ZeroizeOnDrop)]
 pub struct PendingLabels(PreparedReceives);
+
+// What lies past the ends of the lists is wiped when they are cut.
+impl Drop for PreparedReceives {
+    fn drop(&mut self) {
+        self.choices.as_mut_slice().zeroize();
+        self.rows.as_mut_slice().zeroize();
+    }
+}
+
+impl Drop for PreparedSends {
+    fn drop(&mut self) {
+        self.rows.as_mut_slice().zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for PreparedReceives {}
+impl ZeroizeOnDrop for PreparedSends {}
+impl ZeroizeOnDrop for PendingLabels {}
 
 impl ExtensionReceiver {
     /// From the sender's side of the base transfers.
@@ -69,27 +88,13 @@ impl ExtensionReceiver {
 
     /// Prepares one transfer for each choice.
     pub fn extend(&mut self, choices: &[bool]) -> (ExtensionColumns, PreparedReceives) {
+        let mut bytes = pack(choices);
         let stripes = extension_blocks(choices.len()) / BASE_TRANSFERS;
-        let mut packed = Blocks(vec![0; stripes]);
-        for (j, &choice) in choices.iter().enumerate() {
-            packed.0[j / BASE_TRANSFERS] |= u128::from(choice) << (j % BASE_TRANSFERS);
-        }
-        let mut t = Blocks(Vec::with_capacity(stripes * BASE_TRANSFERS));
-        let mut columns = Vec::with_capacity(stripes * BASE_TRANSFERS);
-        for [zero, one] in &mut self.0 {
-            let (zero, one) = (zero.blocks(stripes), one.blocks(stripes));
-            let pairs = zero.0.iter().zip(&one.0).zip(&packed.0);
-            columns.extend(pairs.map(|((t, other), c)| t ^ other ^ c));
-            t.0.extend_from_slice(&zero.0);
-        }
-        let rows = rows_of(&t.0, stripes, choices.len());
-        (
-            ExtensionColumns { columns },
-            PreparedReceives {
-                choices: choices.to_vec(),
-                rows,
-            },
-        )
+        let mut padded = Zeroizing::new(vec![[0; 16]; stripes]);
+        padded.as_flattened_mut()[..bytes.len()].copy_from_slice(&bytes);
+        bytes.zeroize();
+        let packed = padded.iter().map(|&block| u128::from_le_bytes(block));
+        self.prepare(choices.to_vec(), &Blocks(packed.collect()))
     }
 
     /// Prepares `count` transfers for random choices.
@@ -98,12 +103,47 @@ impl ExtensionReceiver {
         count: usize,
         rng: &mut R,
     ) -> (ExtensionColumns, PreparedReceives) {
-        let blocks = Stretch::random(rng).blocks(count.div_ceil(BASE_TRANSFERS));
-        let bit = |j| blocks.0[j / BASE_TRANSFERS] >> (j % BASE_TRANSFERS) & 1 == 1;
-        let mut choices: Vec<bool> = (0..count).map(bit).collect();
-        let prepared = self.extend(&choices);
-        choices.zeroize();
-        prepared
+        let packed = Stretch::random(rng).blocks(count.div_ceil(BASE_TRANSFERS));
+        let mut choices = Vec::with_capacity(BASE_TRANSFERS * packed.0.len());
+        for block in &packed.0 {
+            choices.extend(block.to_le_bytes().map(bits_of).as_flattened());
+        }
+        choices.truncate(count);
+        self.prepare(choices, &packed)
+    }
+
+    /// The same choices twice, the second time packed.
+    fn prepare(
+        &mut self,
+        choices: Vec<bool>,
+        packed: &Blocks,
+    ) -> (ExtensionColumns, PreparedReceives) {
+        let stripes = packed.0.len();
+        let mut columns = vec![0; stripes * BASE_TRANSFERS];
+        let mut rows = Vec::with_capacity(choices.len());
+        let mut tile = Tile::new();
+        let mut other = [Quad::default(); TILE];
+        for start in (0..stripes).step_by(4 * TILE) {
+            let here = start..stripes.min(start + 4 * TILE);
+            for (i, [zero, one]) in self.0.iter_mut().enumerate() {
+                let t = &mut tile.columns[i];
+                zero.fill(t);
+                one.fill(&mut other);
+                let u = columns[i * stripes..][here.clone()].chunks_mut(4);
+                let c = packed.0[here.clone()].chunks(4);
+                for (((u, c), t), other) in u.zip(c).zip(t).zip(&other) {
+                    for (k, (u, c)) in u.iter_mut().zip(c).enumerate() {
+                        *u = t.0[k] ^ other.0[k] ^ c;
+                    }
+                }
+            }
+            tile.push_rows(&mut rows, choices.len());
+        }
+        other.zeroize();
+        (
+            ExtensionColumns { columns },
+            PreparedReceives { choices, rows },
+        )
     }
 }
 
@@ -134,22 +174,24 @@ impl ExtensionSender {
             expected,
         )?;
         let stripes = expected / BASE_TRANSFERS;
-        let mut q = Blocks(Vec::with_capacity(expected));
-        for (i, stream) in self.streams.iter_mut().enumerate() {
-            let chosen = mask(self.delta.0 >> i);
-            let u = &columns.columns[i * stripes..(i + 1) * stripes];
-            q.0.extend(
-                stream
-                    .blocks(stripes)
-                    .0
-                    .iter()
-                    .zip(u)
-                    .map(|(g, u)| g ^ (chosen & u)),
-            );
+        let mut rows = Vec::with_capacity(count);
+        let mut tile = Tile::new();
+        for start in (0..stripes).step_by(4 * TILE) {
+            let here = start..stripes.min(start + 4 * TILE);
+            for (i, stream) in self.streams.iter_mut().enumerate() {
+                let chosen = mask(self.delta.0 >> i);
+                let q = &mut tile.columns[i];
+                stream.fill(q);
+                let u = columns.columns[i * stripes..][here.clone()].chunks(4);
+                for (q, u) in q.iter_mut().zip(u) {
+                    for (q, u) in q.0.iter_mut().zip(u) {
+                        *q ^= chosen & u;
+                    }
+                }
+            }
+            tile.push_rows(&mut rows, count);
         }
-        Ok(PreparedSends {
-            rows: rows_of(&q.0, stripes, count),
-        })
+        Ok(PreparedSends { rows })
     }
 }
 
@@ -269,55 +311,68 @@ impl PendingLabels {
 }
 
 /// Moves `later` behind the elements of `pool`; leaves no copy of either in memory that is given back.
-fn append_wiped<T: Copy + Zeroize>(pool: &mut Vec<T>, later: &mut Vec<T>) {
+fn append_wiped<T: Copy + DefaultIsZeroes>(pool: &mut Vec<T>, later: &mut Vec<T>) {
     let mut joined = Vec::with_capacity(pool.len() + later.len());
-    joined.extend_from_slice(pool);
-    joined.extend_from_slice(later);
-    pool.zeroize();
-    later.zeroize();
+    for part in [pool.as_mut_slice(), later.as_mut_slice()] {
+        joined.extend_from_slice(part);
+        part.zeroize();
+    }
     *pool = joined;
 }
 
 /// The last `count` elements; their place in the pool is wiped.
-fn split_wiped<T: Copy + Zeroize>(pool: &mut Vec<T>, count: usize) -> Result<Vec<T>, GcError> {
+fn split_wiped<T: Copy + DefaultIsZeroes>(
+    pool: &mut Vec<T>,
+    count: usize,
+) -> Result<Vec<T>, GcError> {
     let left = pool.len();
     let start = left
         .checked_sub(count)
         .ok_or(GcError::Exhausted { asked: count, left })?;
     let taken = pool[start..].to_vec();
-    pool[start..].iter_mut().for_each(Zeroize::zeroize);
+    pool[start..].zeroize();
     pool.truncate(start);
     Ok(taken)
 }
 
-/// The first `count` rows of a matrix of 128 columns, each of `stripes` blocks.
-fn rows_of(columns: &[u128], stripes: usize, count: usize) -> Vec<u128> {
-    let mut rows = Vec::with_capacity(stripes * BASE_TRANSFERS);
-    let mut square = [0; BASE_TRANSFERS];
-    for stripe in 0..stripes {
-        for (i, block) in square.iter_mut().enumerate() {
-            *block = columns[i * stripes + stripe];
-        }
-        transpose(&mut square);
-        rows.extend_from_slice(&square);
-    }
-    square.zeroize();
-    rows[count..].iter_mut().for_each(Zeroize::zeroize);
-    rows.truncate(count);
-    rows
+/// Quads of each column that are made and transposed at a time.
+const TILE: usize = 8;
+
+/// A piece of the 128 columns that stays in the second cache. Wiped on drop.
+struct Tile {
+    columns: Vec<[Quad; TILE]>,
+    square: Square,
+    backend: Backend,
 }
 
-/// Exchanges bit j of block i with bit i of block j: halves, quarters, … (Warren, *Hacker's Delight*, 7-3).
-fn transpose(square: &mut [u128; BASE_TRANSFERS]) {
-    let (mut size, mut low) = (64, u128::from(u64::MAX));
-    while size > 0 {
-        for k in (0..BASE_TRANSFERS).filter(|k| k & size == 0) {
-            let exchanged = ((square[k] >> size) ^ square[k + size]) & low;
-            square[k + size] ^= exchanged;
-            square[k] ^= exchanged << size;
+impl Tile {
+    fn new() -> Self {
+        Self {
+            columns: vec![[Quad::default(); TILE]; BASE_TRANSFERS],
+            square: [Quad::default(); BASE_TRANSFERS],
+            backend: Backend::fastest(),
         }
-        size /= 2;
-        low ^= low << size;
+    }
+
+    /// Appends the piece's rows, up to `count` rows in all.
+    fn push_rows(&mut self, rows: &mut Vec<u128>, count: usize) {
+        for quad in 0..TILE {
+            for (to, column) in self.square.iter_mut().zip(&self.columns) {
+                *to = column[quad];
+            }
+            self.backend.transpose(&mut self.square);
+            for stripe in 0..4 {
+                let fresh = self.square.iter().map(|row| row.0[stripe]);
+                rows.extend(fresh.take(count - rows.len()));
+            }
+        }
+    }
+}
+
+impl Drop for Tile {
+    fn drop(&mut self) {
+        self.columns.iter_mut().for_each(Zeroize::zeroize);
+        self.square.zeroize();
     }
 }
 

@@ -16,20 +16,23 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use super::circuits::ShareCircuit;
 use super::error::{GcError, expect_len};
 use super::extension::PreparedSends;
-use super::gates::Gates;
-use super::hash::Tmmo;
+use super::hash::Ciphers;
+use super::kernels::{And, Backend, Cipher, LANES, Table};
 use super::labels::{Blocks, Delta, Stretch, mask};
-use super::lanes::{Row, Rows, Run, Shape};
+use super::lanes::{Rows, Run, Shape};
 use super::messages::{GarbledTables, GarblerLabels, pack};
+use super::program::{Program, Step};
 
 /// The garbler's input labels, both for each bit. Used up by [`GarblerInputs::encode`].
-#[derive(ZeroizeOnDrop)]
 pub struct GarblerInputs {
-    #[zeroize(skip)]
     shape: Shape,
     zero: Blocks,
     delta: Delta,
 }
+
+// Every field wipes itself.
+impl ZeroizeOnDrop for GarblerInputs {}
+impl ZeroizeOnDrop for EvaluatorInputs {}
 
 impl GarblerInputs {
     /// The labels of the garbler's shares (order instance, window) and its masks r, one an instance.
@@ -51,7 +54,6 @@ impl GarblerInputs {
 }
 
 /// The evaluator's input labels, both for each bit. Used up by [`EvaluatorInputs::transfer`].
-#[derive(ZeroizeOnDrop)]
 pub struct EvaluatorInputs {
     pub(super) zero: Blocks,
     pub(super) delta: Delta,
@@ -119,36 +121,31 @@ fn garble_shape<R: CryptoRng>(
     delta: &Delta,
     rng: &mut R,
 ) -> (GarbledTables, GarblerInputs) {
-    let zero = Stretch::random(rng).blocks(shape.batch * shape.garbler_bits);
+    let mut labels = Stretch::random(rng);
+    let mut zero = Blocks(Vec::with_capacity(shape.batch * shape.garbler_bits));
     let mut keys = vec![[0; 16]; shape.keys()];
     keys.iter_mut().for_each(|key| rng.fill_bytes(key));
+    let program = Program::new(&shape);
     let mut decode = vec![false; shape.batch * shape.output_bits];
     let mut g = Garbler {
-        delta,
-        rows: Rows::with_capacity(shape.rows),
-        hash: Tmmo::new(&[0; 16]),
-        tweak: 0,
-        inputs: Vec::new(),
+        delta: delta.0,
+        rows: Rows::new(program.slots),
         tables: Vec::with_capacity(shape.tables()),
     };
+    let mut ciphers = Ciphers::new(&keys);
     for run in shape.runs() {
-        g.start(&keys, &run);
-        let garbler = g.rows.push_inputs(&zero.0, shape.garbler_bits, &run);
-        let evaluator = g
-            .rows
-            .push_inputs(&evaluator_zero.0, shape.evaluator_bits, &run);
-        for (bit, &wire) in shape
-            .circuit
-            .build(&mut g, &garbler, &evaluator)
-            .iter()
-            .enumerate()
-        {
-            for (lane, label) in g.rows.row(wire).iter().enumerate() {
-                decode[(run.first + lane) * shape.output_bits + bit] = label & 1 == 1;
+        labels.extend(&mut zero, run.lanes * shape.garbler_bits);
+        g.rows.load(0, &zero.0, shape.garbler_bits, &run);
+        let (blocks, width) = (&evaluator_zero.0, shape.evaluator_bits);
+        g.rows.load(shape.garbler_bits, blocks, width, &run);
+        g.run(&program, &run, ciphers.of(&run));
+        for (bit, &slot) in program.outputs.iter().enumerate() {
+            for (lane, set) in g.rows.lowest_bits(slot, run.lanes).enumerate() {
+                decode[(run.first + lane) * shape.output_bits + bit] = set;
             }
         }
     }
-    let rows = std::mem::take(&mut g.tables);
+    let rows = g.tables;
     let tables = GarbledTables {
         keys,
         rows,
@@ -164,71 +161,42 @@ fn garble_shape<R: CryptoRng>(
     )
 }
 
-/// The garbling reader of circuits: a wire is a row of zero labels.
-struct Garbler<'a> {
-    delta: &'a Delta,
+/// A row holds the zero labels of a wire.
+struct Garbler {
+    delta: u128,
     rows: Rows,
-    hash: Tmmo,
-    tweak: usize,
-    inputs: Vec<u128>,
-    tables: Vec<[u128; 2]>,
+    tables: Vec<Table>,
 }
 
-impl Garbler<'_> {
-    fn start(&mut self, keys: &[[u8; 16]], run: &Run) {
-        if run.tweak == 0 {
-            self.hash = Tmmo::new(&keys[run.key]);
+impl Garbler {
+    fn run(&mut self, program: &Program, run: &Run, cipher: &Cipher) {
+        let backend = Backend::fastest();
+        let mut tables = [Table::default(); LANES];
+        let mut first = run.tweak;
+        let mut at = self.tables.len();
+        // Zeros first: the gates then write where the cache already is, in place.
+        self.tables.resize(at + program.ands * run.lanes, [0; 2]);
+        for step in &program.steps {
+            match step {
+                // The active label of a constant is 0, so its zero label is 0 or Δ.
+                &Step::Constant { bit, to } => {
+                    self.rows.fill(to, mask(u128::from(bit)) & self.delta);
+                }
+                &Step::Not { x, to } => self.rows.shift(x, self.delta, to),
+                Step::Xors(gates) => backend.xor(&mut self.rows.0, gates),
+                &Step::And(gate) => {
+                    let and = And { gate, first };
+                    // What a short run writes past its lanes, the next gate overwrites.
+                    if let Some(out) = self.tables[at..].first_chunk_mut() {
+                        cipher.garble_and(&mut self.rows.0, and, self.delta, out);
+                    } else {
+                        cipher.garble_and(&mut self.rows.0, and, self.delta, &mut tables);
+                        self.tables[at..at + run.lanes].copy_from_slice(&tables[..run.lanes]);
+                    }
+                    at += run.lanes;
+                    first += run.lanes;
+                }
+            }
         }
-        self.tweak = run.tweak;
-        self.rows.restart(run.lanes);
-    }
-}
-
-impl Drop for Garbler<'_> {
-    fn drop(&mut self) {
-        self.inputs.zeroize();
-    }
-}
-
-impl Gates for Garbler<'_> {
-    type Wire = Row;
-
-    /// The active label of a constant is 0, so its zero label is 0 or Δ.
-    fn constant(&mut self, bit: bool) -> Row {
-        let zero = mask(u128::from(bit)) & self.delta.0;
-        self.rows.push(std::iter::repeat_n(zero, self.rows.lanes()))
-    }
-
-    fn xor(&mut self, x: Row, y: Row) -> Row {
-        self.rows.zip(x, y, |x, y| x ^ y)
-    }
-
-    fn not(&mut self, x: Row) -> Row {
-        let delta = self.delta.0;
-        self.rows.zip(x, x, |x, _| x ^ delta)
-    }
-
-    fn and(&mut self, x: Row, y: Row) -> Row {
-        let (lanes, delta, first) = (self.rows.lanes(), self.delta.0, self.tweak);
-        let (h, rows) = (&mut self.inputs, &self.rows);
-        h.clear();
-        h.extend(rows.row(x));
-        h.extend(rows.row(x).iter().map(|a| a ^ delta));
-        h.extend(rows.row(y));
-        h.extend(rows.row(y).iter().map(|b| b ^ delta));
-        self.hash.hash(h, first, [0, 0, 1, 1]);
-        let (w, wires) = self.inputs.split_at_mut(lanes);
-        let (a1, b) = wires.split_at_mut(lanes);
-        let (b0, b1) = b.split_at_mut(lanes);
-        for (i, (&a, &b)) in rows.row(x).iter().zip(rows.row(y)).enumerate() {
-            let t_g = w[i] ^ a1[i] ^ (mask(b) & delta);
-            let t_e = b0[i] ^ b1[i] ^ a;
-            let w_g = w[i] ^ (mask(a) & t_g);
-            let w_e = b0[i] ^ (mask(b) & (t_e ^ a));
-            self.tables.push([t_g, t_e]);
-            w[i] = w_g ^ w_e;
-        }
-        self.tweak += lanes;
-        self.rows.push(w.iter().copied())
     }
 }

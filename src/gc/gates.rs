@@ -1,7 +1,7 @@
 //! Gates: what a circuit is written over, and the two readers that need no cryptography.
 //!
 //! A circuit is a function generic over [`Gates`]. [`Plain`] computes bits (the oracle),
-//! [`Counter`] counts. The garbling and the evaluating reader are in `garble` and `evaluate`.
+//! [`Counter`] counts. `program` records, for garbling and evaluating.
 
 use serde::{Deserialize, Serialize};
 
@@ -58,13 +58,6 @@ pub struct GateCounts {
     pub not: usize,
     /// Constants.
     pub constant: usize,
-}
-
-impl GateCounts {
-    /// Wires that gates put out.
-    pub(super) const fn wires(self) -> usize {
-        self.and + self.xor + self.not + self.constant
-    }
 }
 
 /// Counts gates.

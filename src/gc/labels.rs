@@ -7,6 +7,8 @@
 use rand::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use super::kernels::{Backend, Cipher, Quad};
+
 /// The garbler's secret offset; lives for a session. The lowest bit is 1.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Delta(pub(super) u128);
@@ -26,23 +28,47 @@ impl Delta {
 }
 
 /// Labels in the order instance, bit. Wiped on drop.
-#[derive(Default, Zeroize, ZeroizeOnDrop)]
+#[derive(Default)]
 pub(super) struct Blocks(pub(super) Vec<u128>);
+
+impl ZeroizeOnDrop for Blocks {}
+
+impl Drop for Blocks {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
+    }
+}
 
 /// Active labels of the evaluator's inputs, in the order instance, bit. Wiped on drop.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct EvaluatorLabels(pub(super) Vec<u128>);
 
-/// A seed that stretches to any length: blake3 in keyed mode as an extendable output.
-#[derive(Zeroize, ZeroizeOnDrop)]
+/// A seed that stretches to any length: AES-128 in counter mode, `AES_k(iv ⊕ i)` for i = 0, 1, …, with the
+/// seed's first half for k and its second half for iv. A fresh seed for each use keeps all streams
+/// apart; with m blocks a stream differs from a random one by m² / 2^129 at most, AES being ideal.
 pub(super) struct Stretch {
-    seed: [u8; 32],
+    cipher: Cipher,
+    iv: u128,
     position: u64,
 }
 
+impl Drop for Stretch {
+    fn drop(&mut self) {
+        self.iv.zeroize();
+    }
+}
+
 impl Stretch {
-    pub(super) fn new(seed: [u8; 32]) -> Self {
-        Self { seed, position: 0 }
+    pub(super) fn new(mut seed: [u8; 32]) -> Self {
+        let mut halves: [[u8; 16]; 2] = bytemuck::must_cast(seed);
+        let stretch = Self {
+            cipher: Cipher::new(Backend::fastest(), &halves[0]),
+            iv: u128::from_le_bytes(halves[1]),
+            position: 0,
+        };
+        seed.zeroize();
+        halves.zeroize();
+        stretch
     }
 
     pub(super) fn random<R: CryptoRng>(rng: &mut R) -> Self {
@@ -51,21 +77,31 @@ impl Stretch {
         Self::new(seed)
     }
 
-    /// The next `count` blocks of the stream.
+    /// Fills `quads` with the next blocks of the stream.
+    pub(super) fn fill(&mut self, quads: &mut [Quad]) {
+        self.cipher.counter(self.iv, self.position, quads);
+        self.position += 4 * quads.len() as u64;
+    }
+
+    /// The next `count` blocks of the stream, in whole quads: what is left of the last one is lost.
     pub(super) fn blocks(&mut self, count: usize) -> Blocks {
-        let mut bytes = Zeroizing::new(vec![0; 16 * count]);
-        let mut stream = blake3::Hasher::new_keyed(&self.seed).finalize_xof();
-        stream.set_position(self.position);
-        stream.fill(&mut bytes);
-        self.position += bytes.len() as u64;
-        Blocks(
-            bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(|&b| u128::from_le_bytes(b))
-                .collect(),
-        )
+        let mut blocks = Blocks(Vec::with_capacity(count));
+        self.extend(&mut blocks, count);
+        blocks
+    }
+
+    /// Appends `count` blocks within the capacity, as [`Stretch::blocks`].
+    pub(super) fn extend(&mut self, blocks: &mut Blocks, count: usize) {
+        let mut buffer = [Quad::default(); 32];
+        let mut left = count;
+        while left > 0 {
+            let quads = &mut buffer[..left.div_ceil(4).min(32)];
+            self.fill(quads);
+            let fresh = quads.iter().flat_map(|quad| quad.0);
+            blocks.0.extend(fresh.take(left));
+            left = left.saturating_sub(4 * quads.len());
+        }
+        buffer.zeroize();
     }
 }
 

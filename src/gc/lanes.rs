@@ -1,7 +1,6 @@
 //! Wires of many equal circuits in lockstep: each wire is a row of labels, one for each instance.
 //!
-//! The rows of one run lie one after another in one buffer, which is wiped after use. Rows in
-//! lockstep let AES work on many blocks at a time. Also here: how a batch is cut into runs under
+//! Lockstep lets the kernels work on many blocks at a time. Also here: how a batch is cut into runs under
 //! one AES key. The position of an AND's table is its tweak, so no tweak repeats under one key.
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -9,70 +8,63 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use super::circuits::ShareCircuit;
 use super::error::GcError;
 use super::hash::ANDS_PER_KEY;
+use super::kernels::{LANES, QUADS, Quad, Row};
 
-/// Instances in lockstep.
-const LANES: usize = 64;
-
-/// A wire: where its row begins.
-#[derive(Clone, Copy)]
-pub(super) struct Row(usize);
-
-/// The labels of a run, row by row.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub(super) struct Rows {
-    blocks: Vec<u128>,
-    lanes: usize,
-}
+/// The rows of a run, one a slot of the program. Wiped on drop.
+pub(super) struct Rows(pub(super) Vec<Row>);
 
 impl Rows {
-    pub(super) fn with_capacity(rows: usize) -> Self {
-        Self {
-            blocks: Vec::with_capacity(rows * LANES),
-            lanes: 0,
+    pub(super) fn new(slots: usize) -> Self {
+        Self(vec![Row::default(); slots])
+    }
+
+    /// Fills the rows from `slot` on, one for each of the `width` inputs, out of blocks in the
+    /// order instance, bit.
+    pub(super) fn load(&mut self, slot: usize, blocks: &[u128], width: usize, run: &Run) {
+        let rows = &mut self.0[slot..slot + width];
+        let blocks = &blocks[run.first * width..(run.first + run.lanes) * width];
+        for (quad, instances) in blocks.chunks(4 * width.max(1)).enumerate() {
+            let (first, others) = instances.split_at(width);
+            for (bit, row) in rows.iter_mut().enumerate() {
+                let label = |k: usize| others.get((k - 1) * width + bit).copied();
+                row[quad].0 = [
+                    first[bit],
+                    label(1).unwrap_or_default(),
+                    label(2).unwrap_or_default(),
+                    label(3).unwrap_or_default(),
+                ];
+            }
         }
     }
 
-    /// Forgets all rows; the next ones are `lanes` long.
-    pub(super) fn restart(&mut self, lanes: usize) {
-        self.blocks.clear();
-        self.lanes = lanes;
+    /// Fills a row with one block.
+    pub(super) fn fill(&mut self, slot: usize, block: u128) {
+        self.0[slot] = [Quad([block; 4]); QUADS];
     }
 
-    pub(super) fn lanes(&self) -> usize {
-        self.lanes
+    /// `to = x ⊕ block`.
+    pub(super) fn shift(&mut self, x: usize, block: u128, to: usize) {
+        self.0[to] = self.0[x].map(|quad| Quad(quad.0.map(|label| label ^ block)));
     }
 
-    pub(super) fn row(&self, row: Row) -> &[u128] {
-        &self.blocks[row.0..row.0 + self.lanes]
+    /// The lowest bits of the first `lanes` labels.
+    pub(super) fn lowest_bits(&self, slot: usize, lanes: usize) -> impl Iterator<Item = bool> {
+        let labels = self.0[slot].iter().flat_map(|quad| quad.0);
+        labels.take(lanes).map(|label| label & 1 == 1)
     }
+}
 
-    pub(super) fn push(&mut self, blocks: impl IntoIterator<Item = u128>) -> Row {
-        let start = self.blocks.len();
-        self.blocks.extend(blocks);
-        self.blocks.resize(start + self.lanes, 0);
-        Row(start)
+impl Zeroize for Rows {
+    fn zeroize(&mut self) {
+        self.0.iter_mut().for_each(Zeroize::zeroize);
     }
+}
 
-    /// A new row, `f` of each lane of two others.
-    pub(super) fn zip(&mut self, x: Row, y: Row, f: impl Fn(u128, u128) -> u128) -> Row {
-        let (start, lanes) = (self.blocks.len(), self.lanes);
-        self.blocks.resize(start + lanes, 0);
-        let (old, new) = self.blocks.split_at_mut(start);
-        let pairs = old[x.0..x.0 + lanes].iter().zip(&old[y.0..y.0 + lanes]);
-        for (new, (&x, &y)) in new.iter_mut().zip(pairs) {
-            *new = f(x, y);
-        }
-        Row(start)
-    }
+impl ZeroizeOnDrop for Rows {}
 
-    /// One row for each of the `width` inputs of the run, out of blocks in the order instance, bit.
-    pub(super) fn push_inputs(&mut self, blocks: &[u128], width: usize, run: &Run) -> Vec<Row> {
-        (0..width)
-            .map(|bit| {
-                let lanes = run.first..run.first + run.lanes;
-                self.push(lanes.map(|instance| blocks[instance * width + bit]))
-            })
-            .collect()
+impl Drop for Rows {
+    fn drop(&mut self) {
+        self.zeroize();
     }
 }
 
@@ -95,7 +87,6 @@ pub(super) struct Shape {
     pub(super) circuit: ShareCircuit,
     pub(super) batch: usize,
     pub(super) ands: usize,
-    pub(super) rows: usize,
     pub(super) garbler_bits: usize,
     pub(super) evaluator_bits: usize,
     pub(super) output_bits: usize,
@@ -110,7 +101,6 @@ impl Shape {
             circuit: *circuit,
             batch,
             ands: counts.and,
-            rows: counts.wires() + garbler_bits + evaluator_bits,
             garbler_bits,
             evaluator_bits,
             output_bits: circuit.output_bits(),

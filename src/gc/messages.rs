@@ -37,8 +37,9 @@ impl GarbledTables {
 
     /// Appends the message.
     pub fn write(&self, out: &mut Vec<u8>) {
-        self.keys.iter().for_each(|key| out.extend_from_slice(key));
-        self.rows.iter().for_each(|row| write_blocks(row, out));
+        out.reserve(self.wire_size());
+        out.extend_from_slice(self.keys.as_flattened());
+        write_blocks(self.rows.as_flattened(), out);
         out.extend_from_slice(&self.decode);
     }
 
@@ -57,7 +58,12 @@ impl GarbledTables {
             decode,
             shape.batch.saturating_mul(shape.output_bits),
         )?;
-        let rows = blocks(rows).as_chunks().0.to_vec();
+        let (rows, _) = rows.as_chunks::<{ 2 * BLOCK }>();
+        let halves = |row: &[u8; 2 * BLOCK]| bytemuck::must_cast::<_, [[u8; BLOCK]; 2]>(*row);
+        let rows = rows
+            .iter()
+            .map(|row| halves(row).map(u128::from_le_bytes))
+            .collect();
         Ok(Self {
             keys: keys.as_chunks().0.to_vec(),
             rows,
@@ -273,9 +279,11 @@ impl GcSizes {
 }
 
 fn write_blocks(blocks: &[u128], out: &mut Vec<u8>) {
-    blocks
-        .iter()
-        .for_each(|block| out.extend_from_slice(&block.to_le_bytes()));
+    if cfg!(target_endian = "little") {
+        out.extend_from_slice(bytemuck::must_cast_slice(blocks));
+    } else {
+        out.extend(blocks.iter().flat_map(|block| block.to_le_bytes()));
+    }
 }
 
 fn blocks(bytes: &[u8]) -> Vec<u128> {
@@ -289,23 +297,58 @@ fn blocks(bytes: &[u8]) -> Vec<u128> {
 
 /// Bits packed eight to a byte, lowest first.
 pub(super) fn pack(bits: &[bool]) -> Vec<u8> {
-    let byte = |bits: &[bool]| {
-        bits.iter()
-            .rev()
-            .fold(0, |byte, &bit| byte << 1 | u8::from(bit))
-    };
-    bits.chunks(8).map(byte).collect()
+    let (whole, rest) = bits.as_chunks();
+    let mut bytes: Vec<u8> = whole.iter().map(|&bits| byte_of(bits)).collect();
+    if !rest.is_empty() {
+        let mut last = [false; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        bytes.push(byte_of(last));
+    }
+    bytes
+}
+
+/// The product's top byte gathers bit `8i` at place `56 + i`; no two partial products meet.
+fn byte_of(bits: [bool; 8]) -> u8 {
+    let spread = u64::from_le_bytes(bits.map(u8::from));
+    (spread.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
+}
+
+/// The bits of a byte, lowest first: byte i of the product keeps bit i, and any value becomes 1.
+pub(super) fn bits_of(byte: u8) -> [bool; 8] {
+    let spread = (u64::from(byte) * 0x0101_0101_0101_0101) & 0x8040_2010_0804_0201;
+    let bits = ((spread + 0x7f7f_7f7f_7f7f_7f7f) >> 7) & 0x0101_0101_0101_0101;
+    bits.to_le_bytes().map(|bit| bit == 1)
 }
 
 /// The `count` bits packed in `bytes`.
 pub(super) fn unpack(what: &'static str, bytes: &[u8], count: usize) -> Result<Vec<bool>, GcError> {
     expect_len(what, bytes.len(), count.div_ceil(8))?;
-    let mut bits: Vec<bool> = bytes
-        .iter()
-        .flat_map(|byte| (0..8).map(move |i| byte >> i & 1 == 1))
-        .collect();
-    if bits.split_off(count).contains(&true) {
+    let mut bits = Vec::with_capacity(8 * bytes.len());
+    for &byte in bytes {
+        bits.extend_from_slice(&bits_of(byte));
+    }
+    if bits[count..].contains(&true) {
         return Err(GcError::Padding { what });
     }
+    bits.truncate(count);
     Ok(bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_pack_lowest_first_and_unpack() {
+        for byte in 0..=255 {
+            let bits: [bool; 8] = std::array::from_fn(|i| byte >> i & 1 == 1);
+            assert_eq!((byte_of(bits), bits_of(byte)), (byte, bits));
+        }
+        let bits = [
+            true, false, true, true, false, false, false, false, false, true,
+        ];
+        assert_eq!(pack(&bits), [0b1101, 0b10]);
+        assert_eq!(unpack("bits", &[0b1101, 0b10], 10).unwrap(), bits);
+        assert!(unpack("bits", &[0b1101, 0b110], 10).is_err());
+    }
 }

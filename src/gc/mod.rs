@@ -23,9 +23,11 @@ mod extension;
 mod garble;
 mod gates;
 mod hash;
+mod kernels;
 mod labels;
 mod lanes;
 mod messages;
+mod program;
 mod shares;
 
 pub use base_ot::{BaseOtReceiver, BaseOtSender, ChosenSeeds, SeedPairs};

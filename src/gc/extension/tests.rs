@@ -15,19 +15,6 @@ fn parties(rng: &mut ChaCha20Rng) -> (ExtensionReceiver, ExtensionSender, Delta)
 }
 
 #[test]
-fn transpose_exchanges_rows_and_columns() {
-    let blocks = Stretch::new([7; 32]).blocks(BASE_TRANSFERS);
-    let square: [u128; BASE_TRANSFERS] = blocks.0.as_slice().try_into().unwrap();
-    let mut transposed = square;
-    transpose(&mut transposed);
-    for (i, row) in square.iter().enumerate() {
-        for (j, column) in transposed.iter().enumerate() {
-            assert_eq!(row >> j & 1, column >> i & 1);
-        }
-    }
-}
-
-#[test]
 fn rows_differ_by_delta_exactly_where_the_choice_is_set() {
     let mut rng = ChaCha20Rng::seed_from_u64(3);
     let (mut receiver, mut sender, delta) = parties(&mut rng);
