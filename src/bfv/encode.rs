@@ -11,7 +11,7 @@ use super::params::{BfvParams, Level};
 use crate::ring::{Coefficient, Modulus, Ntt, Poly, pointwise};
 
 /// Slots encoded for multiplication: the centred plaintext polynomial modulo q, transformed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Plaintext(pub(super) Poly<Ntt>);
 
 impl BfvParams {

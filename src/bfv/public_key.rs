@@ -30,7 +30,7 @@ impl PublicKey {
         let seed = sampler::seed(rng);
         let a = sampler::uniform(basis, &seed, 0);
         let mut b = Poly::from_signed(basis, &sampler::error(params.degree(), rng)).into_ntt(basis);
-        b.sub_assign(basis, &a.product(basis, secret.s()));
+        b.sub_assign(basis, &Zeroizing::new(a.product(basis, secret.s())));
         let params = params.clone();
         Self { params, b, seed, a }
     }

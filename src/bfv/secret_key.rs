@@ -108,7 +108,7 @@ impl SecretKey {
         let mut message = Poly::from_signed(basis, &sampler::error(n, rng));
         self.params.add_scaled(&mut message, slots)?;
         let mut c0 = message.into_ntt(basis);
-        c0.sub_assign(basis, &a.product(basis, &self.s));
+        c0.sub_assign(basis, &Zeroizing::new(a.product(basis, &self.s)));
         let params = self.params.clone();
         Ok(SeededCiphertext { params, c0, seed })
     }

@@ -132,7 +132,8 @@ impl Case {
 
     /// What the time of a batch grows with: ANDs, transfers, bytes; 1 for a round trip.
     pub fn size(&self) -> Option<f64> {
-        let number = |key| self.param(key).and_then(|value| value.parse::<f64>().ok());
+        let positive = |size: &f64| size.is_finite() && *size > 0.0;
+        let number = |key| self.param(key)?.parse::<f64>().ok().filter(positive);
         match self.op {
             Op::Garble | Op::Evaluate => Some(number("ands")? * number("batch")?),
             Op::BaseOt | Op::OtCorrelated | Op::OtDerandomize => number("batch"),

@@ -367,7 +367,7 @@ mod tests {
             .rotate_decomposed(&o.decompose().unwrap(), ROTATION)
             .unwrap();
         assert_eq!(o.secret.decrypt(&again).unwrap(), rotated(&o));
-        assert_eq!(o.encode().unwrap(), o.plaintext);
+        assert!(o.encode().unwrap() == o.plaintext);
         assert_eq!(o.decode().unwrap(), slots);
         assert_eq!(o.decrypt().unwrap(), slots);
         assert_eq!(o.secret.decrypt(&o.expand().unwrap()).unwrap(), slots);

@@ -281,6 +281,13 @@ impl<'a> Row<'a> {
             high: Nanos(self.number(11, time)?),
             bytes: Bytes(self.number(12, whole)?),
         };
+        let case = &record.case;
+        if matches!(case.op, Op::He(_)) && (case.n < 2 || case.limbs == 0) {
+            return Err(self.refused(1, "a ring degree with at least one limb"));
+        }
+        if !matches!(case.op, Op::He(_)) && case.size().is_none() {
+            return Err(self.refused(5, "the sizes that this operation is priced by"));
+        }
         let (low, median, high) = (record.low.0, record.median.0, record.high.0);
         if 0.0 < low && low <= median && median <= high && high.is_finite() {
             Ok(record)

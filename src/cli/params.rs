@@ -66,15 +66,22 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
         link: setting.link,
     };
     let selection = select_network(&resolved, &setting.request, &prices).map_err(Failure::input)?;
-    owned.warn_of_fits(globals);
-    output::present(&report(&resolved, selection, args.explain), globals)
+    let report = report(&resolved, selection, args.explain);
+    owned.warn(
+        report
+            .layers
+            .iter()
+            .map(|layer| (layer.name.as_str(), &layer.he)),
+        globals,
+    );
+    output::present(&report, globals)
 }
 
 fn network(args: &Args, globals: &Globals) -> Result<NetworkParams, Failure> {
     let quantizer = match numbers(&args.bits, ',')[..] {
         [Some(input_bits), Some(weight_bits)] => Quantizer {
-            input_bits: input_bits as u32,
-            weight_bits: weight_bits as u32,
+            input_bits: u32::try_from(input_bits).unwrap_or(u32::MAX),
+            weight_bits: u32::try_from(weight_bits).unwrap_or(u32::MAX),
         },
         _ => return Err(Failure::unusable("--bits: expected `LI,LF`, as `8,8`")),
     };

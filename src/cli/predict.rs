@@ -35,7 +35,11 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
     let setting = owned.setting();
     let script = plan(&network, weights.as_ref(), &setting).map_err(failure)?;
     let prediction = estimate(&network, &script, &setting).map_err(failure)?;
-    owned.warn_of_fits(globals);
+    let layers = prediction
+        .layers
+        .iter()
+        .filter_map(|l| Some((l.name.as_str(), l.he.as_ref()?)));
+    owned.warn(layers, globals);
     output::present(&prediction, globals)
 }
 

@@ -7,7 +7,7 @@ use super::error::Failure;
 use super::globals::Globals;
 use super::output;
 use crate::params::{PlaintextBound, Request};
-use crate::predict::{PriceList, Setting};
+use crate::predict::{HeReport, PriceList, Setting};
 use crate::protocol::Link;
 use crate::security::{Requirement, Table};
 
@@ -135,8 +135,23 @@ impl OwnedSetting {
         }
     }
 
-    /// Warns of what was priced by a fit.
-    pub(super) fn warn_of_fits(&self, globals: &Globals) {
+    /// Warns of a p that its layer's values do not fit in, and of what was priced by a fit.
+    pub(super) fn warn<'a>(
+        &self,
+        layers: impl IntoIterator<Item = (&'a str, &'a HeReport)>,
+        globals: &Globals,
+    ) {
+        for (layer, he) in layers {
+            if !he.p_holds_all_values {
+                let p = he.p_bits;
+                let told = format!("layer `{layer}`: its p of {p} bits cannot hold all its values");
+                output::warn(globals, &told);
+            }
+        }
+        self.warn_of_fits(globals);
+    }
+
+    fn warn_of_fits(&self, globals: &Globals) {
         let fitted = self.prices.fitted();
         if !fitted.is_empty() {
             let list = fitted.join("; ");

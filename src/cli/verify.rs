@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -78,11 +78,11 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
         }
     };
     let job = job(&args, weight_seed, globals)?;
-    let mut rng = globals.rng()?;
-    let (client, server) = (
-        ChaCha20Rng::from_rng(&mut rng),
-        ChaCha20Rng::from_rng(&mut rng),
-    );
+    if args.role != Role::Both && globals.seed.is_some() {
+        let shown = "--seed: whoever knows it can derive this party's secrets";
+        output::warn(globals, shown);
+    }
+    let (client, server) = (party_rng(globals, "client")?, party_rng(globals, "server")?);
     match args.role {
         Role::Server => listen(&args.addr, &job, server),
         Role::Client => {
@@ -92,6 +92,20 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
         Role::Both => {
             let (_server, addr) = ServerProcess::start(weight_seed)?;
             as_client(connect(&addr)?, job, client, globals)
+        }
+    }
+}
+
+/// The protocol's randomness of one party: the operating system's, or from the seed and the party.
+fn party_rng(globals: &Globals, party: &str) -> Result<ChaCha20Rng, Failure> {
+    match globals.seed {
+        None => globals.rng(),
+        Some(seed) => {
+            let context = format!("nass verify, randomness of the {party}");
+            Ok(ChaCha20Rng::from_seed(blake3::derive_key(
+                &context,
+                &seed.to_le_bytes(),
+            )))
         }
     }
 }
@@ -126,7 +140,15 @@ fn job(args: &Args, weight_seed: u64, globals: &Globals) -> Result<Job, Failure>
     })
 }
 
+fn check_address(addr: &str) -> Result<(), Failure> {
+    let read = addr
+        .to_socket_addrs()
+        .with_context(|| format!("--addr {addr}: expected HOST:PORT"));
+    read.map(|_| ()).map_err(Failure::Input)
+}
+
 fn connect(addr: &str) -> Result<TcpStream, Failure> {
+    check_address(addr)?;
     let connected = TcpStream::connect(addr);
     connected
         .with_context(|| format!("{addr}: cannot connect"))
@@ -134,6 +156,7 @@ fn connect(addr: &str) -> Result<TcpStream, Failure> {
 }
 
 fn listen(addr: &str, job: &Job, rng: ChaCha20Rng) -> Result<(), Failure> {
+    check_address(addr)?;
     let listener = TcpListener::bind(addr);
     let listener = listener
         .with_context(|| format!("{addr}: cannot listen"))
@@ -155,7 +178,11 @@ fn as_client(
 ) -> Result<(), Failure> {
     let setting = job.setting.setting();
     let prediction = estimate(&job.network, &job.script, &setting).map_err(failure)?;
-    job.setting.warn_of_fits(globals);
+    let layers = prediction
+        .layers
+        .iter()
+        .filter_map(|l| Some((l.name.as_str(), l.he.as_ref()?)));
+    job.setting.warn(layers, globals);
     let expected = evaluate(&job.script.network, &job.weights, &job.input).map_err(Failure::job)?;
     let run = request(stream, &job.script, &job.input, rng).map_err(Failure::job)?;
     let verification = compare(prediction, &run, &expected);

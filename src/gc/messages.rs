@@ -114,7 +114,7 @@ macro_rules! block_message {
 }
 
 block_message! {
-    /// Active labels of the garbler's inputs: garbler to evaluator, online. Instances times
+    /// Active labels of the garbler's inputs: garbler to evaluator, as soon as those are known. Instances times
     /// `garbler_input_bits` blocks.
     GarblerLabels, labels, "bytes of garbler's labels"
 }

@@ -2,7 +2,7 @@
 //!
 //! Limbs are the largest primes of their width that the transform accepts ([`is_accepted_prime`]), at
 //! most 50 bits, where transforms and products are fastest; none equals p. Equal requests get equal
-//! primes, so that layers of one size share their keys.
+//! primes.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

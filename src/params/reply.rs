@@ -9,9 +9,10 @@
 //! U is bounded, so it is taken off the room whole and the Gaussian tail is asked for the rest:
 //! P(|e′| ≥ q′/2p) ≤ P(|(q′/q)·G + R| ≥ q′/2p − (q′/q)·2^f). That is an upper bound.
 //!
-//! Flooding hides the layer's error: f = flooding bits + ⌈log2 B⌉, B a bound on all coefficients of
-//! it that fails with probability 2^−(flooding bits). Each coefficient is then within 2^−(flooding bits + 1)
-//! of a distribution that knows nothing of the weights (shift of a uniform distribution; B ≤ 2^⌈log2 B⌉).
+//! Flooding hides the layer's error: f = flooding bits + ⌈log2 (N·B)⌉, N the coefficients of the reply,
+//! B a bound on all of them that fails with probability 2^−(flooding bits). Each coefficient is then within
+//! 2^−(flooding bits + 1)/N of a distribution that knows nothing of the weights (shift of a uniform
+//! distribution), and a layer's whole reply within 2^−(flooding bits + 1).
 
 use super::failure::{log2_tail, split, tail_quantile, union};
 use super::noise::{
@@ -96,7 +97,8 @@ impl ReplyGoal {
     /// f, or nothing where no flooding is asked for.
     fn flooding_log2(&self, layer_variance: f64) -> Option<u32> {
         let bound = self.flooded_deviations * layer_variance.sqrt();
-        (self.flooding_bits > 0).then(|| self.flooding_bits + bound.log2().ceil().max(0.0) as u32)
+        let widening = (bound * self.coefficients as f64).log2().ceil().max(0.0);
+        (self.flooding_bits > 0).then(|| self.flooding_bits + widening as u32)
     }
 
     fn reply(

@@ -1,4 +1,7 @@
 //! Adds up a script: every task at its price, every message over the link.
+//!
+//! Actions are summed one after the other. In the online phase the parties do take turns; in the
+//! set-up and offline the server's drawing of shares, which is not priced, may overlap the client's work.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +12,12 @@ use super::prediction::{
     SetupCost,
 };
 use super::price_list::{LinkedPrices, PriceError, PriceList};
+use crate::bfv::HeOp;
 use crate::network::{NetworkError, NetworkParams, Step, Weights};
 use crate::params::{LayerCrypto, ParamsError, Request, select_network};
-use crate::protocol::{Action, Link, Party, Phase, ProtocolError, Script, StepPlan, Task, gazelle};
+use crate::protocol::{
+    Action, Link, OtRole, Party, Phase, ProtocolError, Script, StepPlan, Task, gazelle,
+};
 use crate::units::Nanos;
 
 /// Why a network could not be predicted.
@@ -194,7 +200,7 @@ fn layer(step: &Step, plan: &StepPlan) -> LayerPrediction {
         output: step.shape_out,
         he,
         schedule,
-        ops: BTreeMap::new(),
+        ops: no_ops(),
         seconds: SecondsSplit::default(),
         bytes: BytesSplit::default(),
     }
@@ -217,23 +223,48 @@ pub fn he_report(crypto: &LayerCrypto) -> HeReport {
         failure_log2: crypto.failure_log2,
         flooding_bits: crypto.flooding_bits,
         noise_margin_bits: crypto.noise_margin_bits,
+        p_holds_all_values: crypto.p_holds_all_values,
     }
 }
 
+/// Keys that every layer's `ops` has, zero or not; the others name what happens at least once.
+const ALWAYS: [&str; 7] = [
+    "add",
+    "hadamard",
+    "rotate",
+    "encrypt",
+    "decrypt",
+    "and_gates",
+    "ot",
+];
+
+fn no_ops() -> BTreeMap<String, u64> {
+    ALWAYS
+        .into_iter()
+        .map(|name| (name.to_owned(), 0))
+        .collect()
+}
+
 fn count(task: &Task, ops: &mut BTreeMap<String, u64>) {
-    let (name, count) = match task {
-        Task::He { op, count, .. } => (op.name(), *count),
-        Task::BaseOt { .. } => ("base_ot", 0),
-        Task::ExtendOt {
-            role: crate::protocol::OtRole::Receiver,
-            count,
-        } => ("ot", *count),
-        Task::ExtendOt { .. } | Task::DerandomizeOt { .. } | Task::Evaluate { .. } => return,
-        Task::Garble { circuit, batch } => {
-            ("and_gates", circuit.and_count().unwrap_or(0) as u64 * batch)
+    let mut add = |name: &str, count: u64| *ops.entry(name.to_owned()).or_insert(0) += count;
+    match task {
+        Task::He { op, count, .. } if *count > 0 => {
+            add(op.name(), *count);
+            if matches!(op, HeOp::EncryptSecret | HeOp::EncryptPublic) {
+                add("encrypt", *count);
+            }
         }
-    };
-    if count > 0 {
-        *ops.entry(name.to_owned()).or_insert(0) += count;
+        Task::ExtendOt {
+            role: OtRole::Receiver,
+            count,
+        } => add("ot", *count),
+        Task::Garble { circuit, batch } => {
+            add("and_gates", circuit.and_count().unwrap_or(0) as u64 * batch);
+        }
+        Task::He { .. }
+        | Task::BaseOt { .. }
+        | Task::ExtendOt { .. }
+        | Task::DerandomizeOt { .. }
+        | Task::Evaluate { .. } => {}
     }
 }

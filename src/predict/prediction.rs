@@ -90,6 +90,8 @@ pub struct HeReport {
     pub flooding_bits: u32,
     /// Bits between the reply's noise bound and what decrypts.
     pub noise_margin_bits: f64,
+    /// Whether p holds every value of the layer; a prescribed or the paper's p may not.
+    pub p_holds_all_values: bool,
 }
 
 /// One layer's prediction.
@@ -109,7 +111,9 @@ pub struct LayerPrediction {
     pub he: Option<HeReport>,
     /// Name of the packing schedule, for a linear layer.
     pub schedule: Option<String>,
-    /// How often each operation happens, both parties together, set-up included.
+    /// How often each operation happens, both parties together, set-up included. `encrypt` sums the
+    /// kinds of encryption; `rotate` are rotations with a key switch of their own, `hoisted_rotate`
+    /// those of a ciphertext decomposed once.
     pub ops: BTreeMap<String, u64>,
     /// Predicted seconds.
     pub seconds: SecondsSplit,

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 use crate::bfv::HeOp;
-use crate::calibrate::{Op, Profile, WorkingSet, fit_line, fit_plane};
+use crate::calibrate::{Case, Op, Profile, WorkingSet, fit_line, fit_plane};
 use crate::gc::ShareCircuit;
 use crate::params::{LayerWork, Prices};
 use crate::protocol::{Link, OtRole, RingSize, Task};
@@ -54,7 +54,7 @@ impl PriceList {
         let mut exact = BTreeMap::new();
         let mut points: BTreeMap<_, Vec<([f64; 2], f64)>> = BTreeMap::new();
         let mut batches: BTreeMap<_, Vec<(f64, f64)>> = BTreeMap::new();
-        for record in &profile.records {
+        for record in profile.records.iter().filter(|record| serves(&record.case)) {
             let (case, time) = (&record.case, record.median);
             if let Op::He(op) = case.op {
                 let ring = RingSize {
@@ -183,6 +183,12 @@ impl PriceList {
     }
 }
 
+/// Whether prices are drawn from a case: one thread, and for BFV one special prime.
+fn serves(case: &Case) -> bool {
+    let he = matches!(case.op, Op::He(_));
+    case.threads == 1 && (!he || case.param("special").is_some())
+}
+
 /// ANDs of a circuit that a script holds, and that is therefore a sound one.
 fn ands(circuit: &ShareCircuit) -> f64 {
     circuit
@@ -240,7 +246,7 @@ fn link(lines: &BTreeMap<(Op, Option<OtRole>), (f64, f64)>) -> Option<Link> {
 mod tests {
     use super::*;
     use crate::bfv::HeOp;
-    use crate::calibrate::{Case, Record};
+    use crate::calibrate::Record;
 
     fn record(op: Op, n: usize, limbs: usize, param: &str, median: f64) -> Record {
         let case = Case {

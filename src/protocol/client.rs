@@ -4,9 +4,10 @@
 //! have arrived, and returns the message that ends it. No I/O and no clock here.
 
 use rand::CryptoRng;
+use zeroize::Zeroizing;
 
 use super::error::PartyError;
-use super::inbox::Inbox;
+use super::inbox::{Inbox, parts};
 use super::party::{View, out_of_order};
 use super::shares;
 use super::work::{Act, Action, MessageKind, Script};
@@ -137,8 +138,9 @@ impl<'a, R: CryptoRng> Client<'a, R> {
         let (plan, _, ring) = self.view.linear(action)?;
         let key = self.keys.get(ring).ok_or(out_of_order(action))?;
         let mut out = Vec::new();
-        for slots in plan.pack_input(self.view.operand(action)?) {
-            key.encrypt(&slots, &mut self.rng)?.write(&mut out);
+        let packed = Zeroizing::new(plan.pack_input(self.view.operand(action)?));
+        for slots in packed.iter() {
+            key.encrypt(slots, &mut self.rng)?.write(&mut out);
         }
         Ok(out)
     }
@@ -147,8 +149,9 @@ impl<'a, R: CryptoRng> Client<'a, R> {
         let (plan, params, ring) = self.view.linear(action)?;
         let key = self.keys.get(ring).ok_or(out_of_order(action))?;
         let payload = inbox.take(action, MessageKind::Reply)?;
-        let mut slots = Vec::new();
-        for bytes in payload.chunks(params.reply_size()) {
+        let mut slots = Zeroizing::new(Vec::new());
+        let (count, size) = (plan.output_ciphertexts(), params.reply_size());
+        for bytes in parts(&payload, MessageKind::Reply, count, size)? {
             slots.push(key.decrypt(&Reply::read(params, bytes)?)?);
         }
         let share = plan.unpack_output(&slots);
@@ -159,8 +162,8 @@ impl<'a, R: CryptoRng> Client<'a, R> {
     fn choose(&mut self, action: &Action) -> Result<Vec<u8>, PartyError> {
         let (circuit, batch) = self.view.circuit(action)?;
         let (index, step) = self.view.step(action)?;
-        let operand = shares::circuit_operand(step, self.view.operand(action)?);
-        let choices = circuit.evaluator_bits(&operand, batch)?;
+        let operand = Zeroizing::new(shares::circuit_operand(step, self.view.operand(action)?));
+        let choices = Zeroizing::new(circuit.evaluator_bits(&operand, batch)?);
         let prepared = self.prepared[index].take().ok_or(out_of_order(action))?;
         let (corrections, pending) = prepared.correct(&choices)?;
         self.pending = Some(pending);

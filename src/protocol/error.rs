@@ -49,6 +49,16 @@ pub enum PartyError {
         /// Which.
         act: Act,
     },
+    /// A message of the wrong length.
+    #[error("message `{kind:?}` holds {actual} bytes where {expected} were expected")]
+    Length {
+        /// Which.
+        kind: MessageKind,
+        /// What the script says.
+        expected: usize,
+        /// What came.
+        actual: usize,
+    },
     /// A message does not hold what it should.
     #[error("message `{kind:?}` does not hold valid residues")]
     Residues {

@@ -9,6 +9,25 @@ use super::work::{Action, Message, MessageKind};
 #[derive(Debug, Default)]
 pub struct Inbox(HashMap<(Option<usize>, MessageKind), VecDeque<Vec<u8>>>);
 
+/// Splits a message into `count` parts of `size` bytes, which it must fill.
+pub(super) fn parts(
+    payload: &[u8],
+    kind: MessageKind,
+    count: usize,
+    size: usize,
+) -> Result<std::slice::Chunks<'_, u8>, PartyError> {
+    let (expected, actual) = (count.saturating_mul(size), payload.len());
+    if actual == expected {
+        Ok(payload.chunks(size.max(1)))
+    } else {
+        Err(PartyError::Length {
+            kind,
+            expected,
+            actual,
+        })
+    }
+}
+
 impl Inbox {
     /// Files the message that ended the other party's `action`.
     pub fn put(&mut self, action: &Action, message: Message, payload: Vec<u8>) {

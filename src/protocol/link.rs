@@ -36,6 +36,9 @@ pub enum LinkError {
     },
 }
 
+/// Slowest link that is read, in 10^6 bits a second.
+const SLOWEST: f64 = 0.001;
+
 impl Link {
     /// 1 Gbit/s, 0.5 ms: a local network.
     pub const LAN: Self = Self {
@@ -64,10 +67,10 @@ impl Link {
             }
         }
         match (mbit, rtt) {
-            (Some(0.0), _) => Err(LinkError::Value {
+            (Some(mbit), _) if mbit < SLOWEST => Err(LinkError::Value {
                 field: "mbit",
-                value: "0".to_owned(),
-                expected: "positive number",
+                value: mbit.to_string(),
+                expected: "bandwidth of at least 0.001",
             }),
             (Some(mbit_per_s), Some(rtt_ms)) => Ok(Self { mbit_per_s, rtt_ms }),
             _ => Err(LinkError::Form(text.to_owned())),

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::client::written;
 use super::error::PartyError;
-use super::inbox::Inbox;
+use super::inbox::{Inbox, parts};
 use super::party::{View, out_of_order};
 use super::shares;
 use super::work::{Act, Action, MessageKind, Script};
@@ -172,7 +172,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let columns = ExtensionColumns::read(extension_blocks(count), &columns)?;
         let extension = self.extension.as_mut().ok_or(out_of_order(action))?;
         let sends = extension.extend(count, &columns)?;
-        let operand = shares::circuit_operand(step, self.view.operand(action)?);
+        let operand = Zeroizing::new(shares::circuit_operand(step, self.view.operand(action)?));
         let share = self.view.share(index).ok_or(out_of_order(action))?;
         let garbling = garble(&circuit, batch, &self.delta, &mut self.rng)?;
         let labels = garbling.garbler_inputs.encode(&operand, share)?;
@@ -189,13 +189,14 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let (public, evaluator) = self.rings.get(ring).ok_or(out_of_order(action))?;
         let payload = inbox.take(action, MessageKind::EncryptedInput)?;
         let mut inputs = Vec::new();
-        for bytes in payload.chunks(params.seeded_ciphertext_size()) {
+        let (count, size) = (plan.input_ciphertexts(), params.seeded_ciphertext_size());
+        for bytes in parts(&payload, MessageKind::EncryptedInput, count, size)? {
             inputs.push(SeededCiphertext::read(params, bytes)?.expand());
         }
         if self.view.operand_is_shared(action)? {
-            let share = plan.pack_input(self.view.operand(action)?);
-            for (ciphertext, slots) in inputs.iter_mut().zip(share) {
-                evaluator.add_plain(ciphertext, &slots)?;
+            let share = Zeroizing::new(plan.pack_input(self.view.operand(action)?));
+            for (ciphertext, slots) in inputs.iter_mut().zip(share.iter()) {
+                evaluator.add_plain(ciphertext, slots)?;
             }
         }
         let mut outputs = plan.run(evaluator, &inputs, &self.encoded[index])?;

@@ -204,7 +204,7 @@ pub enum StepPlan {
 /// One ring's keys: parameters that share them, and the rotations they serve.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RingKeys {
-    /// Parameters of the first layer that uses this ring (its p does not enter the keys).
+    /// Parameters of the layers that use these keys; layers with others have keys of their own.
     pub crypto: LayerCrypto,
     /// Rotations of all its layers.
     pub rotations: Vec<crate::bfv::Rotation>,

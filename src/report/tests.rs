@@ -54,6 +54,7 @@ fn conv(name: &str) -> LayerPrediction {
             failure_log2: -43.2,
             flooding_bits: 40,
             noise_margin_bits: 3.5,
+            p_holds_all_values: true,
         }),
         schedule: Some("input_rotation".to_owned()),
         ops: BTreeMap::from([("hadamard".to_owned(), 1152), ("rotate".to_owned(), 26)]),

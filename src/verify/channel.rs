@@ -42,6 +42,33 @@ pub enum ChannelError {
     },
 }
 
+/// A stream that counts the bytes which the socket takes and gives.
+#[derive(Debug)]
+struct Counted<'a> {
+    stream: &'a mut TcpStream,
+    bytes: &'a mut u64,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.stream.write(bytes)?;
+        *self.bytes += taken as u64;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let given = self.stream.read(bytes)?;
+        *self.bytes += given as u64;
+        Ok(given)
+    }
+}
+
 /// A connection to the other party that counts what it carries.
 #[derive(Debug)]
 pub struct Channel {
@@ -70,10 +97,12 @@ impl Channel {
         let mut header = [0u8; FRAME_HEADER as usize];
         header[0] = kind.tag();
         header[1..].copy_from_slice(&(payload.len() as u64).to_le_bytes());
-        self.stream.write_all(&header)?;
-        self.stream.write_all(payload)?;
-        self.sent += FRAME_HEADER + payload.len() as u64;
-        Ok(())
+        let mut counted = Counted {
+            stream: &mut self.stream,
+            bytes: &mut self.sent,
+        };
+        counted.write_all(&header)?;
+        Ok(counted.write_all(payload)?)
     }
 
     /// Sends bytes that are no part of the protocol, uncounted.
@@ -91,7 +120,11 @@ impl Channel {
     /// Receives the message that comes next.
     pub fn receive(&mut self, message: Message) -> Result<Vec<u8>, ChannelError> {
         let mut header = [0u8; FRAME_HEADER as usize];
-        self.stream.read_exact(&mut header)?;
+        let mut counted = Counted {
+            stream: &mut self.stream,
+            bytes: &mut self.received,
+        };
+        counted.read_exact(&mut header)?;
         let [tag, length @ ..] = header;
         if tag != message.kind.tag() {
             return Err(ChannelError::Kind {
@@ -108,8 +141,7 @@ impl Channel {
             });
         }
         let mut payload = vec![0; expected as usize];
-        self.stream.read_exact(&mut payload)?;
-        self.received += FRAME_HEADER + expected;
+        counted.read_exact(&mut payload)?;
         Ok(payload)
     }
 }

@@ -30,7 +30,10 @@ pub enum RunError {
     #[error(transparent)]
     Party(#[from] PartyError),
     /// The parties were not given the same network, parameters and weights.
-    #[error("the other party runs another script: give both the same network, weights and flags")]
+    #[error(
+        "the other party runs another script: give both the same network, weights, --calibration, \
+             --link and other flags"
+    )]
     OtherScript,
     /// The script ended without a result.
     #[error("the script opens no result")]
@@ -153,7 +156,7 @@ fn attribute(script: &Script, times: &[u8], waits: &[f64], costs: &mut [Cost]) {
             Party::Server => {
                 let taken = times.next().unwrap_or_default();
                 cost.computation = if taken.is_finite() {
-                    taken.max(0.0)
+                    taken.clamp(0.0, 1e9)
                 } else {
                     0.0
                 };
