@@ -2,8 +2,10 @@
 //!
 //! A BFV operation is looked up under its exact case. Where the profile lacks that (n, limbs), the
 //! fit ln t = c₀ + c₁·ln n + c₂·ln limbs over the operation's own rows is used, and named in
-//! [`PriceList::fitted`]. Circuits and transfers follow t = fixed + slope · (batch · ANDs), or
-//! slope · transfers, through the measured batch sizes.
+//! [`PriceList::fitted`]. Circuits and transfers are measured in batches of several sizes s (batch ·
+//! ANDs, or transfers). The time of one AND or transfer is interpolated linearly in ln s between them,
+//! since an AND costs more in a batch beyond the caches; beyond the sizes measured the nearest holds.
+//! The link is a line, t = fixed + slope · bytes.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,11 +41,13 @@ pub enum PriceError {
 pub struct PriceList {
     exact: BTreeMap<HeKey, Nanos>,
     planes: BTreeMap<(HeOp, WorkingSet), Plane>,
-    lines: BTreeMap<(Op, Option<OtRole>), (f64, f64)>,
+    batches: BTreeMap<BatchKey, Vec<(f64, f64)>>,
     link: Option<Link>,
     fitted: RefCell<BTreeSet<String>>,
 }
 
+/// Operations in batches, and whose side.
+type BatchKey = (Op, Option<OtRole>);
 type HeKey = (HeOp, RingSize, WorkingSet);
 /// c₀, c₁, c₂ of ln t = c₀ + c₁·ln n + c₂·ln limbs.
 type Plane = [f64; 3];
@@ -53,7 +57,7 @@ impl PriceList {
     pub fn new(profile: &Profile) -> Self {
         let mut exact = BTreeMap::new();
         let mut points: BTreeMap<_, Vec<([f64; 2], f64)>> = BTreeMap::new();
-        let mut batches: BTreeMap<_, Vec<(f64, f64)>> = BTreeMap::new();
+        let mut batches: BTreeMap<BatchKey, Vec<(f64, f64)>> = BTreeMap::new();
         for record in profile.records.iter().filter(|record| serves(&record.case)) {
             let (case, time) = (&record.case, record.median);
             if let Op::He(op) = case.op {
@@ -78,15 +82,15 @@ impl PriceList {
         let planes = points
             .into_iter()
             .filter_map(|(key, p)| Some((key, fit_plane(&p)?)));
-        let lines = batches
-            .into_iter()
-            .filter_map(|(key, b)| Some((key, line(&b)?)));
-        let (planes, lines) = (planes.collect(), lines.collect());
-        let link = link(&lines);
+        let planes = planes.collect();
+        for sizes in batches.values_mut() {
+            sizes.sort_by(|a, b| a.0.total_cmp(&b.0));
+        }
+        let link = link(&batches);
         Self {
             exact,
             planes,
-            lines,
+            batches,
             link,
             fitted: RefCell::default(),
         }
@@ -126,18 +130,18 @@ impl PriceList {
                 self.note_fit(*op, *ring);
                 Ok(self.he(*op, *ring, set)? * *count as f64)
             }
-            Task::BaseOt { role, count } => self.line(Op::BaseOt, Some(*role), *count as f64),
+            Task::BaseOt { role, count } => self.batch(Op::BaseOt, Some(*role), *count as f64),
             Task::ExtendOt { role, count } => {
-                self.line(Op::OtCorrelated, Some(*role), *count as f64)
+                self.batch(Op::OtCorrelated, Some(*role), *count as f64)
             }
             Task::DerandomizeOt { role, count } => {
-                self.line(Op::OtDerandomize, Some(*role), *count as f64)
+                self.batch(Op::OtDerandomize, Some(*role), *count as f64)
             }
             Task::Garble { circuit, batch } => {
-                self.line(Op::Garble, None, ands(circuit) * *batch as f64)
+                self.batch(Op::Garble, None, ands(circuit) * *batch as f64)
             }
             Task::Evaluate { circuit, batch } => {
-                self.line(Op::Evaluate, None, ands(circuit) * *batch as f64)
+                self.batch(Op::Evaluate, None, ands(circuit) * *batch as f64)
             }
         }
     }
@@ -174,12 +178,23 @@ impl PriceList {
         }
     }
 
-    fn line(&self, op: Op, role: Option<OtRole>, size: f64) -> Result<Nanos, PriceError> {
-        let (slope, fixed) = self
-            .lines
-            .get(&(op, role))
-            .ok_or_else(|| not_measured(op, String::new()))?;
-        Ok(Nanos(fixed.max(0.0) + slope * size))
+    /// The price of a batch of this size.
+    fn batch(&self, op: Op, role: Option<OtRole>, size: f64) -> Result<Nanos, PriceError> {
+        let measured = self.batches.get(&(op, role)).map_or(&[][..], Vec::as_slice);
+        let above = measured.partition_point(|(at, _)| *at < size);
+        let unit = |(at, time): (f64, f64)| time / at;
+        let each = match (
+            above.checked_sub(1).and_then(|i| measured.get(i)),
+            measured.get(above),
+        ) {
+            (Some(&low), Some(&high)) => {
+                let share = (size / low.0).ln() / (high.0 / low.0).ln();
+                unit(low) + share * (unit(high) - unit(low))
+            }
+            (Some(&nearest), None) | (None, Some(&nearest)) => unit(nearest),
+            (None, None) => return Err(not_measured(op, String::new())),
+        };
+        Ok(Nanos(each * size))
     }
 }
 
@@ -227,15 +242,9 @@ fn not_measured(op: Op, detail: String) -> PriceError {
     }
 }
 
-/// Slope and fixed cost; one batch size alone gives a slope.
-fn line(points: &[(f64, f64)]) -> Option<(f64, f64)> {
-    let alone = points.first().map(|(size, time)| (time / size, 0.0));
-    fit_line(points).or(alone)
-}
-
-fn link(lines: &BTreeMap<(Op, Option<OtRole>), (f64, f64)>) -> Option<Link> {
-    let (ns_per_byte, _) = lines.get(&(Op::Send, None))?;
-    let (round_trip, _) = lines.get(&(Op::RoundTrip, None))?;
+fn link(batches: &BTreeMap<BatchKey, Vec<(f64, f64)>>) -> Option<Link> {
+    let (ns_per_byte, _) = fit_line(batches.get(&(Op::Send, None))?)?;
+    let (_, round_trip) = batches.get(&(Op::RoundTrip, None))?.first()?;
     Some(Link {
         mbit_per_s: 8e3 / ns_per_byte,
         rtt_ms: round_trip / 1e6,
@@ -315,14 +324,36 @@ mod tests {
     }
 
     #[test]
-    fn batches_cost_a_fixed_part_and_a_slope() {
+    fn a_batch_is_priced_between_its_neighbours() {
         let prices = prices();
-        let task = Task::ExtendOt {
-            role: OtRole::Sender,
-            count: 500,
+        let sender = |count| {
+            prices
+                .task(&Task::ExtendOt {
+                    role: OtRole::Sender,
+                    count,
+                })
+                .unwrap()
+                .0
         };
-        assert!((prices.task(&task).unwrap().0 - 1600.0).abs() < 1e-6);
-        let link = prices.loopback().unwrap();
+        assert!(
+            (sender(100) - 400.0).abs() < 1e-6,
+            "a size that was measured"
+        );
+        let between = sender(316) / 316.0;
+        assert!(
+            3.1 < between && between < 4.0,
+            "between 3.1 and 4 a transfer: {between}"
+        );
+        assert!((sender(5) - 5.0 * 13.0).abs() < 1e-6, "as the smallest");
+        assert!(
+            (sender(10_000) - 10_000.0 * 3.1).abs() < 1e-6,
+            "as the largest"
+        );
+    }
+
+    #[test]
+    fn the_link_is_a_line_through_what_was_sent() {
+        let link = prices().loopback().unwrap();
         assert!((link.mbit_per_s - 4000.0).abs() < 1e-6 && (link.rtt_ms - 0.02).abs() < 1e-9);
     }
 
