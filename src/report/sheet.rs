@@ -142,10 +142,11 @@ fn operations<'a>(layers: impl Iterator<Item = &'a LayerPrediction>) -> Grid {
         "Operations, both parties together, set-up included",
         &[("layer", Left), ("how often", Left)],
     );
-    for layer in layers.filter(|layer| !layer.ops.is_empty()) {
+    for layer in layers.filter(|layer| layer.ops.values().any(|&times| times > 0)) {
         let list: Vec<String> = layer
             .ops
             .iter()
+            .filter(|(_, times)| **times > 0)
             .map(|(name, &times)| format!("{name} {}", count(times)))
             .collect();
         grid.row([layer.name.clone(), list.join(", ")]);
