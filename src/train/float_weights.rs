@@ -8,7 +8,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use rand::{Rng, RngExt};
+use rand::Rng;
+use rand_distr::{Distribution as _, StandardNormal};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::dataset::Normalization;
@@ -159,8 +160,8 @@ impl FloatWeights {
         }
     }
 
-    /// Weights to start a training from: uniform within ±√(6/fan-in) (He et al. 2015), within
-    /// ±√(1/fan-in) for the last linear layer; biases 0.
+    /// Weights to start a training from: normal with variance 2/fan-in (He et al. 2015), 1/fan-in for
+    /// the last linear layer; biases 0.
     ///
     /// # Errors
     /// Those of [`NetworkParams::shapes`].
@@ -173,10 +174,11 @@ impl FloatWeights {
         let mut layers = BTreeMap::new();
         for (index, shape) in linear.iter().enumerate() {
             let fan_in: usize = shape.weight[1..].iter().product();
-            let gain = if index + 1 == linear.len() { 1.0 } else { 6.0 };
-            let bound = (gain / fan_in as f32).sqrt();
+            let gain = if index + 1 == linear.len() { 1.0 } else { 2.0 };
+            let deviation = (gain / fan_in as f32).sqrt();
             let count = shape.weight.iter().product();
-            let weights = (0..count).map(|_| rng.random_range(-bound..bound));
+            let mut normal = || -> f32 { StandardNormal.sample(rng) };
+            let weights = (0..count).map(|_| deviation * normal());
             let layer = FloatLayer {
                 weight: weights.collect(),
                 bias: vec![0.0; shape.biases],
