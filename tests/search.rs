@@ -83,6 +83,8 @@ fn profile() -> String {
         ("base_ot", "role=receiver;batch=128", 10_000_000),
         ("ot_correlated", "role=sender;batch=1000", 100_000),
         ("ot_correlated", "role=receiver;batch=1000", 100_000),
+        ("ot_derandomize", "role=sender;batch=1000", 5_000),
+        ("ot_derandomize", "role=receiver;batch=1000", 5_000),
         ("send", "bytes=1000000", 1_000_000),
         ("round_trip", "bytes=1", 30_000),
     ] {

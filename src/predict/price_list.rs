@@ -5,7 +5,7 @@
 //! [`PriceList::fitted`]. Circuits and transfers are measured in batches of several sizes s (batch ·
 //! ANDs, or transfers). The time of one AND or transfer is interpolated linearly in ln s between them,
 //! since an AND costs more in a batch beyond the caches; beyond the sizes measured the nearest holds.
-//! The link is a line, t = fixed + slope · bytes.
+//! The link is a line, t = fixed + slope · bytes; with one size alone, slope · bytes.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -243,7 +243,9 @@ fn not_measured(op: Op, detail: String) -> PriceError {
 }
 
 fn link(batches: &BTreeMap<BatchKey, Vec<(f64, f64)>>) -> Option<Link> {
-    let (ns_per_byte, _) = fit_line(batches.get(&(Op::Send, None))?)?;
+    let sent = batches.get(&(Op::Send, None))?;
+    let alone = sent.first().map(|(bytes, time)| time / bytes);
+    let ns_per_byte = fit_line(sent).map(|(slope, _)| slope).or(alone)?;
     let (_, round_trip) = batches.get(&(Op::RoundTrip, None))?.first()?;
     Some(Link {
         mbit_per_s: 8e3 / ns_per_byte,
