@@ -1,8 +1,8 @@
 //! The command line: parse what was typed, call the library, print; one file per command.
 //!
 //! Arguments go in, an exit code comes out: 0 on success, 1 for a job or check that failed, 2 for
-//! input that cannot be used (arguments included), with one line on stderr. This room alone opens
-//! files, prints, and knows exit codes.
+//! input that cannot be used (arguments included), with one line on stderr. This room alone
+//! prints and knows exit codes.
 //!
 //! A new command is one file with `Args`, an example in `after_help` and
 //! `run(Args, &Globals) -> Result<(), Failure>`, one `mod` line, one line in `Command` and one in
