@@ -24,6 +24,7 @@ mod episode;
 mod error;
 #[cfg(test)]
 mod fake_models;
+mod folder_lock;
 mod lstm;
 mod models;
 mod pareto;

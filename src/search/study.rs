@@ -13,11 +13,12 @@
 //! they are trained, with the episode, so an architecture is trained once.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::Path;
 
 use super::episode::{Episode, Outcome, Trained};
 use super::error::SearchError;
+use super::folder_lock::FolderLock;
 use super::models::{AccuracyModel, Cost, CostError, CostModel};
 use super::policy::{Freedom, Policy};
 use super::record::{StudyRecord, database};
@@ -38,7 +39,7 @@ pub struct Study {
     /// Episode in which each architecture was trained.
     trained_in: BTreeMap<String, u64>,
     store: Store,
-    _lock: File,
+    _lock: FolderLock,
 }
 
 impl Study {
@@ -51,7 +52,7 @@ impl Study {
         settings.check()?;
         let policy = settings.new_policy()?;
         fs::create_dir_all(folder).map_err(|error| file(folder, error))?;
-        let lock = lock(folder)?;
+        let lock = FolderLock::take(folder)?;
         let path = database(folder);
         if Store::open(&path)?.is_some() {
             return Err(SearchError::StudyExists(folder.into()));
@@ -69,7 +70,7 @@ impl Study {
         if !path.exists() {
             return Err(SearchError::NoStudy(folder.into()));
         }
-        let lock = lock(folder)?;
+        let lock = FolderLock::take(folder)?;
         let store = Store::open(&path)?;
         let store = store.ok_or_else(|| SearchError::NoStudy(folder.into()))?;
         Self::start(folder, store, lock)
@@ -97,7 +98,7 @@ impl Study {
         Ok(study)
     }
 
-    fn start(folder: &Path, mut store: Store, lock: File) -> Result<Self, SearchError> {
+    fn start(folder: &Path, mut store: Store, lock: FolderLock) -> Result<Self, SearchError> {
         let record = StudyRecord::from_store(folder, &mut store)?;
         let mut policy = record.settings.new_policy()?;
         let PolicyRecord { episodes, state } = store.policy()?;
@@ -327,17 +328,6 @@ fn file(path: &Path, error: std::io::Error) -> SearchError {
     SearchError::File {
         path: path.into(),
         error,
-    }
-}
-
-/// Holds the folder's lock as long as the file is open; the system frees it when the process dies.
-fn lock(folder: &Path) -> Result<File, SearchError> {
-    let path = folder.join("study.lock");
-    let lock = File::create(&path).map_err(|error| file(&path, error))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(SearchError::StudyBusy(folder.into())),
-        Err(TryLockError::Error(error)) => Err(file(&path, error)),
     }
 }
 
