@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
                 residues.push(value);
             }
         }
-        Ok(Poly::from_residues(n, residues))
+        Ok(Poly::from_residues(n, &residues))
     }
 }
 

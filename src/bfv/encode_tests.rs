@@ -121,8 +121,8 @@ fn factors_are_centred() {
     let message = params.encode(&slots).unwrap();
     let factor = params.encode_factor(&slots).unwrap().0;
     // A factor of 1/R takes the R away.
-    let ones = Poly::from_residues(64, vec![1; 128]);
-    let mut values = Poly::<Ntt>::from_residues(64, factor.residues().to_vec());
+    let ones = Poly::from_residues(64, &[1; 128]);
+    let mut values = Poly::<Ntt>::from_residues(64, factor.residues());
     values.multiply_assign(params.basis(), &ones);
     let factor = values.into_coefficients(params.basis());
     let p = params.plaintext_plan().modulus();

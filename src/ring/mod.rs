@@ -14,6 +14,7 @@ mod modulus;
 mod ntt;
 pub mod pointwise;
 mod poly;
+mod residues;
 pub mod sampler;
 
 pub use automorphism::Automorphism;
@@ -24,3 +25,4 @@ pub use ntt::{
     position,
 };
 pub use poly::{Coefficient, Factor, Ntt, Poly, Values};
+pub use residues::Residues;

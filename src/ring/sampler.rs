@@ -59,7 +59,7 @@ pub fn uniform<V>(basis: &RnsBasis, seed: &Seed, stream: u32) -> Poly<V> {
             residues.extend(words.filter(|&x| x < q.value()).take(wanted));
         }
     }
-    Poly::from_residues(n, residues)
+    Poly::from_residues(n, &residues)
 }
 
 /// `n` independent uniform values of {−1, 0, 1}.
