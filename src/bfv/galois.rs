@@ -125,7 +125,7 @@ impl GaloisKey {
         let mut b = Vec::with_capacity(params.limbs());
         for (digit, q) in basis.moduli().take(params.limbs()).enumerate() {
             let a = sampler::uniform(basis, &seed, digit as u32);
-            let mut half = Poly::from_signed(basis, &sampler::error(n, rng)).into_ntt(basis);
+            let mut half = sampler::error(basis, rng).into_ntt(basis);
             half.sub_assign(basis, &Zeroizing::new(a.product(basis, &permuted)));
             let (limb, s) = (half.limb_mut(digit), secret.s().limb(digit));
             pointwise::scale_accumulate(q, limb, s, q.constant(special));

@@ -76,10 +76,9 @@ impl SecretKey {
     /// A fresh key.
     pub fn generate<R: CryptoRng + ?Sized>(params: &BfvParams, rng: &mut R) -> Self {
         let basis = params.key_basis();
-        let coefficients = sampler::ternary(params.degree(), rng);
         Self {
             params: params.clone(),
-            s: Poly::from_signed(basis, &coefficients).into_ntt(basis),
+            s: sampler::ternary(basis, rng).into_ntt(basis),
         }
     }
 
@@ -102,10 +101,10 @@ impl SecretKey {
         slots: &[u64],
         rng: &mut R,
     ) -> Result<SeededCiphertext, BfvError> {
-        let (basis, n) = (self.params.basis(), self.params.degree());
+        let basis = self.params.basis();
         let seed = sampler::seed(rng);
         let a = sampler::uniform(basis, &seed, 0);
-        let mut message = Poly::from_signed(basis, &sampler::error(n, rng));
+        let mut message = sampler::error(basis, rng);
         self.params.add_scaled(&mut message, slots)?;
         let mut c0 = message.into_ntt(basis);
         c0.sub_assign(basis, &Zeroizing::new(a.product(basis, &self.s)));

@@ -9,6 +9,7 @@
 //! Nothing here knows of a scheme.
 
 mod basis;
+pub mod bits;
 mod modulus;
 mod ntt;
 pub mod pointwise;
