@@ -126,8 +126,8 @@ impl SecretKey {
     /// [`BfvError::ParamsMismatch`].
     pub fn decrypt_polynomial<C: Encrypted>(&self, ciphertext: &C) -> Result<Vec<u64>, BfvError> {
         self.params.same(ciphertext.parameters())?;
-        let phase = Zeroizing::new(ciphertext.phase(&self.s));
-        Ok(self.params.round_to_plaintext(&phase))
+        let mut phase = Zeroizing::new(ciphertext.phase(&self.s));
+        Ok(self.params.round_to_plaintext(&mut phase))
     }
 
     /// The noise of a ciphertext or reply that should decrypt to `slots`.

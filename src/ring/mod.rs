@@ -14,6 +14,7 @@ mod modulus;
 mod ntt;
 pub mod pointwise;
 mod poly;
+mod rounding;
 pub mod sampler;
 
 pub use basis::{BasisError, RnsBasis};
@@ -23,3 +24,4 @@ pub use ntt::{
     is_plaintext_prime, position,
 };
 pub use poly::{Coefficient, Ntt, Poly};
+pub use rounding::Rounding;

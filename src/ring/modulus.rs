@@ -190,6 +190,13 @@ impl Modulus {
     }
 }
 
+impl Constant {
+    /// ⌊w·2^64 / q⌋.
+    pub(super) const fn quotient(self) -> u64 {
+        self.quotient
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
