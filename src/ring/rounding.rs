@@ -8,7 +8,7 @@
 //!
 //! Only integers are computed with, so that there is no error to bound. Every product has a constant
 //! factor w, and is taken by Shoup's quotient: w·x − ⌊x·⌊w·2^b/q⌋/2^b⌋·q lies in 0 … 2q − 1 for all
-//! x < 2^b. Where every q_j and p have at most 50 bits, b = 52 serves, the width of the vector
+//! x < 2^b. Where every q_j and p are narrow (`Modulus::NARROW_BITS`), b = 52 serves, the width of the vector
 //! multiplier (the largest x is below q_i + 2·q_j < 2^52); else b = 64.
 //!
 //! No branch or address depends on a value. The variants give the same residues.
@@ -23,8 +23,6 @@ use super::poly::{Coefficient, Poly};
 
 /// Coefficients that are carried through all limbs at a time: they stay in the nearest cache.
 const CHUNK: usize = 512;
-/// Bits of a modulus for which the vector multiplier's width serves.
-const NARROW_BITS: u32 = 50;
 
 /// The constants between p and a basis.
 #[derive(Debug, Clone)]
@@ -79,7 +77,7 @@ impl Rounding {
         let q_mod_p = basis.product_modulo(p);
         let q_inverse = p.inverse(q_mod_p).unwrap_or_default();
         let moduli: Vec<Modulus> = basis.moduli().collect();
-        let narrow = moduli.iter().chain([&p]).all(|q| q.bits() <= NARROW_BITS);
+        let narrow = moduli.iter().chain([&p]).all(|q| q.is_narrow());
         let (mut limbs, mut weight) = (Vec::with_capacity(moduli.len()), p.neg(q_inverse));
         for (j, &q) in moduli.iter().enumerate() {
             let (p_mod_q, half) = (q.reduce(p.value()), q.reduce(p.half()));

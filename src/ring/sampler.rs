@@ -103,7 +103,7 @@ fn small<R: CryptoRng + ?Sized>(
         let words = stream.words(CHUNK.min(basis.degree() - start));
         backend.draw(distribution, words);
         for (q, limb) in basis.moduli().zip(poly.iter_mut()) {
-            backend.lift(q, words, part(limb, start, words.len()));
+            pointwise::reduce_signed(q, words, part(limb, start, words.len()));
         }
     }
     poly
@@ -217,15 +217,6 @@ impl Backend {
             (Self::Avx512(token), Distribution::Ternary) => avx512::ternary(token, words),
             #[cfg(target_arch = "x86_64")]
             (Self::Avx512(token), Distribution::Error) => avx512::errors(token, words, tails),
-        }
-    }
-
-    /// out = the signed values `x`, smaller than q, modulo q.
-    fn lift(self, q: Modulus, x: &[u64], out: &mut [u64]) {
-        match self {
-            Self::Portable => portable::lift(q, x, out),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512(token) => avx512::lift(token, q, x, out),
         }
     }
 }

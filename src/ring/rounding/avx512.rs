@@ -35,11 +35,10 @@ fn splat(x: u64) -> __m512i {
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn factor<const WIDE: bool>(q: Modulus, w: Constant) -> Factor {
-    let quotient = w.quotient();
     Factor {
         w: splat(w.value()),
-        quotient: splat(if WIDE { quotient } else { quotient >> 12 }),
-        upper: splat(quotient >> 32),
+        quotient: splat(if WIDE { w.quotient() } else { w.quotient_52() }),
+        upper: splat(w.quotient() >> 32),
         q: splat(q.value()),
         twice: splat(2 * q.value()),
     }

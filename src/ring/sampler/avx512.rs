@@ -8,7 +8,6 @@ use std::arch::x86_64::*;
 use bytemuck::must_cast;
 
 use super::{THIRDS, portable};
-use crate::ring::modulus::Modulus;
 
 #[target_feature(enable = "avx512f")]
 #[inline]
@@ -57,19 +56,5 @@ fearless_simd::kernel!(
             }
         }
         portable::errors(words.get_mut(done..).unwrap_or_default(), tails);
-    }
-);
-
-fearless_simd::kernel!(
-    pub(super) fn lift(token: Avx512, q: Modulus, x: &[u64], out: &mut [u64]) {
-        let _ = token;
-        let m = splat(q.value());
-        let ((x, x_rest), (out, out_rest)) = (x.as_chunks::<8>(), out.as_chunks_mut::<8>());
-        for (out, &x) in out.iter_mut().zip(x) {
-            let x = must_cast(x);
-            let negative = _mm512_movepi64_mask(x);
-            *out = must_cast(_mm512_mask_add_epi64(x, negative, x, m));
-        }
-        portable::lift(q, x_rest, out_rest);
     }
 );

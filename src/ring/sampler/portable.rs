@@ -1,7 +1,6 @@
 //! The loops over secret words for any processor; no branch depends on a word.
 
 use super::THIRDS;
-use crate::ring::modulus::Modulus;
 
 /// Each word as −1, 0 or 1: how many of the thirds it has reached, less one.
 pub(super) fn ternary(words: &mut [u64]) {
@@ -19,12 +18,5 @@ pub(super) fn errors(words: &mut [u64], tails: &[u64]) {
         let magnitude: u64 = tails.iter().map(|&tail| u.wrapping_sub(tail) >> 63).sum();
         let sign = (*word & 1).wrapping_neg();
         *word = (magnitude ^ sign).wrapping_sub(sign);
-    }
-}
-
-/// As `Backend::lift`.
-pub(super) fn lift(q: Modulus, x: &[u64], out: &mut [u64]) {
-    for (out, &x) in out.iter_mut().zip(x) {
-        *out = x.wrapping_add(q.value() & (x >> 63).wrapping_neg());
     }
 }
