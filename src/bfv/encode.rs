@@ -20,19 +20,9 @@ impl BfvParams {
     /// # Errors
     /// [`BfvError::SlotCount`] or [`BfvError::SlotValue`].
     pub fn encode(&self, slots: &[u64]) -> Result<Vec<u64>, BfvError> {
-        let (n, p) = (self.degree(), self.plaintext_modulus());
-        if slots.len() != n {
-            let actual = slots.len();
-            return Err(BfvError::SlotCount {
-                expected: n,
-                actual,
-            });
-        }
-        let mut polynomial = vec![0; n];
-        for (slot, (&value, &position)) in slots.iter().zip(self.positions()).enumerate() {
-            if value >= p {
-                return Err(BfvError::SlotValue { slot, value, p });
-            }
+        self.check_residues(slots)?;
+        let mut polynomial = vec![0; self.degree()];
+        for (&value, &position) in slots.iter().zip(self.positions()) {
             if let Some(at) = polynomial.get_mut(position as usize) {
                 *at = value;
             }
@@ -45,23 +35,38 @@ impl BfvParams {
     ///
     /// # Errors
     /// [`BfvError::SlotCount`] or [`BfvError::SlotValue`].
-    pub fn decode(&self, mut polynomial: Vec<u64>) -> Result<Vec<u64>, BfvError> {
+    pub fn decode(&self, polynomial: Vec<u64>) -> Result<Vec<u64>, BfvError> {
+        self.check_residues(&polynomial)?;
+        Ok(self.evaluate(polynomial))
+    }
+
+    /// The slots of a polynomial whose coefficients are known to be in `0..p`.
+    pub(super) fn evaluate(&self, mut polynomial: Vec<u64>) -> Vec<u64> {
+        self.plaintext_plan().forward(&mut polynomial);
+        let mut slots = vec![0; self.degree()];
+        pointwise::gather(self.positions(), &polynomial, &mut slots);
+        slots
+    }
+
+    /// Refuses anything but n residues modulo p; where all are, no branch depends on one.
+    fn check_residues(&self, values: &[u64]) -> Result<(), BfvError> {
         let (n, p) = (self.degree(), self.plaintext_modulus());
-        if polynomial.len() != n {
-            let actual = polynomial.len();
+        if values.len() != n {
             return Err(BfvError::SlotCount {
                 expected: n,
-                actual,
+                actual: values.len(),
             });
         }
-        if let Some(slot) = polynomial.iter().position(|&x| x >= p) {
-            let value = polynomial.get(slot).copied().unwrap_or_default();
-            return Err(BfvError::SlotValue { slot, value, p });
+        // The top bit of one of the two is set exactly if x ≥ p, since p < 2^63.
+        let above = values
+            .iter()
+            .fold(0, |or, &x| or | x | (p - 1).wrapping_sub(x));
+        if above >> 63 == 0 {
+            return Ok(());
         }
-        self.plaintext_plan().forward(&mut polynomial);
-        let mut slots = vec![0; n];
-        pointwise::gather(self.positions(), &polynomial, &mut slots);
-        Ok(slots)
+        let offender = (0..).zip(values).find(|&(_, &x)| x >= p);
+        let (slot, &value) = offender.unwrap_or((0, &p));
+        Err(BfvError::SlotValue { slot, value, p })
     }
 
     /// Slots encoded for multiplication with ciphertexts.

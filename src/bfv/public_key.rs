@@ -32,7 +32,7 @@ impl PublicKey {
         let mut b = sampler::error(basis, rng)
             .into_ntt(basis)
             .into_factor(basis);
-        b.sub_assign(basis, &Zeroizing::new(a.product(basis, secret.s())));
+        b.multiply_accumulate(basis, &a, secret.minus_s());
         let params = params.clone();
         Self { params, b, seed, a }
     }
