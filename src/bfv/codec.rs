@@ -1,7 +1,7 @@
 //! The bytes under the wire format: header, seeds, rotations, packed residues; written and read.
 //!
-//! Residues of one limb of width w = ⌈log2 q_i⌉ are packed lowest bits first into n·w/8 bytes; n is a
-//! multiple of 8. Reading refuses a residue that is not below its prime, so that exactly one byte
+//! Residues of one limb of width w = ⌈log2 q_i⌉ are packed lowest bits first into n·w/8 bytes
+//! ([`bits`]); n is a multiple of 8. Reading refuses a residue that is not below its prime, so that exactly one byte
 //! string stands for one polynomial, and never reads beyond what is there.
 #![warn(clippy::indexing_slicing)]
 
@@ -9,7 +9,7 @@ use super::ops::Rotation;
 use super::params::BfvParams;
 use super::wire::WireError;
 use crate::ring::sampler::Seed;
-use crate::ring::{Modulus, Poly, RnsBasis};
+use crate::ring::{Poly, RnsBasis, bits};
 
 /// Version of the format.
 pub(super) const VERSION: u8 = 1;
@@ -38,29 +38,19 @@ pub(super) fn header(out: &mut Vec<u8>, kind: Kind, params: &BfvParams) {
 
 /// Bytes of a polynomial over `basis`.
 pub(super) fn poly_size(basis: &RnsBasis) -> usize {
-    basis.moduli().map(|q| limb_size(q, basis.degree())).sum()
-}
-
-const fn limb_size(q: Modulus, n: usize) -> usize {
-    n * q.bits() as usize / 8
+    let sizes = basis.moduli().map(|q| bits::packed_size(q, basis.degree()));
+    sizes.sum()
 }
 
 /// Appends the residues of `poly`, limb after limb.
 pub(super) fn write_poly<R>(out: &mut Vec<u8>, basis: &RnsBasis, poly: &Poly<R>) {
-    out.reserve(poly_size(basis));
+    let start = out.len();
+    out.resize(start + poly_size(basis), 0);
+    let (_, mut rest) = out.split_at_mut(start);
     for (q, limb) in basis.moduli().zip(poly.iter()) {
-        let (mut pending, mut bits) = (0_u128, 0);
-        for &x in limb {
-            pending |= u128::from(x) << bits;
-            bits += q.bits();
-            if bits >= 64 {
-                out.extend_from_slice(&(pending as u64).to_le_bytes());
-                pending >>= 64;
-                bits -= 64;
-            }
-        }
-        let rest = (bits / 8) as usize;
-        out.extend(pending.to_le_bytes().iter().take(rest));
+        let (packed, later) = rest.split_at_mut(bits::packed_size(q, basis.degree()));
+        bits::pack(q, limb, packed);
+        rest = later;
     }
 }
 
@@ -136,46 +126,16 @@ impl<'a> Reader<'a> {
     /// A polynomial over `basis`, every residue below its prime.
     pub(super) fn poly<R>(&mut self, basis: &RnsBasis) -> Result<Poly<R>, WireError> {
         let n = basis.degree();
-        let mut residues = Vec::with_capacity(n * basis.limbs());
-        for q in basis.moduli() {
-            let mask = u64::MAX >> (u64::BITS - q.bits());
-            let mut bytes = self.take(limb_size(q, n))?;
-            let (mut pending, mut bits) = (0_u128, 0);
-            for _ in 0..n {
-                if bits < q.bits() {
-                    let (word, width) = match bytes.split_first_chunk() {
-                        Some((word, rest)) => {
-                            bytes = rest;
-                            (u64::from_le_bytes(*word), 64)
-                        }
-                        None => last_word(&mut bytes),
-                    };
-                    pending |= u128::from(word) << bits;
-                    bits += width;
-                }
-                let value = pending as u64 & mask;
-                pending >>= q.bits();
-                bits -= q.bits();
-                if value >= q.value() {
-                    return Err(WireError::Residue {
-                        value,
-                        q: q.value(),
-                    });
-                }
-                residues.push(value);
-            }
+        // The bytes are there before memory is taken for them.
+        let mut packed = Self(self.take(poly_size(basis))?);
+        let mut poly = Poly::arbitrary(n, basis.limbs());
+        for (q, limb) in basis.moduli().zip(poly.iter_mut()) {
+            let bytes = packed.take(bits::packed_size(q, n))?;
+            bits::unpack(q, bytes, limb).map_err(|value| WireError::Residue {
+                value,
+                q: q.value(),
+            })?;
         }
-        Ok(Poly::from_residues(n, &residues))
+        Ok(poly)
     }
-}
-
-/// The fewer than eight bytes that are left, and how many bits they are.
-fn last_word(bytes: &mut &[u8]) -> (u64, u32) {
-    let word = bytes
-        .iter()
-        .rev()
-        .fold(0, |word, &byte| word << 8 | u64::from(byte));
-    let bits = 8 * bytes.len() as u32;
-    *bytes = &[];
-    (word, bits)
 }

@@ -1,14 +1,14 @@
 //! Slots to plaintext polynomials and back, and plaintexts into and out of ciphertext moduli.
 //!
 //! Slots are the values of a polynomial modulo p at its roots of unity, in the order of two rows
-//! (`ops.rs`). A message m enters a ciphertext as round(q·m/p), off by at most 1/2: with
-//! h = ⌊p/2⌋ and t = (q·m + h) mod p it is (h − t)/p modulo each limb. It comes out as
-//! round(p·x/q) mod p, exactly: with z = (p·x + ⌊q/2⌋) mod q as an integer, it is
-//! (⌊q/2⌋ − z)/q modulo p.
+//! (`ops.rs`). A message m enters a ciphertext as round(q·m/p), off by at most 1/2, and comes out as
+//! round(p·x/q) mod p, exactly (`Rounding`).
+
+use zeroize::Zeroizing;
 
 use super::error::BfvError;
-use super::params::{BfvParams, Level};
-use crate::ring::{Coefficient, Factor, Modulus, Poly, pointwise};
+use super::params::BfvParams;
+use crate::ring::{Coefficient, Factor, Poly, pointwise};
 
 /// Slots encoded for multiplication: the centred plaintext polynomial modulo q, transformed.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,19 +20,9 @@ impl BfvParams {
     /// # Errors
     /// [`BfvError::SlotCount`] or [`BfvError::SlotValue`].
     pub fn encode(&self, slots: &[u64]) -> Result<Vec<u64>, BfvError> {
-        let (n, p) = (self.degree(), self.plaintext_modulus());
-        if slots.len() != n {
-            let actual = slots.len();
-            return Err(BfvError::SlotCount {
-                expected: n,
-                actual,
-            });
-        }
-        let mut polynomial = vec![0; n];
-        for (slot, (&value, &position)) in slots.iter().zip(self.positions()).enumerate() {
-            if value >= p {
-                return Err(BfvError::SlotValue { slot, value, p });
-            }
+        self.check_residues(slots)?;
+        let mut polynomial = vec![0; self.degree()];
+        for (&value, &position) in slots.iter().zip(self.positions()) {
             if let Some(at) = polynomial.get_mut(position as usize) {
                 *at = value;
             }
@@ -45,23 +35,38 @@ impl BfvParams {
     ///
     /// # Errors
     /// [`BfvError::SlotCount`] or [`BfvError::SlotValue`].
-    pub fn decode(&self, mut polynomial: Vec<u64>) -> Result<Vec<u64>, BfvError> {
+    pub fn decode(&self, polynomial: Vec<u64>) -> Result<Vec<u64>, BfvError> {
+        self.check_residues(&polynomial)?;
+        Ok(self.evaluate(polynomial))
+    }
+
+    /// The slots of a polynomial whose coefficients are known to be in `0..p`.
+    pub(super) fn evaluate(&self, mut polynomial: Vec<u64>) -> Vec<u64> {
+        self.plaintext_plan().forward(&mut polynomial);
+        let mut slots = vec![0; self.degree()];
+        pointwise::gather(self.positions(), &polynomial, &mut slots);
+        slots
+    }
+
+    /// Refuses anything but n residues modulo p; where all are, no branch depends on one.
+    fn check_residues(&self, values: &[u64]) -> Result<(), BfvError> {
         let (n, p) = (self.degree(), self.plaintext_modulus());
-        if polynomial.len() != n {
-            let actual = polynomial.len();
+        if values.len() != n {
             return Err(BfvError::SlotCount {
                 expected: n,
-                actual,
+                actual: values.len(),
             });
         }
-        if let Some(slot) = polynomial.iter().position(|&x| x >= p) {
-            let value = polynomial.get(slot).copied().unwrap_or_default();
-            return Err(BfvError::SlotValue { slot, value, p });
+        // The top bit of one of the two is set exactly if x ≥ p, since p < 2^63.
+        let above = values
+            .iter()
+            .fold(0, |or, &x| or | x | (p - 1).wrapping_sub(x));
+        if above >> 63 == 0 {
+            return Ok(());
         }
-        self.plaintext_plan().forward(&mut polynomial);
-        let mut slots = vec![0; n];
-        pointwise::gather(self.positions(), &polynomial, &mut slots);
-        Ok(slots)
+        let offender = (0..).zip(values).find(|&(_, &x)| x >= p);
+        let (slot, &value) = offender.unwrap_or((0, &p));
+        Err(BfvError::SlotValue { slot, value, p })
     }
 
     /// Slots encoded for multiplication with ciphertexts.
@@ -81,50 +86,17 @@ impl BfvParams {
         poly: &mut Poly<Coefficient>,
         slots: &[u64],
     ) -> Result<(), BfvError> {
-        let (mut message, level) = (self.encode(slots)?, self.level(poly.limbs()));
-        let p = self.plaintext_plan().modulus();
-        // t = (q'·m + h) mod p, as an integer in 0..p.
-        for m in &mut message {
-            *m = p.add(p.mul_constant(level.q_mod_p, *m), p.half());
-        }
-        for ((q, limb), constants) in level.basis.moduli().zip(poly.iter_mut()).zip(&level.limbs) {
-            let half = q.reduce(p.half());
-            for (x, &t) in limb.iter_mut().zip(&message) {
-                let scaled = q.mul_constant(constants.p_inverse, q.sub(half, q.reduce(t)));
-                *x = q.add(*x, scaled);
-            }
-        }
+        let mut message = Zeroizing::new(self.encode(slots)?);
+        let level = self.level(poly.limbs());
+        level.rounding.add_scaled(poly, &mut message);
         Ok(())
     }
 
-    /// round(p·x/q') mod p for every coefficient of `phase`, q' the modulus of its limbs.
-    pub(super) fn round_to_plaintext(&self, phase: &Poly<Coefficient>) -> Vec<u64> {
-        let (level, p) = (self.level(phase.limbs()), self.plaintext_plan().modulus());
-        let moduli: Vec<Modulus> = level.basis.moduli().collect();
-        let limbs: Vec<&[u64]> = phase.iter().collect();
-        let mut residues = vec![0; limbs.len()];
-        (0..self.degree())
-            .map(|i| {
-                for (((z, x), &q), c) in residues
-                    .iter_mut()
-                    .zip(&limbs)
-                    .zip(&moduli)
-                    .zip(&level.limbs)
-                {
-                    let x = x.get(i).copied().unwrap_or_default();
-                    *z = q.add(q.mul_constant(c.p, x), c.half);
-                }
-                round_one(level, p, &mut residues)
-            })
-            .collect()
+    /// round(p·x/q') mod p for every coefficient x of `phase`, q' the modulus of its limbs; the
+    /// phase is used up.
+    pub(super) fn round_to_plaintext(&self, phase: &mut Poly<Coefficient>) -> Vec<u64> {
+        self.level(phase.limbs()).rounding.round(phase)
     }
-}
-
-/// (⌊q/2⌋ − z)/q mod p for the integer z with the given residues.
-fn round_one(level: &Level, p: Modulus, residues: &mut [u64]) -> u64 {
-    level.basis.mixed_radix(residues);
-    let z = level.basis.digits_modulo(residues, p);
-    p.mul_constant(level.q_inverse, p.sub(level.half_mod_p, z))
 }
 
 #[cfg(test)]

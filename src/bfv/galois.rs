@@ -198,14 +198,16 @@ impl GaloisKey {
             return Err(BfvError::NoKeySwitch(rotation));
         }
         let inverse = params.galois_element(rotation.inverse(n / 2))?;
-        let permuted = Zeroizing::new(secret.s().permuted(&Automorphism::new(n, inverse)));
+        let permuted = secret.minus_s().permuted(&Automorphism::new(n, inverse));
+        let permuted = Zeroizing::new(permuted);
         let seed = sampler::seed(rng);
         let mut b = Vec::with_capacity(params.key_digits());
         for (digit, gadget) in (0..).zip(params.key_switch().gadgets()) {
             let a: Poly<Factor> = sampler::uniform(basis, &seed, digit);
-            let error = Poly::from_signed(basis, &sampler::error(n, rng)).into_ntt(basis);
-            let mut half = error.into_factor(basis);
-            half.sub_assign(basis, &Zeroizing::new(a.product(basis, &permuted)));
+            let mut half = sampler::error(basis, rng)
+                .into_ntt(basis)
+                .into_factor(basis);
+            half.multiply_accumulate(basis, &a, &permuted);
             let limbs = basis.moduli().enumerate().skip(gadget.first);
             for ((limb, q), value) in limbs.zip(gadget.values) {
                 let s = secret.s().limb(limb);

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::error::BfvError;
 use super::key_switch::KeySwitch;
 use super::ops::Rotation;
-use crate::ring::{Constant, Modulus, NttPlan, RnsBasis, position};
+use crate::ring::{Modulus, NttPlan, RnsBasis, Rounding, position};
 use crate::security::{self, Requirement, Verdict};
 
 /// What the parameters are made from; unchecked.
@@ -55,44 +55,16 @@ struct Inner {
     fingerprint: u64,
 }
 
-/// The constants for the modulus q' of the first limbs of q.
+/// The modulus q' of the first limbs of q, and what lies between it and p.
 pub(super) struct Level {
     pub(super) basis: RnsBasis,
-    /// q' mod p.
-    pub(super) q_mod_p: Constant,
-    /// 1/q' mod p.
-    pub(super) q_inverse: Constant,
-    /// ⌊q'/2⌋ mod p.
-    pub(super) half_mod_p: u64,
-    /// For each limb: p, 1/p and ⌊q'/2⌋ modulo it.
-    pub(super) limbs: Vec<LevelLimb>,
-}
-
-pub(super) struct LevelLimb {
-    pub(super) p: Constant,
-    pub(super) p_inverse: Constant,
-    pub(super) half: u64,
+    pub(super) rounding: Rounding,
 }
 
 impl Level {
     fn new(basis: RnsBasis, p: Modulus) -> Self {
-        // p is a prime that is not among the limbs: both inverses exist.
-        let limbs = basis
-            .moduli()
-            .map(|q| LevelLimb {
-                p: q.constant(p.value()),
-                p_inverse: q.constant(q.inverse(p.value()).unwrap_or_default()),
-                half: basis.half_modulo(q),
-            })
-            .collect();
-        let q_mod_p = basis.product_modulo(p);
-        Self {
-            q_mod_p: p.constant(q_mod_p),
-            q_inverse: p.constant(p.inverse(q_mod_p).unwrap_or_default()),
-            half_mod_p: basis.half_modulo(p),
-            limbs,
-            basis,
-        }
+        let rounding = Rounding::new(&basis, p);
+        Self { basis, rounding }
     }
 }
 

@@ -29,9 +29,10 @@ impl PublicKey {
         let (params, basis) = (secret.params(), secret.params().basis());
         let seed = sampler::seed(rng);
         let a: Poly<Factor> = sampler::uniform(basis, &seed, 0);
-        let error = Poly::from_signed(basis, &sampler::error(params.degree(), rng));
-        let mut b = error.into_ntt(basis).into_factor(basis);
-        b.sub_assign(basis, &Zeroizing::new(a.product(basis, secret.s())));
+        let mut b = sampler::error(basis, rng)
+            .into_ntt(basis)
+            .into_factor(basis);
+        b.multiply_accumulate(basis, &a, secret.minus_s());
         let params = params.clone();
         Self { params, b, seed, a }
     }
@@ -66,10 +67,9 @@ impl PublicKey {
         flooding_log2: Option<u32>,
         rng: &mut R,
     ) -> Result<Ciphertext, BfvError> {
-        let (basis, n) = (self.params.basis(), self.params.degree());
-        let u = Poly::from_signed(basis, &sampler::ternary(n, rng)).into_ntt(basis);
-        let u = Zeroizing::new(u);
-        let mut e0 = Poly::from_signed(basis, &sampler::error(n, rng));
+        let basis = self.params.basis();
+        let u = Zeroizing::new(sampler::ternary(basis, rng).into_ntt(basis));
+        let mut e0 = sampler::error(basis, rng);
         if let Some(k) = flooding_log2 {
             let noise = Zeroizing::new(sampler::flooding(basis, k, rng));
             e0.add_assign(basis, &noise);
@@ -77,7 +77,7 @@ impl PublicKey {
         self.params.add_scaled(&mut e0, slots)?;
         let mut c0 = e0.into_ntt(basis);
         c0.multiply_accumulate(basis, &u, &self.b);
-        let mut c1 = Poly::from_signed(basis, &sampler::error(n, rng)).into_ntt(basis);
+        let mut c1 = sampler::error(basis, rng).into_ntt(basis);
         c1.multiply_accumulate(basis, &u, &self.a);
         let params = self.params.clone();
         Ok(Ciphertext { params, c0, c1 })

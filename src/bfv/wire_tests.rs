@@ -1,10 +1,13 @@
 //! What is written is read back; what is damaged is refused or is another valid object.
 
 use proptest::prelude::*;
+use rand::rngs::ChaCha8Rng;
+use rand::{Rng, RngExt};
 
 use super::super::test_support::{WIDE, insecure_literal, random_slots, rng};
 use super::super::{BfvLiteral, Evaluator, HeOps, Rotation, SecretKey};
 use super::*;
+use crate::ring::RnsBasis;
 
 /// One object of each kind, and its owner.
 struct Messages {
@@ -203,5 +206,90 @@ proptest! {
     fn noise_is_refused(kind in 0_usize..4, bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         let params = BfvParams::insecure(&literal()).unwrap();
         prop_assert!(again(&params, kind, &bytes).is_err());
+    }
+}
+
+/// Changes bytes in one of many ways, most of them small.
+fn damage(bytes: &mut Vec<u8>, others: &[Vec<u8>], rng: &mut ChaCha8Rng) {
+    let index = |rng: &mut ChaCha8Rng, end: usize| rng.random_range(0..end.max(1));
+    for _ in 0..rng.random_range(1..4) {
+        let (at, len) = (index(rng, bytes.len()), bytes.len());
+        match rng.random_range(0..10) {
+            0..3 if len > 0 => bytes[at] ^= 1 << rng.random_range(0..8),
+            3 if len > 0 => bytes[at] = rng.random(),
+            // A run of equal bytes: residues of zeros or ones.
+            4 => bytes[at..].iter_mut().take(9).for_each(|byte| *byte = 0xFF),
+            5 => {
+                let from = index(rng, len);
+                bytes.copy_within(from..(from + 16).min(len), at.min(len.saturating_sub(16)));
+            }
+            6 => bytes.truncate(at),
+            7 => bytes.extend((0..rng.random_range(1..20)).map(|_| rng.random::<u8>())),
+            8 => {
+                // The head of another message, or a part of it.
+                let other = &others[rng.random_range(0..others.len())];
+                let end = rng.random_range(1..20).min(len).min(other.len());
+                bytes[..end].copy_from_slice(&other[..end]);
+            }
+            _ => {
+                let keep = index(rng, 15).min(len);
+                rng.fill_bytes(&mut bytes[keep..]);
+            }
+        }
+    }
+}
+
+/// Whether every residue of an accepted message is below its prime.
+fn in_range(params: &BfvParams, kind: usize, bytes: &[u8]) -> bool {
+    let below = |basis: &RnsBasis, residues: &[u64]| {
+        let limbs = residues.chunks_exact(basis.degree());
+        let mut pairs = basis.moduli().zip(limbs);
+        pairs.all(|(q, limb)| limb.iter().all(|&x| x < q.value()))
+    };
+    let (q, reply) = (params.basis(), params.literal().reply_limbs);
+    let reply_basis = &params.level(reply).basis;
+    match kind {
+        0 => SeededCiphertext::read(params, bytes).is_ok_and(|x| below(q, x.c0.residues())),
+        1 => Reply::read(params, bytes).is_ok_and(|x| {
+            [x.c0, x.c1]
+                .iter()
+                .all(|half| below(reply_basis, half.residues()))
+        }),
+        2 => PublicKey::read(params, bytes).is_ok_and(|x| below(q, x.b.residues())),
+        _ => GaloisKeys::read(params, bytes).is_ok_and(|keys| {
+            let mut digits = keys.keys.values().flat_map(|key| &key.b);
+            digits.all(|b| below(params.key_basis(), b.residues()))
+        }),
+    }
+}
+
+/// A million damaged messages: none leads to a panic, and what is accepted is in range and is written
+/// as it came.
+#[test]
+fn a_million_damaged_messages_are_refused_or_mean_what_they_say() {
+    let m = Messages::new(&literal());
+    let originals = m.bytes();
+    let mut rng = rng(7);
+    let mut accepted = [0; 4];
+    for (kind, count) in [310_000, 310_000, 310_000, 70_000].into_iter().enumerate() {
+        for _ in 0..count {
+            let mut bytes = originals[kind].clone();
+            damage(&mut bytes, &originals, &mut rng);
+            if let Ok(written) = again(&m.params, kind, &bytes) {
+                assert_eq!(written, bytes);
+                assert!(in_range(&m.params, kind, &bytes));
+                accepted[kind] += 1;
+            }
+        }
+    }
+    // Enough of both: the damage reaches the residues.
+    for (accepted, total) in accepted
+        .into_iter()
+        .zip([310_000, 310_000, 310_000, 70_000])
+    {
+        assert!(
+            (total / 20..total * 3 / 4).contains(&accepted),
+            "{accepted} of {total}"
+        );
     }
 }

@@ -10,11 +10,13 @@
 
 mod automorphism;
 mod basis;
+pub mod bits;
 mod modulus;
 mod ntt;
 pub mod pointwise;
 mod poly;
 mod residues;
+mod rounding;
 pub mod sampler;
 
 pub use automorphism::Automorphism;
@@ -26,3 +28,4 @@ pub use ntt::{
 };
 pub use poly::{Coefficient, Factor, Ntt, Poly, Values};
 pub use residues::Residues;
+pub use rounding::Rounding;

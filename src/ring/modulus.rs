@@ -49,6 +49,11 @@ impl Constant {
         self.value
     }
 
+    /// ⌊w·2^64 / q⌋.
+    pub(super) const fn quotient(self) -> u64 {
+        self.quotient
+    }
+
     /// ⌊w·2^52 / q⌋.
     pub(super) const fn quotient_52(self) -> u64 {
         self.quotient_52

@@ -1,22 +1,38 @@
 //! Random polynomials: uniform from a seed, ternary secrets, Gaussian errors, flooding noise.
 //!
-//! - Uniform: rejection of words from the blake3 output stream keyed by a 32-byte seed, one stream a
-//!   limb, so that a seed of 32 bytes stands for a polynomial on the wire.
-//! - Ternary: ⌊3u/2³²⌋ − 1 of 32-bit words u (bias below 2⁻³⁰).
-//! - Error: the discrete Gaussian with σ = 8/√(2π) ≈ 3.19, the width for which the security tables
-//!   hold, by comparing a 63-bit word with *every* entry of the table of tails
-//!   T_k = 2⁶³·P(|X| > k); one more bit is the sign. No branch or address depends on the result.
-//! - Flooding: uniform in −2^k … 2^k − 1 for any k, word by word.
+//! - Uniform: the blake3 output stream keyed by a 32-byte seed, one stream a limb, read as strings of
+//!   ⌈log2 q⌉ bits, of which those below q are kept ([`bits::accept`]). So a seed of 32 bytes
+//!   stands for a polynomial on the wire, the same on every processor.
+//! - Secret polynomials: one seed of 32 bytes is drawn from the caller's generator and expanded by the
+//!   same keyed stream, which is faster than the generator; no one can tell its words from random
+//!   ones who does not know the seed (blake3 in keyed mode is a pseudo-random function; O'Connor,
+//!   Aumasson, Neves, Wilcox-O'Hearn, "BLAKE3", 2020, section 6). Each coefficient takes one
+//!   64-bit word u.
+//!   - Ternary: −1, 0 or 1 by comparing u with ⌊2⁶⁴/3⌋ and twice that. Each value's probability is 1/3
+//!     up to a factor of 1 ± 2⁻⁶³.
+//!   - Error: the discrete Gaussian with σ = 8/√(2π) ≈ 3.19, the width for which the security tables
+//!     hold: 63 bits of u are compared with *every* entry of the table of tails
+//!     T_k = 2⁶³·P(|X| > k); the last bit is the sign. The entries are right to 52 bits and the
+//!     table ends where P(|X| > k) < 2⁻⁶³, so that an error's statistical distance to the
+//!     Gaussian is below 2⁻⁵⁰: telling them apart takes some 2¹⁰⁰ errors.
+//!   - Flooding: uniform in −2^k … 2^k − 1 for any k, as words of k + 1 bits in all.
 //!
-//! The generator is an argument everywhere.
+//! No branch or address depends on a secret value; what held one is wiped. The variants of a loop
+//! give the same bits. The generator is an argument everywhere.
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
 
 use std::sync::OnceLock;
 
 use rand::CryptoRng;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::basis::RnsBasis;
-use super::modulus::Modulus;
+use super::bits;
+use super::modulus::{Constant, Modulus};
+use super::pointwise;
 use super::poly::{Coefficient, Poly};
 
 /// What a uniform polynomial is expanded from.
@@ -25,8 +41,10 @@ pub type Seed = [u8; 32];
 /// Standard deviation of the error, 8/√(2π).
 pub const ERROR_SIGMA: f64 = 3.191_538_243_211_461_6;
 
-/// Words taken from a generator at a time.
-const BLOCK: usize = 64;
+/// Coefficients that are made at a time: their words stay in the nearest cache.
+const CHUNK: usize = 512;
+/// Strings of a uniform polynomial that are expanded at a time.
+const STRINGS: usize = 2048;
 
 /// A fresh seed.
 pub fn seed<R: CryptoRng + ?Sized>(rng: &mut R) -> Seed {
@@ -38,81 +56,173 @@ pub fn seed<R: CryptoRng + ?Sized>(rng: &mut R) -> Seed {
 /// The uniform polynomial number `stream` of `seed`, in any representation: uniform values are as
 /// good as uniform coefficients.
 pub fn uniform<V>(basis: &RnsBasis, seed: &Seed, stream: u32) -> Poly<V> {
-    let n = basis.degree();
-    let mut residues = Vec::with_capacity(n * basis.limbs());
-    for (limb, q) in (0_u32..).zip(basis.moduli()) {
+    let mut poly = Poly::arbitrary(basis.degree(), basis.limbs());
+    for ((index, q), limb) in (0_u32..).zip(basis.moduli()).zip(poly.iter_mut()) {
         let mut hasher = blake3::Hasher::new_keyed(seed);
         hasher.update(&stream.to_le_bytes());
-        hasher.update(&limb.to_le_bytes());
-        let mut xof = hasher.finalize_xof();
-        let mut bytes = [0; 8 * BLOCK];
-        let mask = u64::MAX >> (u64::BITS - q.bits());
-        let end = residues.len() + n;
-        while residues.len() < end {
-            xof.fill(&mut bytes);
-            let wanted = end - residues.len();
-            let words = bytes
-                .as_chunks()
-                .0
-                .iter()
-                .map(|&word| u64::from_le_bytes(word) & mask);
-            residues.extend(words.filter(|&x| x < q.value()).take(wanted));
+        hasher.update(&index.to_le_bytes());
+        fill_uniform(q, &mut hasher.finalize_xof(), limb);
+    }
+    poly
+}
+
+/// Fills a limb with the values below q of the stream.
+fn fill_uniform(q: Modulus, stream: &mut blake3::OutputReader, limb: &mut [u64]) {
+    let mut bytes = [0; STRINGS * Modulus::MAX_BITS as usize / 8];
+    let mut done = 0;
+    while done < limb.len() {
+        let rest = limb.get_mut(done..).unwrap_or_default();
+        // One group more than is wanted makes up for a few that are refused.
+        let strings = STRINGS.min(rest.len().next_multiple_of(8) + 8);
+        let (strings, _) = bytes.split_at_mut(bits::packed_size(q, strings));
+        stream.fill(strings);
+        done += bits::accept(q, strings, rest);
+    }
+}
+
+/// Independent uniform coefficients of {−1, 0, 1}.
+pub fn ternary<R: CryptoRng + ?Sized>(basis: &RnsBasis, rng: &mut R) -> Poly<Coefficient> {
+    small(basis, rng, Distribution::Ternary)
+}
+
+/// Independent errors as coefficients.
+pub fn error<R: CryptoRng + ?Sized>(basis: &RnsBasis, rng: &mut R) -> Poly<Coefficient> {
+    small(basis, rng, Distribution::Error)
+}
+
+/// Coefficients from −q/2 to q/2 for every prime q, one from each word of a secret stream.
+fn small<R: CryptoRng + ?Sized>(
+    basis: &RnsBasis,
+    rng: &mut R,
+    distribution: Distribution,
+) -> Poly<Coefficient> {
+    let backend = Backend::fastest();
+    let mut stream = Stream::new(rng);
+    let mut poly = Poly::arbitrary(basis.degree(), basis.limbs());
+    for start in (0..basis.degree()).step_by(CHUNK) {
+        let words = stream.words(CHUNK.min(basis.degree() - start));
+        backend.draw(distribution, words);
+        for (q, limb) in basis.moduli().zip(poly.iter_mut()) {
+            pointwise::reduce_signed(q, words, part(limb, start, words.len()));
         }
     }
-    Poly::from_residues(n, &residues)
+    poly
 }
 
-/// `n` independent uniform values of {−1, 0, 1}.
-pub fn ternary<R: CryptoRng + ?Sized>(n: usize, rng: &mut R) -> Zeroizing<Vec<i64>> {
-    let mut out = Zeroizing::new(Vec::with_capacity(n));
-    let mut bytes = [0; 4 * BLOCK];
-    while out.len() < n {
-        rng.fill_bytes(&mut bytes);
-        let wanted = n - out.len();
-        let words = bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|&word| u32::from_le_bytes(word));
-        out.extend(
-            words
-                .take(wanted)
-                .map(|u| ((u64::from(u) * 3) >> 32) as i64 - 1),
-        );
+/// A polynomial whose coefficients are uniform in −2^k … 2^k − 1.
+pub fn flooding<R: CryptoRng + ?Sized>(basis: &RnsBasis, k: u32, rng: &mut R) -> Poly<Coefficient> {
+    let mut stream = Stream::new(rng);
+    let mut poly = Poly::arbitrary(basis.degree(), basis.limbs());
+    for (q, limb) in basis.moduli().zip(poly.iter_mut()) {
+        limb.fill(q.neg(q.pow(2, u64::from(k))));
     }
-    bytes.zeroize();
-    out
-}
-
-/// `n` independent errors.
-pub fn error<R: CryptoRng + ?Sized>(n: usize, rng: &mut R) -> Zeroizing<Vec<i64>> {
-    static TAILS: OnceLock<Vec<u64>> = OnceLock::new();
-    let tails = TAILS.get_or_init(tails);
-    let mut out = Zeroizing::new(Vec::with_capacity(n));
-    let mut bytes = [0; 8 * BLOCK];
-    while out.len() < n {
-        rng.fill_bytes(&mut bytes);
-        let wanted = n - out.len();
-        let words = bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|&word| u64::from_le_bytes(word));
-        out.extend(words.take(wanted).map(|word| signed_error(word, tails)));
+    // k + 1 random bits: word j stands for the bits from DIGIT·j on.
+    for shift in (0..=k).step_by(DIGIT as usize) {
+        let kept = DIGIT.min(k + 1 - shift);
+        let weight = |q: Modulus| q.constant(q.pow(2, u64::from(shift)));
+        let weights: Vec<Constant> = basis.moduli().map(weight).collect();
+        for start in (0..basis.degree()).step_by(CHUNK) {
+            let words = stream.words(CHUNK.min(basis.degree() - start));
+            for word in &mut *words {
+                *word >>= u64::BITS - kept;
+            }
+            for ((q, limb), &weight) in basis.moduli().zip(poly.iter_mut()).zip(&weights) {
+                pointwise::scale_accumulate(q, part(limb, start, words.len()), words, weight);
+            }
+        }
     }
-    bytes.zeroize();
-    out
+    poly
 }
 
-/// The error that a word stands for: its low bit is the sign, the rest is compared with all tails.
-#[inline]
-fn signed_error(word: u64, tails: &[u64]) -> i64 {
-    let u = word >> 1;
-    // Both sides are below 2^63: the difference is negative exactly if u < tail.
-    let magnitude: u64 = tails.iter().map(|&tail| u.wrapping_sub(tail) >> 63).sum();
-    let sign = -((word & 1) as i64);
-    (magnitude as i64 ^ sign) - sign
+/// The residues of a limb from `start` on that one chunk of words fills.
+fn part(limb: &mut [u64], start: usize, count: usize) -> &mut [u64] {
+    limb.get_mut(start..start + count).unwrap_or_default()
 }
+
+/// Random bits of a flooding coefficient that come from one word; words below 2^52 are what the
+/// vector multiplier takes.
+const DIGIT: u32 = 48;
+
+/// What a word of a secret stream becomes.
+#[derive(Clone, Copy)]
+enum Distribution {
+    Ternary,
+    Error,
+}
+
+/// Secret random words from one seed; seed and words are wiped on drop.
+struct Stream {
+    reader: blake3::OutputReader,
+    buffer: [u64; CHUNK],
+}
+
+impl Stream {
+    fn new<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
+        let mut seed = seed(rng);
+        let mut hasher = blake3::Hasher::new_keyed(&seed);
+        let reader = hasher.finalize_xof();
+        hasher.zeroize();
+        seed.zeroize();
+        let buffer = [0; CHUNK];
+        Self { reader, buffer }
+    }
+
+    /// The next `count` words, at most [`CHUNK`].
+    fn words(&mut self, count: usize) -> &mut [u64] {
+        let words = self.buffer.get_mut(..count).unwrap_or_default();
+        self.reader.fill(bytemuck::cast_slice_mut(words));
+        if cfg!(target_endian = "big") {
+            for word in &mut *words {
+                *word = u64::from_le(*word);
+            }
+        }
+        words
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.reader.zeroize();
+        self.buffer.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Stream {}
+
+/// A variant of the loops that this processor can run.
+#[derive(Clone, Copy)]
+enum Backend {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx512(fearless_simd::Avx512),
+}
+
+impl Backend {
+    fn fastest() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(token) = fearless_simd::Level::new().as_avx512() {
+            return Self::Avx512(token);
+        }
+        Self::Portable
+    }
+
+    /// Turns random words into signed values.
+    fn draw(self, distribution: Distribution, words: &mut [u64]) {
+        static TAILS: OnceLock<Vec<u64>> = OnceLock::new();
+        let tails = TAILS.get_or_init(tails);
+        match (self, distribution) {
+            (Self::Portable, Distribution::Ternary) => portable::ternary(words),
+            (Self::Portable, Distribution::Error) => portable::errors(words, tails),
+            #[cfg(target_arch = "x86_64")]
+            (Self::Avx512(token), Distribution::Ternary) => avx512::ternary(token, words),
+            #[cfg(target_arch = "x86_64")]
+            (Self::Avx512(token), Distribution::Error) => avx512::errors(token, words, tails),
+        }
+    }
+}
+
+/// Where the values of a ternary word begin: 0 at the first of these, 1 at the second.
+const THIRDS: [u64; 2] = [u64::MAX / 3, u64::MAX / 3 * 2];
 
 /// T_k = 2⁶³·P(|X| > k) for k = 0, 1, … while it is at least 1.
 fn tails() -> Vec<u64> {
@@ -129,140 +239,6 @@ fn tails() -> Vec<u64> {
     tails.take_while(|&tail| tail > 0).collect()
 }
 
-/// A polynomial whose coefficients are uniform in −2^k … 2^k − 1.
-pub fn flooding<R: CryptoRng + ?Sized>(basis: &RnsBasis, k: u32, rng: &mut R) -> Poly<Coefficient> {
-    let moduli: Vec<Modulus> = basis.moduli().collect();
-    let (words, top) = ((k / 64) as usize, k % 64);
-    let offsets: Vec<u64> = moduli.iter().map(|q| q.pow(2, u64::from(k))).collect();
-    let mut poly = Poly::zero(basis.degree(), moduli.len());
-    let mut bytes = Zeroizing::new(vec![0; 8 * (words + 1)]);
-    for i in 0..basis.degree() {
-        rng.fill_bytes(&mut bytes);
-        for ((limb, q), &offset) in poly.iter_mut().zip(&moduli).zip(&offsets) {
-            let mut words = bytes
-                .as_chunks()
-                .0
-                .iter()
-                .rev()
-                .map(|&word| u64::from_le_bytes(word));
-            // k + 1 random bits: the top word keeps k mod 64 + 1 of them.
-            let high = words.next().unwrap_or_default() & (u64::MAX >> (63 - top));
-            let x = words.fold(q.reduce(high), |x, word| q.shift_in_word(x, word));
-            if let Some(at) = limb.get_mut(i) {
-                *at = q.sub(x, offset);
-            }
-        }
-    }
-    poly
-}
-
 #[cfg(test)]
-mod tests {
-    use rand::SeedableRng;
-    use rand::rngs::ChaCha8Rng;
-
-    use super::super::Ntt;
-    use super::*;
-
-    const Q: u64 = 1_125_899_906_826_241;
-
-    fn basis() -> RnsBasis {
-        RnsBasis::new(4096, &[Q, 1_073_643_521]).unwrap()
-    }
-
-    #[test]
-    fn uniform_depends_on_seed_stream_and_limb_and_fills_the_range() {
-        let basis = basis();
-        let a: Poly<Ntt> = uniform(&basis, &[1; 32], 0);
-        assert_eq!(a, uniform(&basis, &[1; 32], 0));
-        assert_ne!(a, uniform(&basis, &[2; 32], 0));
-        assert_ne!(a, uniform(&basis, &[1; 32], 1));
-        for (q, limb) in basis.moduli().zip(a.iter()) {
-            assert!(limb.iter().all(|&x| x < q.value()));
-            let mean = limb.iter().map(|&x| x as f64).sum::<f64>() / 4096.0 / q.value() as f64;
-            // The mean of 4096 uniform values has a deviation of 0.0045.
-            assert!((mean - 0.5).abs() < 0.03, "{mean}");
-        }
-    }
-
-    #[test]
-    fn ternary_values_are_balanced() {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let x = ternary(30_000, &mut rng);
-        for value in -1..=1 {
-            let count = x.iter().filter(|&&x| x == value).count();
-            assert!((9_500..10_500).contains(&count), "{value}: {count}");
-        }
-    }
-
-    #[test]
-    fn errors_have_the_gaussian_distribution() {
-        let mut rng = ChaCha8Rng::seed_from_u64(2);
-        let n = 400_000;
-        let x = error(n, &mut rng);
-        let mean = x.iter().sum::<i64>() as f64 / n as f64;
-        let var = x.iter().map(|&x| (x * x) as f64).sum::<f64>() / n as f64;
-        assert!(mean.abs() < 0.03, "{mean}");
-        assert!((var.sqrt() - ERROR_SIGMA).abs() < 0.02, "{}", var.sqrt());
-        let norm: f64 = (-40..=40).map(gauss).sum();
-        for value in -8..=8 {
-            let expected = n as f64 * gauss(value) / norm;
-            let count = x.iter().filter(|&&x| x == i64::from(value)).count() as f64;
-            assert!(
-                (count - expected).abs() < 5.0 * expected.sqrt() + 5.0,
-                "{value}"
-            );
-        }
-    }
-
-    fn gauss(x: i32) -> f64 {
-        (-f64::from(x * x) / (2.0 * ERROR_SIGMA * ERROR_SIGMA)).exp()
-    }
-
-    #[test]
-    fn table_of_tails_is_compared_to_the_end() {
-        let tails = tails();
-        assert!(
-            tails.len() >= 28 && tails.is_sorted_by(|a, b| a > b),
-            "{tails:?}"
-        );
-        assert_eq!(signed_error(0, &tails), tails.len() as i64);
-        assert_eq!(signed_error(1, &tails), -(tails.len() as i64));
-        assert_eq!(signed_error(u64::MAX, &tails), 0);
-        assert_eq!(signed_error((tails[3] - 1) << 1, &tails), 4);
-        assert_eq!(signed_error(tails[3] << 1 | 1, &tails), -3);
-    }
-
-    #[test]
-    fn flooding_is_uniform_in_its_range() {
-        let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let wide = RnsBasis::new(1024, &[Q, 1_125_899_906_629_633]).unwrap();
-        for k in [3, 10, 62, 63, 64, 70, 90] {
-            let poly = flooding(&wide, k, &mut rng);
-            let (mut low, mut high, mut squares) = (0.0_f64, 0.0_f64, 0.0);
-            for i in 0..1024 {
-                let mut x = [poly.limb(0)[i], poly.limb(1)[i]];
-                let negated: Vec<u64> = wide.moduli().zip(x).map(|(q, x)| q.neg(x)).collect();
-                let mut y = [negated[0], negated[1]];
-                wide.mixed_radix(&mut x);
-                wide.mixed_radix(&mut y);
-                let (x, y) = (wide.digits_to_f64(&x), wide.digits_to_f64(&y));
-                let x = if x < y { x } else { -y } / 2.0_f64.powi(k as i32);
-                (low, high) = (low.min(x), high.max(x));
-                squares += x * x;
-            }
-            assert!((-1.0..-0.98).contains(&low), "{k}: {low}");
-            assert!(high <= 1.0 && high > 0.85, "{k}: {high}");
-            assert!(
-                (squares / 1024.0 - 1.0 / 3.0).abs() < 0.05,
-                "{k}: {squares}"
-            );
-        }
-    }
-
-    #[test]
-    fn seeds_differ() {
-        let mut rng = ChaCha8Rng::seed_from_u64(4);
-        assert_ne!(seed(&mut rng), seed(&mut rng));
-    }
-}
+#[path = "sampler_tests.rs"]
+mod tests;
