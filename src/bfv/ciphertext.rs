@@ -46,6 +46,16 @@ impl SeededCiphertext {
 }
 
 impl Ciphertext {
+    /// An encryption of zeros without noise: a place for results.
+    pub fn zero(params: &BfvParams) -> Self {
+        let zero = || Poly::zero(params.degree(), params.limbs());
+        Self {
+            params: params.clone(),
+            c0: zero(),
+            c1: zero(),
+        }
+    }
+
     /// The parameters.
     pub const fn params(&self) -> &BfvParams {
         &self.params

@@ -8,11 +8,11 @@
 
 use super::error::BfvError;
 use super::params::{BfvParams, Level};
-use crate::ring::{Coefficient, Modulus, Ntt, Poly, pointwise};
+use crate::ring::{Coefficient, Factor, Modulus, Poly, pointwise};
 
 /// Slots encoded for multiplication: the centred plaintext polynomial modulo q, transformed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Plaintext(pub(super) Poly<Ntt>);
+pub struct Plaintext(pub(super) Poly<Factor>);
 
 impl BfvParams {
     /// The coefficients, in `0..p`, of the polynomial that holds `slots`.
@@ -60,7 +60,7 @@ impl BfvParams {
         }
         self.plaintext_plan().forward(&mut polynomial);
         let mut slots = vec![0; n];
-        pointwise::permute(self.positions(), &polynomial, &mut slots);
+        pointwise::gather(self.positions(), &polynomial, &mut slots);
         Ok(slots)
     }
 
@@ -72,7 +72,7 @@ impl BfvParams {
         for (q, limb) in basis.moduli().zip(factor.iter_mut()) {
             pointwise::lift_centred(p, q, &polynomial, limb);
         }
-        Ok(Plaintext(factor.into_ntt(basis)))
+        Ok(Plaintext(factor.into_ntt(basis).into_factor(basis)))
     }
 
     /// poly += round(q'·m/p), q' the modulus of poly's limbs, m the polynomial that holds `slots`.

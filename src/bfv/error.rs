@@ -19,12 +19,30 @@ pub enum BfvError {
     /// The plaintext modulus is one of the other primes.
     #[error("{0} cannot be a plaintext modulus and a prime of the ciphertext modulus at once")]
     SharedPrime(u64),
-    /// Key switching needs exactly one special prime.
-    #[error("{actual} special primes where exactly one is needed")]
-    SpecialPrimes {
-        /// How many there are.
-        actual: usize,
+    /// Key switching takes special primes, at most one a limb, or else digits.
+    #[error(
+        "{special} special primes for {limbs} limbs{}: key switching takes 1 to {limbs}, or digits",
+        if *.digits { " and digits" } else { "" }
+    )]
+    KeySwitch {
+        /// Special primes.
+        special: usize,
+        /// Limbs of q.
+        limbs: usize,
+        /// Whether there is a width of digits too.
+        digits: bool,
     },
+    /// A digit has at least 2 bits and at most those of the narrowest limb.
+    #[error("digits of {bits} bits, where 2 to {narrowest} are possible")]
+    DigitBits {
+        /// The width asked for.
+        bits: u32,
+        /// Bits of the narrowest limb.
+        narrowest: u32,
+    },
+    /// The parameters have neither special primes nor digits: nothing can be rotated.
+    #[error("rotation {0} under parameters without special primes and without digits")]
+    NoKeySwitch(Rotation),
     /// A reply has at least one limb and at most as many as q.
     #[error("a reply of {reply_limbs} limbs, where q has {limbs}")]
     ReplyLimbs {

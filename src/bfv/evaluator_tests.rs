@@ -143,6 +143,26 @@ fn literal_of(which: usize) -> BfvLiteral {
             special: vec![WIDE[2]],
             ..base
         },
+        // Two special primes: digits of two limbs and of one.
+        3 => BfvLiteral {
+            special: vec![SPECIAL, WIDE[0]],
+            reply_limbs: 1,
+            ..base
+        },
+        // No special prime: digits of 18 bits of each limb.
+        4 => BfvLiteral {
+            special: Vec::new(),
+            digit_bits: Some(18),
+            reply_limbs: 1,
+            ..base
+        },
+        5 => BfvLiteral {
+            q: WIDE[..2].to_vec(),
+            special: Vec::new(),
+            digit_bits: Some(27),
+            reply_limbs: 1,
+            ..base
+        },
         // A special prime that is narrower than the limbs, and a wider plaintext.
         _ => BfvLiteral {
             p: 1_073_692_673,
@@ -155,11 +175,11 @@ fn literal_of(which: usize) -> BfvLiteral {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(20))]
 
     #[test]
     fn chains_of_operations_decrypt_to_the_plain_result(
-        which in 0_usize..4,
+        which in 0_usize..7,
         steps in prop::collection::vec((0_usize..4, 0_usize..512, any::<bool>()), 1..8),
         seed: u64,
     ) {
@@ -284,6 +304,120 @@ fn noise_of_each_operation_is_what_the_formulas_say() {
         .sum();
     let switch = n * sigma2 * digits + (1.0 + 2.0 * n / 3.0) / 12.0;
     near(of_rotation, sigma2 + switch, "rotation");
+}
+
+/// The noise that one rotation adds, by FACTS on key switching: for each digit n·σ²·|d|²/12 with
+/// |d| its range, divided by P², and the rounding of the division.
+fn switch_variance(params: &BfvParams, ranges: &[f64]) -> f64 {
+    let (n, sigma2) = (params.degree() as f64, ERROR_SIGMA * ERROR_SIGMA);
+    let special: f64 = params.literal().special.iter().map(|&p| p as f64).product();
+    let digits: f64 = ranges.iter().map(|d| (d / special).powi(2) / 12.0).sum();
+    let rounding = if params.literal().special.is_empty() {
+        0.0
+    } else {
+        (1.0 + 2.0 * n / 3.0) / 12.0
+    };
+    n * sigma2 * digits + rounding
+}
+
+#[test]
+fn noise_of_each_key_switch_is_what_the_formulas_say() {
+    let rotation = Rotation {
+        step: 3,
+        swap: true,
+    };
+    let base = insecure_literal(4096, 3);
+    let [q0, q1, q2] = LIMBS.map(|q| q as f64);
+    let two = 2.0_f64;
+    let cases = [
+        (base.clone(), vec![q0, q1, q2]),
+        (
+            BfvLiteral {
+                special: vec![SPECIAL, WIDE[1]],
+                ..base.clone()
+            },
+            vec![q0 * q1, q2],
+        ),
+        (
+            BfvLiteral {
+                special: Vec::new(),
+                digit_bits: Some(20),
+                ..base.clone()
+            },
+            // The last digit of 50 bits has 10 left.
+            [two.powi(20), two.powi(20), q0 / two.powi(40)].repeat(3),
+        ),
+        (
+            BfvLiteral {
+                q: vec![WIDE[0]],
+                special: Vec::new(),
+                digit_bits: Some(27),
+                reply_limbs: 1,
+                ..base
+            },
+            vec![two.powi(27), WIDE[0] as f64 / two.powi(27)],
+        ),
+    ];
+    for (literal, ranges) in cases {
+        let mut parties = Parties::new(&literal, &[rotation]);
+        let x = parties.slots();
+        let fresh = parties.encrypt(&x);
+        let turned = parties.evaluator.rotate(&fresh, rotation).unwrap();
+        let noise = parties
+            .secret
+            .noise(&turned, &rotated(&x, rotation))
+            .unwrap();
+        let expected = ERROR_SIGMA * ERROR_SIGMA + switch_variance(&parties.params, &ranges);
+        let difference = noise.std_log2 - std_log2(expected);
+        assert!(
+            difference.abs() < 0.1,
+            "{literal:?}: {noise:?}, off by {difference}"
+        );
+    }
+}
+
+#[test]
+fn missing_steps_are_made_of_the_fewest_rotations_with_keys() {
+    let swap = Rotation {
+        step: 0,
+        swap: true,
+    };
+    let keys = [
+        Rotation::rows(1),
+        Rotation::rows(8),
+        Rotation::rows(31),
+        swap,
+    ];
+    let mut parties = Parties::new(&insecure_literal(64, 2), &keys);
+    let slots = parties.slots();
+    let ct = parties.encrypt(&slots);
+    for (step, turns, switches) in [
+        (0, false, 0),
+        (8, false, 1),
+        (7, true, 3),
+        (18, false, 4),
+        (30, true, 3),
+    ] {
+        let rotation = Rotation { step, swap: turns };
+        let chain = parties.evaluator.keys().chain(rotation).unwrap();
+        assert_eq!(chain.len(), switches, "{rotation}: {chain:?}");
+        let turned = parties.evaluator.rotate_by_chain(&ct, rotation).unwrap();
+        assert_eq!(
+            parties.secret.decrypt(&turned).unwrap(),
+            rotated(&slots, rotation)
+        );
+    }
+    let even = Parties::new(&insecure_literal(64, 2), &[Rotation::rows(2)]);
+    let odd = Rotation::rows(3);
+    let refused = even.evaluator.keys().chain(odd).unwrap_err();
+    assert_eq!(refused, BfvError::MissingKey(odd));
+    let without = BfvLiteral {
+        special: Vec::new(),
+        ..insecure_literal(64, 2)
+    };
+    let secret = SecretKey::generate(&BfvParams::insecure(&without).unwrap(), &mut rng(1));
+    let refused = GaloisKeys::generate(&secret, &[odd], &mut rng(2)).unwrap_err();
+    assert_eq!(refused, BfvError::NoKeySwitch(odd));
 }
 
 #[test]

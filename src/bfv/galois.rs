@@ -1,26 +1,28 @@
 //! Galois keys, and the key switch of a rotation.
 //!
-//! The rotation is the automorphism σ: x → x^g. Switching happens *before* it: the key of σ holds,
-//! for every limb i of q (one digit a limb, hybrid with one special prime P), an encryption
-//! (−a_i·σ⁻¹(s) + e_i + P·g_i·s, a_i) modulo q·P, where g_i is 1 modulo q_i and 0 modulo the other
-//! limbs. With d_i the centred residue of c1 modulo q_i, Σd_i·g_i = c1 mod q, so that
-//! Σd_i·key_i, divided by P with rounding, turns c1·s into a ciphertext under σ⁻¹(s); σ then brings
-//! it back under s. The digits do not depend on σ, so one decomposition serves many rotations
-//! (hoisting; Halevi and Shoup, "Faster homomorphic linear transformations in HElib", 2018), and only
-//! two polynomials are permuted.
+//! The rotation is the automorphism σ: x → x^g. Switching happens *before* it: the key of σ takes c1
+//! from s to σ⁻¹(s) (`key_switch`), and σ then brings the ciphertext back under s. Its pairs are
+//! (−a_j·σ⁻¹(s) + e_j + P·g_j·s, a_j). The digits of c1 do not depend on σ, so one decomposition serves many rotations (hoisting; Halevi and Shoup, "Faster
+//! homomorphic linear transformations in HElib", 2018), and only two polynomials are permuted.
+//!
+//! A rotation without a key of its own is a chain of rotations that have one: the shortest.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use rand::CryptoRng;
+use rand::rngs::ChaCha20Rng;
+use rand::{CryptoRng, SeedableRng};
+use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use super::ciphertext::Ciphertext;
 use super::error::BfvError;
+use super::key_switch::{Room, Scratch};
 use super::ops::Rotation;
 use super::params::BfvParams;
 use super::secret_key::SecretKey;
 use crate::ring::sampler::{self, Seed};
-use crate::ring::{Ntt, Poly, automorphism, pointwise};
+use crate::ring::{Automorphism, Factor, Ntt, Poly, pointwise};
 
 /// The keys of a set of rotations.
 #[derive(Debug, Clone)]
@@ -29,14 +31,13 @@ pub struct GaloisKeys {
     pub(super) keys: BTreeMap<Rotation, GaloisKey>,
 }
 
-/// The key of one rotation: for each limb of q one pair (b, a) modulo q·P.
+/// The key of one rotation: for each digit one pair (b, a) modulo q·P.
 #[derive(Debug, Clone)]
 pub(super) struct GaloisKey {
     pub(super) seed: Seed,
-    pub(super) b: Vec<Poly<Ntt>>,
-    a: Vec<Poly<Ntt>>,
-    /// Where σ takes each transformed value from.
-    permutation: Vec<u32>,
+    pub(super) b: Vec<Poly<Factor>>,
+    a: Vec<Poly<Factor>>,
+    automorphism: Automorphism,
 }
 
 /// A ciphertext with the digits of its second half, ready for many rotations.
@@ -56,12 +57,19 @@ impl GaloisKeys {
         rotations: &[Rotation],
         rng: &mut R,
     ) -> Result<Self, BfvError> {
-        let mut keys = BTreeMap::new();
-        for &rotation in rotations {
-            if !rotation.is_identity() && !keys.contains_key(&rotation) {
-                keys.insert(rotation, GaloisKey::generate(secret, rotation, rng)?);
-            }
-        }
+        let distinct: BTreeSet<Rotation> = rotations.iter().copied().collect();
+        let seeded: Vec<(Rotation, Seed)> = distinct
+            .into_iter()
+            .filter(|rotation| !rotation.is_identity())
+            .map(|rotation| (rotation, sampler::seed(rng)))
+            .collect();
+        let keys = seeded
+            .into_par_iter()
+            .map(|(rotation, seed)| {
+                let mut rng = ChaCha20Rng::from_seed(seed);
+                Ok((rotation, GaloisKey::generate(secret, rotation, &mut rng)?))
+            })
+            .collect::<Result<_, BfvError>>()?;
         let params = secret.params().clone();
         Ok(Self { params, keys })
     }
@@ -76,37 +84,81 @@ impl GaloisKeys {
         self.keys.keys().copied()
     }
 
-    /// The ciphertext rotated.
+    /// The fewest rotations with keys that make up `rotation`, in any order; none for the identity.
+    ///
+    /// # Errors
+    /// [`BfvError::Rotation`] for a step beyond a row, [`BfvError::MissingKey`] if no chain leads to it.
+    pub fn chain(&self, rotation: Rotation) -> Result<Vec<Rotation>, BfvError> {
+        self.params.galois_element(rotation)?;
+        let columns = self.params.degree() / 2;
+        // Breadth first: the step that each rotation was first reached by.
+        let mut reached = BTreeMap::from([(Rotation::rows(0), Rotation::rows(0))]);
+        let mut queue = VecDeque::from([Rotation::rows(0)]);
+        while let Some(at) = queue.pop_front() {
+            if at == rotation {
+                break;
+            }
+            for key in self.rotations() {
+                let next = at.then(key, columns);
+                if let Entry::Vacant(entry) = reached.entry(next) {
+                    entry.insert(key);
+                    queue.push_back(next);
+                }
+            }
+        }
+        let mut chain = Vec::new();
+        let mut at = rotation;
+        while !at.is_identity() {
+            let &key = reached.get(&at).ok_or(BfvError::MissingKey(rotation))?;
+            chain.push(key);
+            at = at.then(key.inverse(columns), columns);
+        }
+        Ok(chain)
+    }
+
+    /// Rotates `ct` into `out`.
     pub(super) fn rotate(
+        &self,
+        ct: &Ciphertext,
+        rotation: Rotation,
+        out: &mut Ciphertext,
+        scratch: &mut Scratch,
+    ) -> Result<(), BfvError> {
+        if rotation.is_identity() {
+            out.clone_from(ct);
+            return Ok(());
+        }
+        let (digits, sums, mut room) = scratch.parts();
+        let switch = self.params.key_switch();
+        switch.decompose(&ct.c1, digits, &mut room);
+        let key = self.key(rotation)?;
+        key.turn(&self.params, (digits, &ct.c0), out, (sums, room));
+        Ok(())
+    }
+
+    /// Rotates what was decomposed into `out`.
+    pub(super) fn rotate_decomposed(
         &self,
         decomposed: &Decomposed,
         rotation: Rotation,
-    ) -> Result<Ciphertext, BfvError> {
+        out: &mut Ciphertext,
+        scratch: &mut Scratch,
+    ) -> Result<(), BfvError> {
+        let Decomposed { ct, digits } = decomposed;
         if rotation.is_identity() {
-            return Ok(decomposed.ct.clone());
+            out.clone_from(ct);
+            return Ok(());
         }
-        let key = self
-            .keys
-            .get(&rotation)
-            .ok_or(BfvError::MissingKey(rotation))?;
-        let mut c0 = self.switch(&decomposed.digits, &key.b);
-        c0.add_assign(self.params.basis(), &decomposed.ct.c0);
-        let c1 = self.switch(&decomposed.digits, &key.a);
-        Ok(Ciphertext {
-            params: self.params.clone(),
-            c0: c0.permuted(&key.permutation),
-            c1: c1.permuted(&key.permutation),
-        })
+        let (_, sums, room) = scratch.parts();
+        let key = self.key(rotation)?;
+        key.turn(&self.params, (digits, &ct.c0), out, (sums, room));
+        Ok(())
     }
 
-    /// round(Σ digit·key / P) modulo q.
-    fn switch(&self, digits: &[Poly<Ntt>], keys: &[Poly<Ntt>]) -> Poly<Ntt> {
-        let basis = self.params.key_basis();
-        let mut sum = Poly::zero(basis.degree(), basis.limbs());
-        for (digit, key) in digits.iter().zip(keys) {
-            sum.multiply_accumulate(basis, digit, key);
-        }
-        divide_by_special(&self.params, sum)
+    fn key(&self, rotation: Rotation) -> Result<&GaloisKey, BfvError> {
+        self.keys
+            .get(&rotation)
+            .ok_or(BfvError::MissingKey(rotation))
     }
 }
 
@@ -118,17 +170,23 @@ impl GaloisKey {
     ) -> Result<Self, BfvError> {
         let (params, basis) = (secret.params(), secret.params().key_basis());
         let n = params.degree();
-        let inverse = params.galois_element(inverse(rotation, n))?;
-        let permuted = Zeroizing::new(secret.s().permuted(&automorphism(n, inverse)));
-        let special = basis.moduli().last().map_or(0, |p| p.value());
+        if params.key_digits() == 0 {
+            return Err(BfvError::NoKeySwitch(rotation));
+        }
+        let inverse = params.galois_element(rotation.inverse(n / 2))?;
+        let permuted = Zeroizing::new(secret.s().permuted(&Automorphism::new(n, inverse)));
         let seed = sampler::seed(rng);
-        let mut b = Vec::with_capacity(params.limbs());
-        for (digit, q) in basis.moduli().take(params.limbs()).enumerate() {
-            let a = sampler::uniform(basis, &seed, digit as u32);
-            let mut half = Poly::from_signed(basis, &sampler::error(n, rng)).into_ntt(basis);
+        let mut b = Vec::with_capacity(params.key_digits());
+        for (digit, gadget) in (0..).zip(params.key_switch().gadgets()) {
+            let a: Poly<Factor> = sampler::uniform(basis, &seed, digit);
+            let error = Poly::from_signed(basis, &sampler::error(n, rng)).into_ntt(basis);
+            let mut half = error.into_factor(basis);
             half.sub_assign(basis, &Zeroizing::new(a.product(basis, &permuted)));
-            let (limb, s) = (half.limb_mut(digit), secret.s().limb(digit));
-            pointwise::scale_accumulate(q, limb, s, q.constant(special));
+            let limbs = basis.moduli().enumerate().skip(gadget.first);
+            for ((limb, q), value) in limbs.zip(gadget.values) {
+                let s = secret.s().limb(limb);
+                pointwise::scale_accumulate(q, half.limb_mut(limb), s, q.constant(value));
+            }
             b.push(half);
         }
         Self::from_parts(params, rotation, b, seed)
@@ -138,80 +196,49 @@ impl GaloisKey {
     pub(super) fn from_parts(
         params: &BfvParams,
         rotation: Rotation,
-        b: Vec<Poly<Ntt>>,
+        b: Vec<Poly<Factor>>,
         seed: Seed,
     ) -> Result<Self, BfvError> {
-        let permutation = automorphism(params.degree(), params.galois_element(rotation)?);
-        let a = (0..params.limbs() as u32)
+        let automorphism = Automorphism::new(params.degree(), params.galois_element(rotation)?);
+        let a = (0..params.key_digits() as u32)
             .map(|digit| sampler::uniform(params.key_basis(), &seed, digit))
             .collect();
         Ok(Self {
             seed,
             b,
             a,
-            permutation,
+            automorphism,
         })
+    }
+
+    /// The rotation of the ciphertext with these digits and first half.
+    fn turn(
+        &self,
+        params: &BfvParams,
+        (digits, c0): (&[Poly<Ntt>], &Poly<Ntt>),
+        out: &mut Ciphertext,
+        (sums, mut room): (&mut [Poly<Ntt>; 2], Room<'_>),
+    ) {
+        let switch = params.key_switch();
+        let [sum0, sum1] = sums;
+        for (sum, key) in [(&mut *sum0, &self.b), (&mut *sum1, &self.a)] {
+            switch.multiply(digits, key, sum);
+            switch.divide_by_special(sum, &mut room);
+        }
+        sum0.add_assign(params.basis(), c0);
+        sum0.permute_into(&self.automorphism, &mut out.c0);
+        sum1.permute_into(&self.automorphism, &mut out.c1);
     }
 }
 
 impl Decomposed {
-    /// Splits c1 into its residues modulo each limb of q, each taken as a small integer, centred,
-    /// modulo q·P, and transformed.
-    pub(super) fn new(ct: &Ciphertext) -> Self {
-        let (params, basis) = (&ct.params, ct.params.key_basis());
-        let coefficients = ct.c1.clone().into_coefficients(params.basis());
-        let digits = params.basis().moduli().enumerate().map(|(i, q)| {
-            let mut digit = Poly::<Ntt>::zero(params.degree(), basis.limbs());
-            for (j, (plan, out)) in basis.plans().iter().zip(digit.iter_mut()).enumerate() {
-                if i == j {
-                    out.copy_from_slice(ct.c1.limb(i));
-                } else {
-                    pointwise::lift_centred(q, plan.modulus(), coefficients.limb(i), out);
-                    plan.forward(out);
-                }
-            }
-            digit
-        });
-        let digits = digits.collect();
-        Self {
-            ct: ct.clone(),
-            digits,
-        }
-    }
-}
-
-/// round(x/P) modulo q for x modulo q·P.
-fn divide_by_special(params: &BfvParams, mut x: Poly<Ntt>) -> Poly<Ntt> {
-    let (n, limbs) = (params.degree(), params.limbs());
-    let plans = params.key_basis().plans();
-    let Some((special, plans)) = plans.split_last() else {
-        return x;
-    };
-    let mut remainder = x.limb(limbs).to_vec();
-    special.inverse(&mut remainder);
-    let mut lifted = vec![0; n];
-    for ((plan, limb), &inverse) in plans
-        .iter()
-        .zip(x.iter_mut())
-        .zip(params.special_inverses())
-    {
-        pointwise::lift_centred(special.modulus(), plan.modulus(), &remainder, &mut lifted);
-        plan.forward(&mut lifted);
-        pointwise::sub_scale_assign(plan.modulus(), limb, &lifted, inverse);
-    }
-    x.truncated(limbs)
-}
-
-/// The rotation that undoes `rotation`, among n slots.
-const fn inverse(rotation: Rotation, n: usize) -> Rotation {
-    let columns = n / 2;
-    Rotation {
-        // A step beyond the row stays beyond it, and is refused where it is looked up.
-        step: if rotation.step < columns {
-            (columns - rotation.step) % columns
-        } else {
-            rotation.step
-        },
-        swap: rotation.swap,
+    /// Splits the second half of `ct`.
+    pub(super) fn new(ct: &Ciphertext, scratch: &mut Scratch) -> Self {
+        let switch = ct.params.key_switch();
+        let mut digits = switch.zero_digits();
+        let (_, _, mut room) = scratch.parts();
+        switch.decompose(&ct.c1, &mut digits, &mut room);
+        let ct = ct.clone();
+        Self { ct, digits }
     }
 }

@@ -20,6 +20,7 @@
 //!     p: 65_537,
 //!     q: vec![1_125_899_906_826_241],
 //!     special: vec![1_125_899_906_629_633],
+//!     digit_bits: None,
 //!     flooding_log2: None,
 //!     reply_limbs: 1,
 //! };
@@ -50,6 +51,7 @@ mod encode;
 mod error;
 mod evaluator;
 mod galois;
+mod key_switch;
 mod ops;
 mod params;
 mod public_key;
@@ -63,6 +65,7 @@ pub use encode::Plaintext;
 pub use error::BfvError;
 pub use evaluator::Evaluator;
 pub use galois::{Decomposed, GaloisKeys};
+pub use key_switch::Scratch;
 pub use ops::{HeOp, HeOps, OpCounts, Rotation};
 pub use params::{BfvLiteral, BfvParams};
 pub use public_key::PublicKey;

@@ -33,6 +33,26 @@ impl Rotation {
     pub const fn is_identity(self) -> bool {
         self.step == 0 && !self.swap
     }
+
+    /// This rotation and another, in any order, where a row has `columns` slots.
+    pub const fn then(self, other: Self, columns: usize) -> Self {
+        Self {
+            step: (self.step + other.step) % columns,
+            swap: self.swap != other.swap,
+        }
+    }
+
+    /// The rotation that undoes this one. A step beyond the row stays beyond it.
+    pub const fn inverse(self, columns: usize) -> Self {
+        Self {
+            step: if self.step < columns {
+                (columns - self.step) % columns
+            } else {
+                self.step
+            },
+            swap: self.swap,
+        }
+    }
 }
 
 impl fmt::Display for Rotation {

@@ -1,8 +1,8 @@
 //! Parameters of the scheme: an open literal in, a sealed and checked value with all constants out.
 //!
-//! `R_q = Z_q[x]/(xⁿ+1)` with q = Πq_i, plaintexts modulo p with n slots, one special prime P for key
-//! switching (hybrid, one digit a limb), secrets ternary, errors discrete Gaussian. Every prime is
-//! 1 modulo 2n.
+//! `R_q = Z_q[x]/(xⁿ+1)` with q = Πq_i, plaintexts modulo p with n slots, special primes with product
+//! P or digits for key switching (`key_switch`), secrets ternary, errors discrete Gaussian. Every
+//! prime is 1 modulo 2n.
 //!
 //! A [`BfvParams`] exists only after a security verdict on log2(q·P), unless it comes from
 //! [`BfvParams::insecure`], which says so. It is cheap to clone, and every key and ciphertext holds
@@ -14,6 +14,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::error::BfvError;
+use super::key_switch::KeySwitch;
 use super::ops::Rotation;
 use crate::ring::{Constant, Modulus, NttPlan, RnsBasis, position};
 use crate::security::{self, Requirement, Verdict};
@@ -28,8 +29,11 @@ pub struct BfvLiteral {
     pub p: u64,
     /// Primes of the ciphertext modulus; a reply keeps the first of them.
     pub q: Vec<u64>,
-    /// Special primes of key switching: exactly one.
+    /// Special primes of key switching, at most one a limb; none if it takes digits.
     pub special: Vec<u64>,
+    /// Width in bits of the digits of key switching without special primes.
+    #[serde(default)]
+    pub digit_bits: Option<u32>,
     /// The noise that floods a reply is uniform in ±2^this; none if absent.
     pub flooding_log2: Option<u32>,
     /// Limbs of a reply.
@@ -43,13 +47,11 @@ pub struct BfvParams(Arc<Inner>);
 struct Inner {
     literal: BfvLiteral,
     verdict: Option<Verdict>,
-    key_basis: RnsBasis,
+    key_switch: KeySwitch,
     levels: Vec<Level>,
     plaintext: Arc<NttPlan>,
     /// Position in the transformed plaintext polynomial of every slot.
     positions: Vec<u32>,
-    /// 1/P modulo each limb of q.
-    special_inverses: Vec<Constant>,
     fingerprint: u64,
 }
 
@@ -101,7 +103,7 @@ impl BfvParams {
     /// [`BfvError::Security`], or the first other rule that is broken.
     pub fn new(literal: &BfvLiteral, requirement: &Requirement) -> Result<Self, BfvError> {
         let mut inner = Inner::new(literal)?;
-        let total_bits = inner.key_basis.log2();
+        let total_bits = inner.key_switch.basis().log2();
         inner.verdict = Some(security::check(requirement, literal.n, total_bits)?);
         Ok(Self(Arc::new(inner)))
     }
@@ -145,9 +147,18 @@ impl BfvParams {
         &self.level(self.limbs()).basis
     }
 
-    /// The basis of q·P, the special prime last.
+    /// The basis of q·P, the special primes last.
     pub fn key_basis(&self) -> &RnsBasis {
-        &self.0.key_basis
+        self.0.key_switch.basis()
+    }
+
+    /// Digits of a polynomial in a key switch, which are also the pairs of a Galois key.
+    pub fn key_digits(&self) -> usize {
+        self.0.key_switch.digits()
+    }
+
+    pub(super) fn key_switch(&self) -> &KeySwitch {
+        &self.0.key_switch
     }
 
     /// Eight bytes of a hash of everything that two parties must have in common.
@@ -193,10 +204,6 @@ impl BfvParams {
     pub(super) fn positions(&self) -> &[u32] {
         &self.0.positions
     }
-
-    pub(super) fn special_inverses(&self) -> &[Constant] {
-        &self.0.special_inverses
-    }
 }
 
 impl std::fmt::Debug for BfvParams {
@@ -214,16 +221,10 @@ const GENERATOR: usize = 3;
 impl Inner {
     fn new(literal: &BfvLiteral) -> Result<Self, BfvError> {
         let (n, limbs) = (literal.n, literal.q.len());
-        let &[special] = literal.special.as_slice() else {
-            let actual = literal.special.len();
-            return Err(BfvError::SpecialPrimes { actual });
-        };
         let plaintext = NttPlan::plaintext(n, literal.p).map_err(BfvError::Plaintext)?;
-        // The primes of q on their own first: an empty q must not hide behind the special prime.
-        let basis = RnsBasis::new(n, &literal.q)?;
-        let chain: Vec<u64> = literal.q.iter().copied().chain([special]).collect();
-        let key_basis = RnsBasis::new(n, &chain)?;
-        if chain.contains(&literal.p) {
+        let key_switch = KeySwitch::new(literal)?;
+        let basis = key_switch.basis().prefix(limbs);
+        if key_switch.basis().moduli().any(|q| q.value() == literal.p) {
             return Err(BfvError::SharedPrime(literal.p));
         }
         check_sizes(literal, &basis)?;
@@ -231,17 +232,12 @@ impl Inner {
         let levels = (1..=limbs)
             .map(|l| Level::new(basis.prefix(l), p))
             .collect();
-        let special_inverses = basis
-            .moduli()
-            .map(|q| q.constant(q.inverse(special).unwrap_or_default()))
-            .collect();
         Ok(Self {
             verdict: None,
             levels,
             positions: slot_positions(n),
-            special_inverses,
-            fingerprint: fingerprint(literal, &key_basis, &plaintext),
-            key_basis,
+            fingerprint: fingerprint(literal, key_switch.basis(), &plaintext),
+            key_switch,
             plaintext,
             literal: literal.clone(),
         })
@@ -291,6 +287,7 @@ fn fingerprint(literal: &BfvLiteral, key_basis: &RnsBasis, plaintext: &NttPlan) 
         word(x as u64);
     }
     word(literal.flooding_log2.map_or(0, |log2| u64::from(log2) + 1));
+    word(literal.digit_bits.map_or(0, |bits| u64::from(bits) + 1));
     word(literal.p);
     word(plaintext.root());
     for plan in key_basis.plans() {

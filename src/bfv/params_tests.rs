@@ -1,7 +1,7 @@
 //! Every rule on parameters, and what a verdict is about.
 
 use super::super::ops::Rotation;
-use super::super::test_support::{LIMBS, P, SPECIAL, insecure_literal};
+use super::super::test_support::{LIMBS, SPECIAL, WIDE, insecure_literal};
 use super::*;
 use crate::ring::{BasisError, PrimeError};
 use crate::security::{Attack, SecretKind, SecurityError, Table};
@@ -59,10 +59,27 @@ fn each_broken_rule_is_named() {
     );
     assert_eq!(refusal(|l| l.p = LIMBS[1]), BfvError::SharedPrime(LIMBS[1]));
     assert_eq!(refusal(|l| l.p = SPECIAL), BfvError::SharedPrime(SPECIAL));
-    assert_eq!(
-        refusal(|l| l.special.push(P)),
-        BfvError::SpecialPrimes { actual: 2 }
-    );
+    let limbs = 2;
+    for (count, digits) in [(1, true), (3, false)] {
+        let refused = refusal(|l| {
+            l.special = [SPECIAL, LIMBS[2], WIDE[0]][..count].to_vec();
+            l.digit_bits = digits.then_some(20);
+        });
+        let special = count;
+        assert_eq!(
+            refused,
+            BfvError::KeySwitch {
+                special,
+                limbs,
+                digits
+            }
+        );
+    }
+    for bits in [0, 1, 51] {
+        let refused = refusal(|l| (l.special, l.digit_bits) = (Vec::new(), Some(bits)));
+        let narrowest = 50;
+        assert_eq!(refused, BfvError::DigitBits { bits, narrowest });
+    }
     for reply_limbs in [0, 3] {
         let expected = BfvError::ReplyLimbs {
             reply_limbs,
@@ -107,6 +124,19 @@ fn fingerprint_binds_every_field() {
         },
         BfvLiteral {
             special: vec![LIMBS[2]],
+            ..base.clone()
+        },
+        BfvLiteral {
+            special: Vec::new(),
+            ..base.clone()
+        },
+        BfvLiteral {
+            special: Vec::new(),
+            digit_bits: Some(25),
+            ..base.clone()
+        },
+        BfvLiteral {
+            special: vec![SPECIAL, LIMBS[2]],
             ..base.clone()
         },
         BfvLiteral {

@@ -12,15 +12,15 @@ use super::error::BfvError;
 use super::params::BfvParams;
 use super::secret_key::SecretKey;
 use crate::ring::sampler::{self, Seed};
-use crate::ring::{Ntt, Poly};
+use crate::ring::{Factor, Poly};
 
 /// A public key; a is expanded from a seed.
 #[derive(Debug, Clone)]
 pub struct PublicKey {
     pub(super) params: BfvParams,
-    pub(super) b: Poly<Ntt>,
+    pub(super) b: Poly<Factor>,
     pub(super) seed: Seed,
-    a: Poly<Ntt>,
+    a: Poly<Factor>,
 }
 
 impl PublicKey {
@@ -28,15 +28,16 @@ impl PublicKey {
     pub fn generate<R: CryptoRng + ?Sized>(secret: &SecretKey, rng: &mut R) -> Self {
         let (params, basis) = (secret.params(), secret.params().basis());
         let seed = sampler::seed(rng);
-        let a = sampler::uniform(basis, &seed, 0);
-        let mut b = Poly::from_signed(basis, &sampler::error(params.degree(), rng)).into_ntt(basis);
+        let a: Poly<Factor> = sampler::uniform(basis, &seed, 0);
+        let error = Poly::from_signed(basis, &sampler::error(params.degree(), rng));
+        let mut b = error.into_ntt(basis).into_factor(basis);
         b.sub_assign(basis, &Zeroizing::new(a.product(basis, secret.s())));
         let params = params.clone();
         Self { params, b, seed, a }
     }
 
     /// The key with the given halves.
-    pub(super) fn from_parts(params: BfvParams, b: Poly<Ntt>, seed: Seed) -> Self {
+    pub(super) fn from_parts(params: BfvParams, b: Poly<Factor>, seed: Seed) -> Self {
         let a = sampler::uniform(params.basis(), &seed, 0);
         Self { params, b, seed, a }
     }
@@ -75,9 +76,9 @@ impl PublicKey {
         }
         self.params.add_scaled(&mut e0, slots)?;
         let mut c0 = e0.into_ntt(basis);
-        c0.multiply_accumulate(basis, &self.b, &u);
+        c0.multiply_accumulate(basis, &u, &self.b);
         let mut c1 = Poly::from_signed(basis, &sampler::error(n, rng)).into_ntt(basis);
-        c1.multiply_accumulate(basis, &self.a, &u);
+        c1.multiply_accumulate(basis, &u, &self.a);
         let params = self.params.clone();
         Ok(Ciphertext { params, c0, c1 })
     }

@@ -10,13 +10,13 @@ use zeroize::{Zeroize, Zeroizing};
 use super::ciphertext::{Ciphertext, Reply, SeededCiphertext};
 use super::error::BfvError;
 use super::params::BfvParams;
-use crate::ring::{Coefficient, Ntt, Poly, sampler};
+use crate::ring::{Coefficient, Factor, Ntt, Poly, sampler};
 
 /// The secret key. Wiped when dropped; prints nothing of itself.
 pub struct SecretKey {
     params: BfvParams,
     /// s modulo q·P, transformed.
-    s: Poly<Ntt>,
+    s: Poly<Factor>,
 }
 
 /// What the holder of a secret key sees of a ciphertext's noise.
@@ -36,12 +36,12 @@ impl Encrypted for Ciphertext {}
 impl Encrypted for Reply {}
 
 mod sealed {
-    use super::{BfvParams, Coefficient, Ntt, Poly};
+    use super::{BfvParams, Coefficient, Factor, Poly};
 
     /// c0 + c1·s in coefficients.
     pub trait Phase {
         fn parameters(&self) -> &BfvParams;
-        fn phase(&self, s: &Poly<Ntt>) -> Poly<Coefficient>;
+        fn phase(&self, s: &Poly<Factor>) -> Poly<Coefficient>;
     }
 }
 
@@ -50,7 +50,7 @@ impl sealed::Phase for Ciphertext {
         &self.params
     }
 
-    fn phase(&self, s: &Poly<Ntt>) -> Poly<Coefficient> {
+    fn phase(&self, s: &Poly<Factor>) -> Poly<Coefficient> {
         let basis = self.params.basis();
         let mut x = self.c0.clone();
         x.multiply_accumulate(basis, &self.c1, s);
@@ -63,7 +63,7 @@ impl sealed::Phase for Reply {
         &self.params
     }
 
-    fn phase(&self, s: &Poly<Ntt>) -> Poly<Coefficient> {
+    fn phase(&self, s: &Poly<Factor>) -> Poly<Coefficient> {
         let basis = &self.params.level(self.c0.limbs()).basis;
         let c1 = self.c1.clone().into_ntt(basis);
         let mut x = c1.product(basis, s).into_coefficients(basis);
@@ -79,7 +79,9 @@ impl SecretKey {
         let coefficients = sampler::ternary(params.degree(), rng);
         Self {
             params: params.clone(),
-            s: Poly::from_signed(basis, &coefficients).into_ntt(basis),
+            s: Poly::from_signed(basis, &coefficients)
+                .into_ntt(basis)
+                .into_factor(basis),
         }
     }
 
@@ -89,7 +91,7 @@ impl SecretKey {
     }
 
     /// s modulo q·P; its first limbs are s modulo q.
-    pub(super) const fn s(&self) -> &Poly<Ntt> {
+    pub(super) const fn s(&self) -> &Poly<Factor> {
         &self.s
     }
 
@@ -104,7 +106,7 @@ impl SecretKey {
     ) -> Result<SeededCiphertext, BfvError> {
         let (basis, n) = (self.params.basis(), self.params.degree());
         let seed = sampler::seed(rng);
-        let a = sampler::uniform(basis, &seed, 0);
+        let a: Poly<Ntt> = sampler::uniform(basis, &seed, 0);
         let mut message = Poly::from_signed(basis, &sampler::error(n, rng));
         self.params.add_scaled(&mut message, slots)?;
         let mut c0 = message.into_ntt(basis);

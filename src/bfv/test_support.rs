@@ -29,6 +29,7 @@ pub(super) fn insecure_literal(n: usize, limbs: usize) -> BfvLiteral {
         p: P,
         q: LIMBS[..limbs].to_vec(),
         special: vec![SPECIAL],
+        digit_bits: None,
         flooding_log2: None,
         reply_limbs: limbs,
     }

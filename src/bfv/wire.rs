@@ -112,7 +112,7 @@ impl BfvParams {
     }
 
     fn galois_key_size(&self) -> usize {
-        ROTATION + SEED + self.limbs() * poly_size(self.key_basis())
+        ROTATION + SEED + self.key_digits() * poly_size(self.key_basis())
     }
 }
 
@@ -215,7 +215,7 @@ impl Wire for GaloisKeys {
                 return Err(refused);
             }
             let seed = reader.seed()?;
-            let digits = 0..params.limbs();
+            let digits = 0..params.key_digits();
             let b = digits
                 .map(|_| reader.poly(params.key_basis()))
                 .collect::<Result<_, _>>()?;

@@ -147,6 +147,7 @@ impl Case {
             p,
             q,
             special,
+            digit_bits: None,
             flooding_log2,
             reply_limbs,
         })

@@ -429,6 +429,7 @@ fn plans_run_over_bfv() {
         p: 65537,
         q: vec![1_125_899_906_826_241, 1_125_899_906_822_657],
         special: vec![1_125_899_906_820_097],
+        digit_bits: None,
         flooding_log2: None,
         reply_limbs: 1,
     };

@@ -57,6 +57,7 @@ impl From<&LayerCrypto> for BfvLiteral {
             p: crypto.p,
             q: crypto.q.clone(),
             special: crypto.special.clone(),
+            digit_bits: None,
             flooding_log2: crypto.flooding_log2,
             reply_limbs: crypto.reply_limbs,
         }

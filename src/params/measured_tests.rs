@@ -20,6 +20,7 @@ fn insecure_test_literal(p: u64, limbs: usize, bits: u32) -> BfvLiteral {
         p,
         q: primes.take(limbs).collect(),
         special,
+        digit_bits: None,
         flooding_log2,
         reply_limbs,
     }

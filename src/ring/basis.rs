@@ -3,7 +3,8 @@
 //! Exact integers come back by Garner's mixed radix, x = d_0 + d_1·q_0 + d_2·q_0·q_1 + …, with
 //! d_j = (…(x_j − d_0)/q_0 − … − d_(j−1))/q_(j−1) mod q_j (Knuth, *TAOCP* 2, section 4.3.2).
 //! Division by the last prime with rounding needs no big integer: with r the centred residue of x
-//! modulo it, (x − r)/q_last is exact in each other residue.
+//! modulo it, (x − r)/q_last is exact in each other residue. The same digits, each centred, stand for
+//! an integer of at most about q/2 in absolute value, which goes to another modulus by Horner's rule.
 
 use std::sync::Arc;
 
@@ -136,6 +137,37 @@ impl RnsBasis {
         pairs.fold(0.0, |x, (q, &digit)| x * q.value() as f64 + digit as f64)
     }
 
+    /// The centred mixed-radix digits of the integers with the given residues, in place: n residues
+    /// for each prime, and n words of `scratch`. Digit j is a residue modulo q_j that stands for its
+    /// centred value d_j; Σ d_j·q_0·…·q_(j−1) has the given residues and is at most about q/2 in size.
+    pub fn centred_digits(&self, residues: &mut [u64], scratch: &mut [u64]) {
+        for (j, (q, inverses)) in self.moduli().zip(&self.inverses).enumerate() {
+            let (digits, rest) = residues.split_at_mut(j * self.n);
+            let Some(x) = rest.get_mut(..self.n) else {
+                return;
+            };
+            let earlier = digits.chunks_exact(self.n).zip(self.moduli());
+            for ((digit, from), &inverse) in earlier.zip(inverses) {
+                pointwise::lift_centred(from, q, digit, scratch);
+                pointwise::sub_scale_assign(q, x, scratch, inverse);
+            }
+        }
+    }
+
+    /// The integers with the given centred digits, modulo `to`; n words of `scratch`.
+    pub fn lift_digits(&self, digits: &[u64], to: Modulus, out: &mut [u64], scratch: &mut [u64]) {
+        let mut pairs = self.moduli().zip(digits.chunks_exact(self.n)).rev();
+        let Some((from, top)) = pairs.next() else {
+            return;
+        };
+        pointwise::lift_centred(from, to, top, out);
+        for (from, digit) in pairs {
+            pointwise::scale_assign(to, out, to.constant(from.value()));
+            pointwise::lift_centred(from, to, digit, scratch);
+            pointwise::add_assign(to, out, scratch);
+        }
+    }
+
     /// Divides by the last prime, rounding to nearest, and drops that limb. `poly` is over this
     /// basis, the result over `prefix(limbs − 1)`.
     pub fn divide_by_last(&self, poly: &Poly<Coefficient>) -> Poly<Coefficient> {
@@ -156,7 +188,7 @@ impl RnsBasis {
 
 #[cfg(test)]
 mod tests {
-    use num_bigint::BigUint;
+    use num_bigint::{BigInt, BigUint};
     use proptest::prelude::*;
 
     use super::*;
@@ -209,6 +241,28 @@ mod tests {
             let expected = (x + PRIMES[2] / 2) / PRIMES[2];
             for (j, r) in residues(&expected, &basis.prefix(2)).into_iter().enumerate() {
                 prop_assert_eq!(divided.limb(j)[5], r);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn centred_digits_stand_for_a_small_integer(words: [u64; 2], limbs in 1_usize..=3) {
+            let (basis, m) = (basis(limbs), Modulus::new(1_073_479_681).unwrap());
+            let x = integer(words, &basis);
+            let mut digits: Vec<u64> = residues(&x, &basis).iter().flat_map(|&r| [r; 16]).collect();
+            let (mut out, mut scratch) = ([0; 16], [0; 16]);
+            basis.centred_digits(&mut digits, &mut scratch);
+            basis.lift_digits(&digits, m, &mut out, &mut scratch);
+            let pairs = basis.moduli().zip(digits.chunks(16)).rev();
+            let signed = pairs.fold(BigInt::ZERO, |y, (q, d)| y * q.value() + q.centred(d[0]));
+            let product = basis.moduli().fold(BigInt::from(1), |y, q| y * q.value());
+            prop_assert_eq!((&signed - BigInt::from(x)) % &product, BigInt::ZERO);
+            prop_assert!(&signed * 2 <= &product + (&product >> 28_u32));
+            prop_assert!(&signed * -2 <= &product + (&product >> 28_u32));
+            let expected = ((signed % m.value()) + m.value()) % m.value();
+            for out in out {
+                prop_assert_eq!(BigInt::from(out), expected.clone());
             }
         }
     }

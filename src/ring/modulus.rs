@@ -3,7 +3,13 @@
 //! Products are reduced by Barrett's method: with k the bit length of q and µ = ⌊2^2k / q⌋,
 //! x − ⌊⌊x / 2^(k−1)⌋·µ / 2^(k+1)⌋·q < 3q for all x < q² (Menezes, van Oorschot, Vanstone,
 //! *Handbook of Applied Cryptography*, algorithm 14.42). A factor that stays the same carries its
-//! Shoup quotient ⌊w·2^64 / q⌋ ([`Constant`]).
+//! Shoup quotients ⌊w·2^64 / q⌋ and ⌊w·2^52 / q⌋ ([`Constant`]).
+//!
+//! Polynomials that are multiplied often are kept as *factors*: each value times R mod q, R = 2^52
+//! for q of at most [`Modulus::NARROW_BITS`] bits and R = 2^104 above. A product x·(f·R) is then
+//! divided by R, 52 bits at a time: m·q with m = x·f·R/q mod 2^52 has the same low 52 bits, and what is
+//! left after subtracting it is shifted (Montgomery, "Modular multiplication without trial
+//! division", 1985). 52 bits are the width of the vector multiplier.
 //!
 //! Operations are free of secret-dependent branches but not audited for constant time; `pow` and
 //! `inverse` branch on the (public) exponent. Primality is not checked here.
@@ -19,13 +25,22 @@ pub struct Modulus {
     barrett_word: u64,
     /// 2^64 mod q.
     word: u64,
+    /// 1/q mod 2^52.
+    inverse: u64,
+    /// R mod q.
+    radix: u64,
 }
 
-/// A factor w in `0..q` with its Shoup quotient.
+/// The low 52 bits of a word.
+const LOW: u64 = (1 << 52) - 1;
+
+/// A factor w in `0..q` with its Shoup quotients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Constant {
     value: u64,
     quotient: u64,
+    /// ⌊w·2^52 / q⌋.
+    quotient_52: u64,
 }
 
 impl Constant {
@@ -33,11 +48,18 @@ impl Constant {
     pub const fn value(self) -> u64 {
         self.value
     }
+
+    /// ⌊w·2^52 / q⌋.
+    pub(super) const fn quotient_52(self) -> u64 {
+        self.quotient_52
+    }
 }
 
 impl Modulus {
     /// Bits that a modulus may have.
     pub const MAX_BITS: u32 = 61;
+    /// Bits of a modulus for which the vector multiplier takes one step.
+    pub const NARROW_BITS: u32 = 50;
 
     /// The modulus `value`, if it is odd, above 2 and below 2^61.
     pub const fn new(value: u64) -> Option<Self> {
@@ -45,13 +67,31 @@ impl Modulus {
             return None;
         }
         let bits = u64::BITS - value.leading_zeros();
+        let radix = if bits <= Self::NARROW_BITS { 52 } else { 104 };
         Some(Self {
             value,
             bits,
             barrett: ((1_u128 << (2 * bits)) / value as u128) as u64,
             barrett_word: ((1_u128 << 64) / value as u128) as u64,
             word: ((1_u128 << 64) % value as u128) as u64,
+            inverse: inverse_modulo_word(value) & LOW,
+            radix: ((1_u128 << radix) % value as u128) as u64,
         })
+    }
+
+    /// Whether q has at most [`Modulus::NARROW_BITS`] bits.
+    pub const fn is_narrow(self) -> bool {
+        self.bits <= Self::NARROW_BITS
+    }
+
+    /// 1/q mod 2^52.
+    pub(super) const fn inverse_52(self) -> u64 {
+        self.inverse
+    }
+
+    /// R, which makes a value a factor.
+    pub const fn radix(self) -> Constant {
+        self.constant(self.radix)
     }
 
     /// q.
@@ -175,7 +215,36 @@ impl Modulus {
         Constant {
             value,
             quotient: (((value as u128) << 64) / self.value as u128) as u64,
+            quotient_52: (((value as u128) << 52) / self.value as u128) as u64,
         }
+    }
+
+    /// x/R mod q for a sum x of at most [`Modulus::MAX_TERMS`] products of residues.
+    #[inline]
+    pub const fn divide_by_radix(self, x: u128) -> u64 {
+        if self.is_narrow() {
+            let m = (x as u64 & LOW).wrapping_mul(self.inverse) & LOW;
+            let taken = ((m as u128 * self.value as u128) >> 52) as u64;
+            self.reduce((x >> 52) as u64 + self.value - taken)
+        } else {
+            self.fold(self.shift_out(self.shift_out(x)) as u64)
+        }
+    }
+
+    /// Products that [`Modulus::divide_by_radix`] can take in one sum.
+    pub const MAX_TERMS: usize = 32;
+
+    /// An integer near x/2^52 that is x/2^52 modulo q.
+    #[inline]
+    const fn shift_out(self, x: u128) -> u128 {
+        let m = (x as u64 & LOW).wrapping_mul(self.inverse.wrapping_neg()) & LOW;
+        (x + m as u128 * self.value as u128) >> 52
+    }
+
+    /// x·f, where `factor` is f·R.
+    #[inline]
+    pub const fn mul_factor(self, x: u64, factor: u64) -> u64 {
+        self.divide_by_radix(x as u128 * factor as u128)
     }
 
     /// w·x for any word x.
@@ -188,6 +257,18 @@ impl Modulus {
                 .wrapping_sub(quotient.wrapping_mul(self.value)),
         )
     }
+}
+
+/// 1/value mod 2^64 for odd values, by Newton's iteration: each step doubles the right bits, of
+/// which the value itself has three.
+const fn inverse_modulo_word(value: u64) -> u64 {
+    let mut inverse = value;
+    let mut bits = 3;
+    while bits < u64::BITS {
+        inverse = inverse.wrapping_mul(2_u64.wrapping_sub(value.wrapping_mul(inverse)));
+        bits *= 2;
+    }
+    inverse
 }
 
 #[cfg(test)]
@@ -227,6 +308,23 @@ mod tests {
             );
             prop_assert_eq!(q.from_signed(q.centred(x)), x);
             prop_assert!(q.centred(x).unsigned_abs() <= q.half());
+        }
+
+        #[test]
+        fn factors_multiply(q in modulus(), terms in prop::collection::vec(any::<(u64, u64)>(), 1..=32)) {
+            let (mut sum, mut expected) = (0, 0);
+            for (x, y) in terms {
+                let (x, y) = (q.reduce(x), q.reduce(y));
+                let factor = q.mul_constant(q.radix(), y);
+                prop_assert_eq!(q.mul_factor(x, factor), q.mul(x, y));
+                sum += u128::from(x) * u128::from(factor);
+                expected = q.add(expected, q.mul(x, y));
+            }
+            prop_assert_eq!(q.divide_by_radix(sum), expected);
+            let largest = u128::from(q.value() - 1).pow(2) * Modulus::MAX_TERMS as u128;
+            let r = u128::from(q.radix().value());
+            let back = u128::from(q.divide_by_radix(largest)) * r % u128::from(q.value());
+            prop_assert_eq!(back, largest % u128::from(q.value()));
         }
 
         #[test]

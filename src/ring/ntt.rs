@@ -181,11 +181,6 @@ impl NttPlan {
         self.engine.normalize(a);
     }
 
-    /// acc += x ⊙ y, all three of n residues in `0..q`; not for plaintext moduli.
-    pub fn multiply_accumulate(&self, acc: &mut [u64], x: &[u64], y: &[u64]) {
-        self.engine.mul_accumulate(acc, x, y);
-    }
-
     /// ψ, the 2n-th root of unity that position 0 of a transformed polynomial belongs to.
     pub fn root(&self) -> u64 {
         let mut x = vec![0; self.n];
@@ -210,13 +205,6 @@ pub const fn position(n: usize, exponent: usize) -> usize {
 /// The log2 n bits of `index`, reversed.
 const fn reverse(n: usize, index: usize) -> usize {
     index.reverse_bits() >> (usize::BITS - n.trailing_zeros())
-}
-
-/// For every position after the automorphism a(x) → a(x^g) (g odd), the position its value had.
-pub fn automorphism(n: usize, g: usize) -> Vec<u32> {
-    (0..n)
-        .map(|index| position(n, g * exponent(n, index)) as u32)
-        .collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
+use crate::ring::{Automorphism, pointwise};
 
 /// Negacyclic product by definition.
 fn schoolbook(q: Modulus, x: &[u64], y: &[u64]) -> Vec<u64> {
@@ -52,12 +53,12 @@ fn products_equal_schoolbook_for_accepted_primes_of_every_width() {
                 random(&mut rng, q, n),
             );
             let mut expected = schoolbook(plan.modulus(), &x, &y);
-            super::super::pointwise::add_assign(plan.modulus(), &mut expected, &z);
+            pointwise::add_assign(plan.modulus(), &mut expected, &z);
             let [mut x, mut y, mut z] = [x, y, z];
             for a in [&mut x, &mut y, &mut z] {
                 plan.forward(a);
             }
-            plan.multiply_accumulate(&mut z, &x, &y);
+            plan.engine.mul_accumulate(&mut z, &x, &y);
             assert!(z.iter().all(|&z| z < q), "not reduced: q = {q}");
             plan.inverse(&mut z);
             assert_eq!(z, expected, "n = {n}, q = {q}");
@@ -81,7 +82,7 @@ fn accumulating_extremes_stays_reduced() {
             };
             let (x, y, mut z) = (near(&mut rng), random(&mut rng, q, n), near(&mut rng));
             let expected: Vec<u64> = (0..n).map(|i| m.add(z[i], m.mul(x[i], y[i]))).collect();
-            plan.multiply_accumulate(&mut z, &x, &y);
+            plan.engine.mul_accumulate(&mut z, &x, &y);
             assert_eq!(z, expected, "q = {q}");
         }
     }
@@ -142,7 +143,7 @@ fn automorphism_moves_values_as_it_moves_coefficients() {
         plan.forward(&mut expected);
         let (mut values, mut moved) = (a.clone(), vec![0; n]);
         plan.forward(&mut values);
-        super::super::pointwise::permute(&automorphism(n, g), &values, &mut moved);
+        pointwise::permute(&Automorphism::new(n, g), &values, &mut moved);
         assert_eq!(moved, expected);
     }
 }
@@ -193,7 +194,7 @@ fn primes_that_the_engine_reduces_wrongly_are_refused() {
             );
             let expected: Vec<u64> = (0..n).map(|i| m.add(z[i], m.mul(x[i], y[i]))).collect();
             let mut acc = z;
-            plan.multiply_accumulate(&mut acc, &x, &y);
+            plan.engine.mul_accumulate(&mut acc, &x, &y);
             if acc != expected {
                 faults += 1;
                 assert!(rule.is_err(), "accepted a prime that fails: {q}");

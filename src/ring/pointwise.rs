@@ -1,60 +1,185 @@
 //! The loops over residues of one limb: slices of equal length with values in `0..q` in and out.
 //!
-//! All loops that touch every coefficient, other than the transforms and the products that the
-//! transform engine brings along (`ntt.rs`), stand here, so that they can be made faster in one
-//! place. Slices of unequal length are cut to the shorter one.
+//! All loops that touch every residue, other than the transforms, stand here. Each exists one residue
+//! at a time (`portable`) and for AVX-512 with its 52-bit multiplier, eight at a time (`narrow` for q of at
+//! most 50 bits, `wide` above); which one runs is decided when the program runs, and all give the
+//! same residues. A *factor* is f·R ([`Modulus::radix`]). No branch or address depends on a residue.
 
+mod portable;
+
+#[cfg(target_arch = "x86_64")]
+mod lanes;
+#[cfg(target_arch = "x86_64")]
+mod narrow;
+#[cfg(target_arch = "x86_64")]
+mod wide;
+
+#[cfg(target_arch = "x86_64")]
+use std::sync::OnceLock;
+
+#[cfg(target_arch = "x86_64")]
+use fearless_simd::Avx512;
+
+use super::automorphism::Automorphism;
 use super::modulus::{Constant, Modulus};
+
+/// One product of a sum.
+#[derive(Debug, Clone, Copy)]
+pub struct Term<'a> {
+    /// Residues.
+    pub x: &'a [u64],
+    /// What they are multiplied with, times R.
+    pub factor: &'a [u64],
+}
+
+/// Products that are summed before they are reduced.
+const TERMS: usize = 8;
+
+/// The proof that this processor has AVX-512, if it has.
+#[cfg(target_arch = "x86_64")]
+fn avx512() -> Option<Avx512> {
+    static TOKEN: OnceLock<Option<Avx512>> = OnceLock::new();
+    *TOKEN.get_or_init(|| fearless_simd::Level::new().as_avx512())
+}
+
+/// Which kernels serve a modulus on this processor.
+#[derive(Clone, Copy)]
+enum Variant {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Narrow(Avx512),
+    #[cfg(target_arch = "x86_64")]
+    Wide(Avx512),
+}
+
+impl Variant {
+    #[cfg(target_arch = "x86_64")]
+    fn of(q: Modulus) -> Self {
+        match avx512() {
+            Some(token) if q.is_narrow() => Self::Narrow(token),
+            Some(token) => Self::Wide(token),
+            None => Self::Portable,
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    const fn of(_q: Modulus) -> Self {
+        Self::Portable
+    }
+}
+
+/// Calls the kernel of the variant.
+macro_rules! dispatch {
+    ($variant:expr, $kernel:ident($($argument:expr),*)) => {
+        match $variant {
+            Variant::Portable => portable::$kernel($($argument),*),
+            #[cfg(target_arch = "x86_64")]
+            Variant::Narrow(token) => narrow::$kernel(token, $($argument),*),
+            #[cfg(target_arch = "x86_64")]
+            Variant::Wide(token) => wide::$kernel(token, $($argument),*),
+        }
+    };
+}
 
 /// acc += x.
 pub fn add_assign(q: Modulus, acc: &mut [u64], x: &[u64]) {
-    for (acc, &x) in acc.iter_mut().zip(x) {
-        *acc = q.add(*acc, x);
-    }
+    dispatch!(Variant::of(q), add_assign(q, acc, x));
 }
 
 /// acc −= x.
 pub fn sub_assign(q: Modulus, acc: &mut [u64], x: &[u64]) {
-    for (acc, &x) in acc.iter_mut().zip(x) {
-        *acc = q.sub(*acc, x);
-    }
+    dispatch!(Variant::of(q), sub_assign(q, acc, x));
 }
 
 /// x = −x.
 pub fn neg_assign(q: Modulus, x: &mut [u64]) {
-    for x in x {
-        *x = q.neg(*x);
-    }
+    dispatch!(Variant::of(q), neg_assign(q, x));
 }
 
 /// x = w·x.
 pub fn scale_assign(q: Modulus, x: &mut [u64], w: Constant) {
-    for x in x {
-        *x = q.mul_constant(w, *x);
-    }
+    dispatch!(Variant::of(q), scale_assign(q, x, w));
 }
 
 /// acc = w·(acc − x).
 pub fn sub_scale_assign(q: Modulus, acc: &mut [u64], x: &[u64], w: Constant) {
-    for (acc, &x) in acc.iter_mut().zip(x) {
-        *acc = q.mul_constant(w, q.sub(*acc, x));
-    }
+    dispatch!(Variant::of(q), sub_scale_assign(q, acc, x, w));
 }
 
-/// acc += w·x for words x of any size.
+/// acc += w·x.
 pub fn scale_accumulate(q: Modulus, acc: &mut [u64], x: &[u64], w: Constant) {
-    for (acc, &x) in acc.iter_mut().zip(x) {
-        *acc = q.add(*acc, q.mul_constant(w, x));
+    dispatch!(Variant::of(q), scale_accumulate(q, acc, x, w));
+}
+
+/// out = x ⊙ f.
+pub fn multiply(q: Modulus, x: &[u64], factor: &[u64], out: &mut [u64]) {
+    dispatch!(Variant::of(q), multiply(q, x, factor, out));
+}
+
+/// x = x ⊙ f.
+pub fn multiply_assign(q: Modulus, x: &mut [u64], factor: &[u64]) {
+    dispatch!(Variant::of(q), multiply_assign(q, x, factor));
+}
+
+/// acc += x ⊙ f.
+pub fn multiply_accumulate(q: Modulus, acc: &mut [u64], x: &[u64], factor: &[u64]) {
+    dispatch!(Variant::of(q), multiply_accumulate(q, acc, x, factor));
+}
+
+/// out = Σ x ⊙ f, reduced once for every [`TERMS`] products.
+pub fn inner_product(q: Modulus, terms: &[Term<'_>], out: &mut [u64]) {
+    let (first, rest) = terms.split_at_checked(TERMS).unwrap_or((terms, &[]));
+    dispatch!(Variant::of(q), inner_product(q, first, out));
+    add_inner_product(q, out, rest);
+}
+
+/// acc += Σ x ⊙ f, reduced once for every [`TERMS`] products.
+pub fn add_inner_product(q: Modulus, acc: &mut [u64], terms: &[Term<'_>]) {
+    for terms in terms.chunks(TERMS) {
+        dispatch!(Variant::of(q), add_inner_product(q, acc, terms));
     }
 }
 
 /// out = the residues `x` modulo `from`, taken in −from/2 < x ≤ from/2, modulo `to`.
 pub fn lift_centred(from: Modulus, to: Modulus, x: &[u64], out: &mut [u64]) {
-    let (half, shift) = (from.half(), to.reduce(from.value()));
-    for (out, &x) in out.iter_mut().zip(x) {
-        let above = 0_u64.wrapping_sub(u64::from(x > half));
-        *out = to.sub(to.reduce(x), shift & above);
+    let variant = match Variant::of(to) {
+        #[cfg(target_arch = "x86_64")]
+        Variant::Narrow(_) if !from.is_narrow() => Variant::Portable,
+        #[cfg(target_arch = "x86_64")]
+        Variant::Wide(_) if from.value() / 4 >= to.value() => Variant::Portable,
+        variant => variant,
+    };
+    dispatch!(variant, lift_centred(from, to, x, out));
+}
+
+/// Residues to the signed numbers of least absolute value, as words in two's complement.
+pub fn centre(q: Modulus, x: &mut [u64]) {
+    dispatch!(Variant::of(q), centre(q, x));
+}
+
+/// Signed numbers of absolute value below q to residues.
+pub fn reduce_signed(q: Modulus, x: &[u64], out: &mut [u64]) {
+    dispatch!(Variant::of(q), reduce_signed(q, x, out));
+}
+
+/// Takes the lowest digit base 2^`bits`, in −2^(bits−1) … 2^(bits−1) − 1, off the signed numbers `x`.
+pub fn take_digit(bits: u32, x: &mut [u64], digit: &mut [u64]) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(token) = avx512() {
+        lanes::take_digit(token, bits, x, digit);
+        return;
     }
+    portable::take_digit(bits, x, digit);
+}
+
+/// out = the values `x` of a polynomial after the automorphism.
+pub fn permute(automorphism: &Automorphism, x: &[u64], out: &mut [u64]) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(token) = avx512() {
+        lanes::permute(token, automorphism, x, out);
+        return;
+    }
+    portable::permute(automorphism, x, out);
 }
 
 /// `out[i] = x[indices[i]]`.
@@ -62,47 +187,12 @@ pub fn lift_centred(from: Modulus, to: Modulus, x: &[u64], out: &mut [u64]) {
     clippy::indexing_slicing,
     reason = "the indices are a permutation of the positions of x"
 )]
-pub fn permute(indices: &[u32], x: &[u64], out: &mut [u64]) {
+pub fn gather(indices: &[u32], x: &[u64], out: &mut [u64]) {
     for (out, &index) in out.iter_mut().zip(indices) {
         *out = x[index as usize];
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_loop_does_what_it_says() {
-        let q = Modulus::new(17).unwrap();
-        let w = q.constant(3);
-        let mut acc = [1, 16, 5];
-        add_assign(q, &mut acc, &[16, 16, 2]);
-        assert_eq!(acc, [0, 15, 7]);
-        sub_assign(q, &mut acc, &[1, 15, 3]);
-        assert_eq!(acc, [16, 0, 4]);
-        neg_assign(q, &mut acc);
-        assert_eq!(acc, [1, 0, 13]);
-        scale_assign(q, &mut acc, w);
-        assert_eq!(acc, [3, 0, 5]);
-        sub_scale_assign(q, &mut acc, &[1, 1, 1], w);
-        assert_eq!(acc, [6, 14, 12]);
-        scale_accumulate(q, &mut acc, &[100, 0, 1], w);
-        assert_eq!(acc, [0, 14, 15]);
-        permute(&[2, 0, 1], &[7, 8, 9], &mut acc);
-        assert_eq!(acc, [9, 7, 8]);
-    }
-
-    #[test]
-    fn centred_lift_keeps_the_signed_value() {
-        for (from, to) in [(17, 97), (97, 17), (97, 101)] {
-            let (from, to) = (Modulus::new(from).unwrap(), Modulus::new(to).unwrap());
-            let x: Vec<u64> = (0..from.value()).collect();
-            let mut out = vec![0; x.len()];
-            lift_centred(from, to, &x, &mut out);
-            for (x, out) in x.into_iter().zip(out) {
-                assert_eq!(out, to.from_signed(from.centred(x)));
-            }
-        }
-    }
-}
+#[path = "pointwise/tests.rs"]
+mod tests;

@@ -1,7 +1,8 @@
 //! Polynomials of degree below n over an RNS basis, their representation in the type.
 //!
-//! `Poly<Coefficient>` holds coefficients, `Poly<Ntt>` values at the roots of unity, so a forgotten
-//! transform does not compile. Residues lie limb after limb in one vector: residue i of limb j
+//! `Poly<Coefficient>` holds coefficients, `Poly<Ntt>` values at the roots of unity, and `Poly<Factor>`
+//! such values times R (`Modulus::radix`), ready to be multiplied with; so a forgotten transform
+//! does not compile. A uniform polynomial is uniform in each of them. Residues lie limb after limb in one vector: residue i of limb j
 //! stands at j·n + i. A polynomial does not know its basis: operations are given the one it was
 //! made over (or, for a polynomial cut to its first limbs, a prefix of it).
 
@@ -9,8 +10,9 @@ use std::marker::PhantomData;
 
 use zeroize::Zeroize;
 
+use super::automorphism::Automorphism;
 use super::basis::RnsBasis;
-use super::pointwise;
+use super::pointwise::{self, Term};
 
 /// The representation by coefficients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,21 @@ pub struct Coefficient;
 /// The representation by values at the 2n-th roots of unity, in the transform's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ntt;
+
+/// The values at the roots of unity times R modulo each prime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Factor;
+
+/// The representations that a product keeps: a value stays a value, a factor a factor.
+pub trait Values: sealed::Values {}
+impl Values for Ntt {}
+impl Values for Factor {}
+
+mod sealed {
+    pub trait Values {}
+    impl Values for super::Ntt {}
+    impl Values for super::Factor {}
+}
 
 /// A polynomial: n residues for each of its limbs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +107,12 @@ impl<R> Poly<R> {
         self.residues.chunks_exact_mut(self.n)
     }
 
+    /// The residues of the first `limbs` limbs, and those of the others, to be changed.
+    pub fn split_limbs_mut(&mut self, limbs: usize) -> (&mut [u64], &mut [u64]) {
+        let middle = (limbs * self.n).min(self.residues.len());
+        self.residues.split_at_mut(middle)
+    }
+
     /// A copy of the first `limbs` limbs.
     pub fn truncated(&self, limbs: usize) -> Self {
         let kept = self.residues.iter().take(limbs * self.n).copied().collect();
@@ -146,28 +169,71 @@ impl Poly<Ntt> {
         Poly::from_residues(self.n, self.residues)
     }
 
-    /// self += x·y.
-    pub fn multiply_accumulate(&mut self, basis: &RnsBasis, x: &Self, y: &Self) {
-        let plans = basis.plans().iter();
-        for (((plan, acc), x), y) in plans.zip(self.iter_mut()).zip(x.iter()).zip(y.iter()) {
-            plan.multiply_accumulate(acc, x, y);
+    /// The same polynomial, ready to be multiplied with.
+    pub fn into_factor(mut self, basis: &RnsBasis) -> Poly<Factor> {
+        for (q, x) in basis.moduli().zip(self.iter_mut()) {
+            pointwise::scale_assign(q, x, q.radix());
+        }
+        Poly::from_residues(self.n, self.residues)
+    }
+}
+
+impl<V: Values> Poly<V> {
+    /// self += x·f.
+    pub fn multiply_accumulate(&mut self, basis: &RnsBasis, x: &Self, factor: &Poly<Factor>) {
+        let pairs = x.iter().zip(factor.iter());
+        for ((q, acc), (x, factor)) in basis.moduli().zip(self.iter_mut()).zip(pairs) {
+            pointwise::multiply_accumulate(q, acc, x, factor);
         }
     }
 
-    /// self·other.
-    pub fn product(&self, basis: &RnsBasis, other: &Self) -> Self {
+    /// self = self·f.
+    pub fn multiply_assign(&mut self, basis: &RnsBasis, factor: &Poly<Factor>) {
+        for ((q, x), factor) in basis.moduli().zip(self.iter_mut()).zip(factor.iter()) {
+            pointwise::multiply_assign(q, x, factor);
+        }
+    }
+
+    /// self = x·f.
+    pub fn set_product(&mut self, basis: &RnsBasis, x: &Self, factor: &Poly<Factor>) {
+        let pairs = x.iter().zip(factor.iter());
+        for ((q, out), (x, factor)) in basis.moduli().zip(self.iter_mut()).zip(pairs) {
+            pointwise::multiply(q, x, factor, out);
+        }
+    }
+
+    /// self·f.
+    pub fn product(&self, basis: &RnsBasis, factor: &Poly<Factor>) -> Self {
         let mut out = Self::zero(self.n, self.limbs());
-        out.multiply_accumulate(basis, self, other);
+        out.set_product(basis, self, factor);
         out
     }
 
-    /// The image under the automorphism whose positions are `indices` (`automorphism(n, g)`).
-    pub fn permuted(&self, indices: &[u32]) -> Self {
+    /// self = Σ x_k·f_k.
+    pub fn set_products(&mut self, basis: &RnsBasis, x: &[Self], factors: &[Poly<Factor>]) {
+        let mut terms = Vec::with_capacity(x.len());
+        for (index, (q, out)) in basis.moduli().zip(self.iter_mut()).enumerate() {
+            terms.clear();
+            terms.extend(x.iter().zip(factors).map(|(x, factor)| Term {
+                x: x.limb(index),
+                factor: factor.limb(index),
+            }));
+            pointwise::inner_product(q, &terms, out);
+        }
+    }
+
+    /// The image under the automorphism.
+    pub fn permuted(&self, automorphism: &Automorphism) -> Self {
         let mut out = Self::zero(self.n, self.limbs());
+        self.permute_into(automorphism, &mut out);
+        out
+    }
+
+    /// The image under the automorphism of as many first limbs as `out` has.
+    pub fn permute_into(&self, automorphism: &Automorphism, out: &mut Self) {
         for (out, x) in out.iter_mut().zip(self.iter()) {
-            pointwise::permute(indices, x, out);
+            pointwise::permute(automorphism, x, out);
         }
-        out
     }
 }
 
@@ -187,7 +253,14 @@ mod tests {
         let mut square = vec![0; 16];
         (square[0], square[2], square[14]) = (12, 4, -9);
         let expected = Poly::from_signed(&basis, &square);
-        assert_eq!(b.product(&basis, &b).into_coefficients(&basis), expected);
+        let factor = b.clone().into_factor(&basis);
+        let product = b.product(&basis, &factor);
+        assert_eq!(product.into_coefficients(&basis), expected);
+        let mut sum = Poly::zero(16, 2);
+        sum.set_products(&basis, &[b.clone(), b], &[factor.clone(), factor]);
+        let mut twice = expected.clone();
+        twice.add_assign(&basis, &expected);
+        assert_eq!(sum.into_coefficients(&basis), twice);
     }
 
     #[test]

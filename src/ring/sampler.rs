@@ -17,7 +17,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::basis::RnsBasis;
 use super::modulus::Modulus;
-use super::poly::{Coefficient, Ntt, Poly};
+use super::poly::{Coefficient, Poly};
 
 /// What a uniform polynomial is expanded from.
 pub type Seed = [u8; 32];
@@ -35,9 +35,9 @@ pub fn seed<R: CryptoRng + ?Sized>(rng: &mut R) -> Seed {
     seed
 }
 
-/// The uniform polynomial number `stream` of `seed`. Uniform values are as good as uniform
-/// coefficients, so it is given in transformed form.
-pub fn uniform(basis: &RnsBasis, seed: &Seed, stream: u32) -> Poly<Ntt> {
+/// The uniform polynomial number `stream` of `seed`, in any representation: uniform values are as
+/// good as uniform coefficients.
+pub fn uniform<V>(basis: &RnsBasis, seed: &Seed, stream: u32) -> Poly<V> {
     let n = basis.degree();
     let mut residues = Vec::with_capacity(n * basis.limbs());
     for (limb, q) in (0_u32..).zip(basis.moduli()) {
@@ -161,6 +161,7 @@ mod tests {
     use rand::SeedableRng;
     use rand::rngs::ChaCha8Rng;
 
+    use super::super::Ntt;
     use super::*;
 
     const Q: u64 = 1_125_899_906_826_241;
@@ -172,7 +173,7 @@ mod tests {
     #[test]
     fn uniform_depends_on_seed_stream_and_limb_and_fills_the_range() {
         let basis = basis();
-        let a = uniform(&basis, &[1; 32], 0);
+        let a: Poly<Ntt> = uniform(&basis, &[1; 32], 0);
         assert_eq!(a, uniform(&basis, &[1; 32], 0));
         assert_ne!(a, uniform(&basis, &[2; 32], 0));
         assert_ne!(a, uniform(&basis, &[1; 32], 1));

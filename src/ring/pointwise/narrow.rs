@@ -1,0 +1,284 @@
+//! The loops for q of at most 50 bits, with the 52-bit multiplier of AVX-512 IFMA.
+//!
+//! - Factors: x·f·R = h·2^52 + l. With m = l/q mod 2^52 the product m·q ends in l too, so that
+//!   x·f = h − ⌊m·q/2^52⌋, which lies in −q … q²/2^52. In a sum of products h and l are summed apart,
+//!   and the carry of the sum of the l is added to h.
+//! - Constants: x·w − ⌊x·w′/2^52⌋·q with w′ = ⌊w·2^52/q⌋ lies in 0 … 2q − 1 for all x < 2^52.
+//! - Words below 2^52: the same with w = 1.
+
+use std::arch::x86_64::*;
+
+use super::lanes::{Lanes, fold, lift, load, splat, store};
+pub(super) use super::lanes::{add_assign, centre, neg_assign, reduce_signed, sub_assign};
+use super::{Term, portable};
+use crate::ring::modulus::{Constant, Modulus};
+
+/// A modulus in all lanes.
+#[derive(Clone, Copy)]
+struct Narrow {
+    q: __m512i,
+    twice: __m512i,
+    inverse: __m512i,
+}
+
+/// A constant in all lanes.
+#[derive(Clone, Copy)]
+struct Multiplier {
+    value: __m512i,
+    quotient: __m512i,
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn narrow(q: Modulus) -> Narrow {
+    Narrow {
+        q: splat(q.value()),
+        twice: splat(2 * q.value()),
+        inverse: splat(q.inverse_52()),
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn multiplier(w: Constant) -> Multiplier {
+    Multiplier {
+        value: splat(w.value()),
+        quotient: splat(w.quotient_52()),
+    }
+}
+
+/// acc + the low 52 bits of x·y.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn low(acc: __m512i, x: __m512i, y: __m512i) -> __m512i {
+    _mm512_madd52lo_epu64(acc, x, y)
+}
+
+/// acc + the high 52 bits of x·y.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn high(acc: __m512i, x: __m512i, y: __m512i) -> __m512i {
+    _mm512_madd52hi_epu64(acc, x, y)
+}
+
+/// x·f, between −q and q.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn product(m: Narrow, x: __m512i, factor: __m512i) -> __m512i {
+    let zero = _mm512_setzero_si512();
+    let multiple = low(zero, low(zero, x, factor), m.inverse);
+    _mm512_sub_epi64(high(zero, x, factor), high(zero, multiple, m.q))
+}
+
+/// w·x modulo q, below 2q; for x < 2^52.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn scaled(m: Narrow, w: Multiplier, x: __m512i) -> __m512i {
+    let zero = _mm512_setzero_si512();
+    let quotient = high(zero, x, w.quotient);
+    let difference = _mm512_sub_epi64(low(zero, x, w.value), low(zero, quotient, m.q));
+    _mm512_and_si512(difference, splat(u64::MAX >> 12))
+}
+
+/// Terms of [`sums`] that have vectors in flight at once.
+const FLIGHT: usize = 4;
+
+/// Σ x·f over the vectors from `4·block` on, between −q and 2q.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn sums(m: Narrow, terms: &[Term<'_>], block: usize) -> [__m512i; FLIGHT] {
+    let zero = _mm512_setzero_si512();
+    let (mut h, mut l) = ([zero; FLIGHT], [zero; FLIGHT]);
+    for term in terms {
+        let (x, factor) = (flight(term.x, block), flight(term.factor, block));
+        if let (Some(x), Some(factor)) = (x, factor) {
+            for i in 0..FLIGHT {
+                let (x, factor) = (load(&x[i]), load(&factor[i]));
+                h[i] = high(h[i], x, factor);
+                l[i] = low(l[i], x, factor);
+            }
+        }
+    }
+    for i in 0..FLIGHT {
+        let multiple = low(zero, l[i], m.inverse);
+        // Both end in the same 52 bits: the difference is the carry.
+        let carry = _mm512_srli_epi64::<52>(_mm512_sub_epi64(l[i], low(zero, multiple, m.q)));
+        // At most eight products of q²/2^52 ≤ q/4 each.
+        h[i] = _mm512_sub_epi64(_mm512_add_epi64(h[i], carry), high(zero, multiple, m.q));
+    }
+    h
+}
+
+/// Vectors `4·block` to `4·block + 3`.
+#[inline(always)]
+fn flight(x: &[u64], block: usize) -> Option<&[Lanes; FLIGHT]> {
+    let (lanes, _) = x.as_chunks();
+    let (flights, _) = lanes.as_chunks();
+    flights.get(block)
+}
+
+fearless_simd::kernel!(
+    pub(super) fn inner_product(token: Avx512, q: Modulus, terms: &[Term<'_>], out: &mut [u64]) {
+        let _ = token;
+        let m = narrow(q);
+        let (flights, rest) = flights_mut(out);
+        for (block, out) in flights.iter_mut().enumerate() {
+            let sums = sums(m, terms, block);
+            for i in 0..FLIGHT {
+                out[i] = store(fold(lift(sums[i], m.q), m.q));
+            }
+        }
+        rest.fill(0);
+        let start = flights.len() * FLIGHT * 8;
+        portable::add_inner_product_from(start, q, rest, terms);
+    }
+);
+
+fearless_simd::kernel!(
+    pub(super) fn add_inner_product(
+        token: Avx512,
+        q: Modulus,
+        acc: &mut [u64],
+        terms: &[Term<'_>],
+    ) {
+        let _ = token;
+        let m = narrow(q);
+        let (flights, rest) = flights_mut(acc);
+        for (block, acc) in flights.iter_mut().enumerate() {
+            let sums = sums(m, terms, block);
+            for i in 0..FLIGHT {
+                // Between 0 and 4q.
+                let sum = _mm512_add_epi64(_mm512_add_epi64(sums[i], load(&acc[i])), m.q);
+                acc[i] = store(fold(fold(sum, m.twice), m.q));
+            }
+        }
+        let start = flights.len() * FLIGHT * 8;
+        portable::add_inner_product_from(start, q, rest, terms);
+    }
+);
+
+/// Whole flights, and what is left.
+#[inline(always)]
+fn flights_mut(x: &mut [u64]) -> (&mut [[Lanes; FLIGHT]], &mut [u64]) {
+    let whole = x.len() - x.len() % (8 * FLIGHT);
+    let (flights, rest) = x.split_at_mut(whole);
+    (flights.as_chunks_mut().0.as_chunks_mut().0, rest)
+}
+
+fearless_simd::kernel!(
+    pub(super) fn multiply(token: Avx512, q: Modulus, x: &[u64], factor: &[u64], out: &mut [u64]) {
+        let _ = token;
+        let m = narrow(q);
+        let ((x, x_rest), (factor, factor_rest)) = (x.as_chunks(), factor.as_chunks());
+        let (out, out_rest) = out.as_chunks_mut();
+        for ((out, x), factor) in out.iter_mut().zip(x).zip(factor) {
+            *out = store(lift(product(m, load(x), load(factor)), m.q));
+        }
+        portable::multiply(q, x_rest, factor_rest, out_rest);
+    }
+);
+
+fearless_simd::kernel!(
+    pub(super) fn multiply_assign(token: Avx512, q: Modulus, x: &mut [u64], factor: &[u64]) {
+        let _ = token;
+        let m = narrow(q);
+        let ((x, x_rest), (factor, factor_rest)) = (x.as_chunks_mut(), factor.as_chunks());
+        for (x, factor) in x.iter_mut().zip(factor) {
+            *x = store(lift(product(m, load(x), load(factor)), m.q));
+        }
+        portable::multiply_assign(q, x_rest, factor_rest);
+    }
+);
+
+fearless_simd::kernel!(
+    pub(super) fn multiply_accumulate(
+        token: Avx512,
+        q: Modulus,
+        acc: &mut [u64],
+        x: &[u64],
+        factor: &[u64],
+    ) {
+        let _ = token;
+        let m = narrow(q);
+        let ((x, x_rest), (factor, factor_rest)) = (x.as_chunks(), factor.as_chunks());
+        let (acc, acc_rest) = acc.as_chunks_mut();
+        for ((acc, x), factor) in acc.iter_mut().zip(x).zip(factor) {
+            let sum = _mm512_add_epi64(load(acc), product(m, load(x), load(factor)));
+            *acc = store(fold(lift(sum, m.q), m.q));
+        }
+        portable::multiply_accumulate(q, acc_rest, x_rest, factor_rest);
+    }
+);
+
+fearless_simd::kernel!(
+    pub(super) fn scale_assign(token: Avx512, q: Modulus, x: &mut [u64], w: Constant) {
+        let _ = token;
+        let (m, lanes) = (narrow(q), multiplier(w));
+        let (x, x_rest) = x.as_chunks_mut();
+        for x in x {
+            *x = store(fold(scaled(m, lanes, load(x)), m.q));
+        }
+        portable::scale_assign(q, x_rest, w);
+    }
+);
+
+fearless_simd::kernel!(
+    pub(super) fn sub_scale_assign(
+        token: Avx512,
+        q: Modulus,
+        acc: &mut [u64],
+        x: &[u64],
+        w: Constant,
+    ) {
+        let _ = token;
+        let (m, lanes) = (narrow(q), multiplier(w));
+        let ((acc, acc_rest), (x, x_rest)) = (acc.as_chunks_mut(), x.as_chunks());
+        for (acc, x) in acc.iter_mut().zip(x) {
+            let difference = _mm512_add_epi64(_mm512_sub_epi64(load(acc), load(x)), m.q);
+            *acc = store(fold(scaled(m, lanes, difference), m.q));
+        }
+        portable::sub_scale_assign(q, acc_rest, x_rest, w);
+    }
+);
+
+fearless_simd::kernel!(
+    pub(super) fn scale_accumulate(
+        token: Avx512,
+        q: Modulus,
+        acc: &mut [u64],
+        x: &[u64],
+        w: Constant,
+    ) {
+        let _ = token;
+        let (m, lanes) = (narrow(q), multiplier(w));
+        let ((acc, acc_rest), (x, x_rest)) = (acc.as_chunks_mut(), x.as_chunks());
+        for (acc, x) in acc.iter_mut().zip(x) {
+            let sum = _mm512_add_epi64(load(acc), scaled(m, lanes, load(x)));
+            *acc = store(fold(fold(sum, m.twice), m.q));
+        }
+        portable::scale_accumulate(q, acc_rest, x_rest, w);
+    }
+);
+
+fearless_simd::kernel!(
+    pub(super) fn lift_centred(
+        token: Avx512,
+        from: Modulus,
+        to: Modulus,
+        x: &[u64],
+        out: &mut [u64],
+    ) {
+        let _ = token;
+        let (m, one) = (narrow(to), multiplier(to.constant(1)));
+        let (half, shift) = (splat(from.half()), splat(to.reduce(from.value())));
+        let ((x, x_rest), (out, out_rest)) = (x.as_chunks(), out.as_chunks_mut());
+        for (out, x) in out.iter_mut().zip(x) {
+            let x = load(x);
+            let above = _mm512_cmpgt_epu64_mask(x, half);
+            let reduced = fold(scaled(m, one, x), m.q);
+            let signed = _mm512_mask_sub_epi64(reduced, above, reduced, shift);
+            *out = store(lift(signed, m.q));
+        }
+        portable::lift_centred(from, to, x_rest, out_rest);
+    }
+);

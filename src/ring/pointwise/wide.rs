@@ -1,0 +1,261 @@
+//! The loops for q of 51 to 61 bits: two digits of 52 bits a residue, on the 52-bit multiplier.
+//!
+//! With x = x₀ + x₁·2^52 and likewise f·R, the product is l + t·2^52 + h·2^104 from seven partial
+//! products; those of a sum are added up. Twice a multiple m·q that ends in the same 52 bits as the
+//! lowest digit is taken away (added, with m negated), and the digit is dropped. What remains is
+//! below q + 2^22.
+
+use std::arch::x86_64::*;
+
+use super::lanes::{Lanes, fold, lift, load, splat, store};
+pub(super) use super::lanes::{add_assign, centre, neg_assign, reduce_signed, sub_assign};
+use super::{Term, portable};
+use crate::ring::modulus::{Constant, Modulus};
+
+/// A modulus in all lanes.
+#[derive(Clone, Copy)]
+struct Wide {
+    q: __m512i,
+    high: __m512i,
+    twice: __m512i,
+    /// −1/q mod 2^52.
+    inverse: __m512i,
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn wide(q: Modulus) -> Wide {
+    Wide {
+        q: splat(q.value()),
+        high: splat(q.value() >> 52),
+        twice: splat(2 * q.value()),
+        inverse: splat(q.inverse_52().wrapping_neg()),
+    }
+}
+
+/// acc + the low 52 bits of the product of the low 52 bits of x and y.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn low(acc: __m512i, x: __m512i, y: __m512i) -> __m512i {
+    _mm512_madd52lo_epu64(acc, x, y)
+}
+
+/// acc + the high 52 bits of it.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn high(acc: __m512i, x: __m512i, y: __m512i) -> __m512i {
+    _mm512_madd52hi_epu64(acc, x, y)
+}
+
+/// l + t·2^52 + h·2^104.
+type Digits = [__m512i; 3];
+
+/// sum + x·f·R.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn product([l, t, h]: Digits, x: __m512i, factor: __m512i) -> Digits {
+    let (x1, f1) = (_mm512_srli_epi64::<52>(x), _mm512_srli_epi64::<52>(factor));
+    [
+        low(l, x, factor),
+        low(low(high(t, x, factor), x, f1), x1, factor),
+        low(high(high(h, x, f1), x1, factor), x1, f1),
+    ]
+}
+
+/// The sum divided by R, below q + 2^22.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn reduced(m: Wide, [l, t, h]: Digits) -> __m512i {
+    let zero = _mm512_setzero_si512();
+    let first = low(zero, l, m.inverse);
+    let carry = _mm512_srli_epi64::<52>(low(l, first, m.q));
+    let t = _mm512_add_epi64(low(high(t, first, m.q), first, m.high), carry);
+    let h = high(h, first, m.high);
+    let second = low(zero, t, m.inverse);
+    let carry = _mm512_srli_epi64::<52>(low(t, second, m.q));
+    let h = _mm512_add_epi64(low(high(h, second, m.q), second, m.high), carry);
+    _mm512_add_epi64(h, _mm512_slli_epi64::<52>(high(zero, second, m.high)))
+}
+
+/// x·f, below q + 2^22.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn multiplied(m: Wide, x: __m512i, factor: __m512i) -> __m512i {
+    reduced(m, product([_mm512_setzero_si512(); 3], x, factor))
+}
+
+/// w·R in all lanes.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn factor(q: Modulus, w: Constant) -> __m512i {
+    splat(q.mul_constant(q.radix(), w.value()))
+}
+
+/// Σ x·f at vector `i`, below q + 2^22.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn sum(m: Wide, terms: &[Term<'_>], i: usize) -> __m512i {
+    let mut sum = [_mm512_setzero_si512(); 3];
+    for term in terms {
+        if let (Some(x), Some(factor)) = (vector(term.x, i), vector(term.factor, i)) {
+            sum = product(sum, load(x), load(factor));
+        }
+    }
+    reduced(m, sum)
+}
+
+fearless_simd::kernel!(
+    pub(super) fn inner_product(token: Avx512, q: Modulus, terms: &[Term<'_>], out: &mut [u64]) {
+        let _ = token;
+        let m = wide(q);
+        let (vectors, rest) = out.as_chunks_mut();
+        for (i, out) in vectors.iter_mut().enumerate() {
+            *out = store(fold(sum(m, terms, i), m.q));
+        }
+        rest.fill(0);
+        portable::add_inner_product_from(8 * vectors.len(), q, rest, terms);
+    }
+);
+
+fearless_simd::kernel!(
+    pub(super) fn add_inner_product(
+        token: Avx512,
+        q: Modulus,
+        acc: &mut [u64],
+        terms: &[Term<'_>],
+    ) {
+        let _ = token;
+        let m = wide(q);
+        let (vectors, rest) = acc.as_chunks_mut();
+        for (i, acc) in vectors.iter_mut().enumerate() {
+            let sum = _mm512_add_epi64(sum(m, terms, i), load(acc));
+            *acc = store(fold(fold(sum, m.twice), m.q));
+        }
+        portable::add_inner_product_from(8 * vectors.len(), q, rest, terms);
+    }
+);
+
+/// Vector `i`.
+#[inline(always)]
+fn vector(x: &[u64], i: usize) -> Option<&Lanes> {
+    x.as_chunks().0.get(i)
+}
+
+fearless_simd::kernel!(
+    pub(super) fn multiply(token: Avx512, q: Modulus, x: &[u64], factor: &[u64], out: &mut [u64]) {
+        let _ = token;
+        let m = wide(q);
+        let ((x, x_rest), (factor, factor_rest)) = (x.as_chunks(), factor.as_chunks());
+        let (out, out_rest) = out.as_chunks_mut();
+        for ((out, x), factor) in out.iter_mut().zip(x).zip(factor) {
+            *out = store(fold(multiplied(m, load(x), load(factor)), m.q));
+        }
+        portable::multiply(q, x_rest, factor_rest, out_rest);
+    }
+);
+
+fearless_simd::kernel!(
+    pub(super) fn multiply_assign(token: Avx512, q: Modulus, x: &mut [u64], factor: &[u64]) {
+        let _ = token;
+        let m = wide(q);
+        let ((x, x_rest), (factor, factor_rest)) = (x.as_chunks_mut(), factor.as_chunks());
+        for (x, factor) in x.iter_mut().zip(factor) {
+            *x = store(fold(multiplied(m, load(x), load(factor)), m.q));
+        }
+        portable::multiply_assign(q, x_rest, factor_rest);
+    }
+);
+
+fearless_simd::kernel!(
+    pub(super) fn multiply_accumulate(
+        token: Avx512,
+        q: Modulus,
+        acc: &mut [u64],
+        x: &[u64],
+        factor: &[u64],
+    ) {
+        let _ = token;
+        let m = wide(q);
+        let ((x, x_rest), (factor, factor_rest)) = (x.as_chunks(), factor.as_chunks());
+        let (acc, acc_rest) = acc.as_chunks_mut();
+        for ((acc, x), factor) in acc.iter_mut().zip(x).zip(factor) {
+            let sum = _mm512_add_epi64(load(acc), multiplied(m, load(x), load(factor)));
+            *acc = store(fold(fold(sum, m.twice), m.q));
+        }
+        portable::multiply_accumulate(q, acc_rest, x_rest, factor_rest);
+    }
+);
+
+fearless_simd::kernel!(
+    pub(super) fn scale_assign(token: Avx512, q: Modulus, x: &mut [u64], w: Constant) {
+        let _ = token;
+        let (m, factor) = (wide(q), factor(q, w));
+        let (x, x_rest) = x.as_chunks_mut();
+        for x in x {
+            *x = store(fold(multiplied(m, load(x), factor), m.q));
+        }
+        portable::scale_assign(q, x_rest, w);
+    }
+);
+
+fearless_simd::kernel!(
+    pub(super) fn sub_scale_assign(
+        token: Avx512,
+        q: Modulus,
+        acc: &mut [u64],
+        x: &[u64],
+        w: Constant,
+    ) {
+        let _ = token;
+        let (m, factor) = (wide(q), factor(q, w));
+        let ((acc, acc_rest), (x, x_rest)) = (acc.as_chunks_mut(), x.as_chunks());
+        for (acc, x) in acc.iter_mut().zip(x) {
+            let difference = _mm512_add_epi64(_mm512_sub_epi64(load(acc), load(x)), m.q);
+            *acc = store(fold(multiplied(m, difference, factor), m.q));
+        }
+        portable::sub_scale_assign(q, acc_rest, x_rest, w);
+    }
+);
+
+fearless_simd::kernel!(
+    pub(super) fn scale_accumulate(
+        token: Avx512,
+        q: Modulus,
+        acc: &mut [u64],
+        x: &[u64],
+        w: Constant,
+    ) {
+        let _ = token;
+        let (m, factor) = (wide(q), factor(q, w));
+        let ((acc, acc_rest), (x, x_rest)) = (acc.as_chunks_mut(), x.as_chunks());
+        for (acc, x) in acc.iter_mut().zip(x) {
+            let sum = _mm512_add_epi64(load(acc), multiplied(m, load(x), factor));
+            *acc = store(fold(fold(sum, m.twice), m.q));
+        }
+        portable::scale_accumulate(q, acc_rest, x_rest, w);
+    }
+);
+
+fearless_simd::kernel!(
+    /// For `from` < 4·`to`.
+    pub(super) fn lift_centred(
+        token: Avx512,
+        from: Modulus,
+        to: Modulus,
+        x: &[u64],
+        out: &mut [u64],
+    ) {
+        let _ = token;
+        let m = wide(to);
+        let (half, shift) = (splat(from.half()), splat(to.reduce(from.value())));
+        let ((x, x_rest), (out, out_rest)) = (x.as_chunks(), out.as_chunks_mut());
+        for (out, x) in out.iter_mut().zip(x) {
+            let x = load(x);
+            let above = _mm512_cmpgt_epu64_mask(x, half);
+            let reduced = fold(fold(x, m.twice), m.q);
+            let signed = _mm512_mask_sub_epi64(reduced, above, reduced, shift);
+            *out = store(lift(signed, m.q));
+        }
+        portable::lift_centred(from, to, x_rest, out_rest);
+    }
+);
