@@ -2,10 +2,8 @@
 //!
 //! A special prime is its last modulus: keys then stand at level 0 and the ciphertexts that are
 //! rotated at level 1, below it; all else is done under parameters without that prime, where nothing
-//! needs to be switched down. With a single prime it decomposes into two digits, whose error leaves no
-//! room for a plaintext modulus of 20 bits (nor does that of a product at 50 bits): it then works
-//! under one of 14 bits, at the same cost. It hoists nothing, keeps ciphertexts in NTT form only, and
-//! plaintexts as factors in NTT form.
+//! needs to be switched down. With a single prime it takes two digits. It hoists nothing, keeps
+//! ciphertexts in NTT form only, and plaintexts as factors in NTT form.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -27,9 +25,6 @@ use crate::rings::Ring;
 /// Steps of the larger of two sets of keys whose difference is what keys cost by themselves: building
 /// a set of any size also makes tables of other operations.
 const STEPS: u32 = 9;
-
-/// Plaintext modulus beside a single prime; 1 modulo 4096, and so good for n = 2048.
-const NARROW_P: u64 = 12_289;
 
 /// fhe.rs with keys and operands.
 pub struct FheRs {
@@ -79,11 +74,6 @@ impl Switching {
 impl FheRs {
     /// Keys and operands in `ring`, after a look at the result of every operation.
     pub fn new(ring: &Ring) -> Result<Self> {
-        let mut ring = ring.clone();
-        if ring.special.is_none() {
-            ring.p = NARROW_P;
-        }
-        let ring = &ring;
         let params = parameters(ring, &ring.q)?;
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let secret = SecretKey::random(&params, &mut rng);

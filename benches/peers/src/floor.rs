@@ -14,7 +14,7 @@ use anyhow::{Result, ensure};
 
 use crate::clock::repeat;
 use crate::ops::{Op, Peer, Size};
-use crate::rings::{Ring, bits};
+use crate::rings::{DIGITS, Ring, bits};
 
 /// Widest prime of the 52-bit multiplier.
 const NARROW_BITS: u32 = 50;
@@ -30,7 +30,8 @@ const NARROW_BITS: u32 = 50;
 /// - encrypt: 1 to encode, L for the secret key, 3L for the public one (u and two errors).
 /// - a Galois key: an error modulo L + 1 primes for each of L digits.
 ///
-/// With a single prime and no special one, the counts of key switching do not apply.
+/// With d digits in place of a special prime (L = 1): rotate and decompose 1 + d, a further rotation
+/// none, a key d.
 pub fn transforms(op: Op, ring: &Ring) -> Option<usize> {
     let l = ring.q.len();
     let switches = ring.special.is_some();
@@ -39,6 +40,8 @@ pub fn transforms(op: Op, ring: &Ring) -> Option<usize> {
         Op::Decompose if switches => Some(l + l * l),
         Op::HoistedRotate if switches => Some(2 * (1 + l)),
         Op::GaloisKey if switches => Some(l * (l + 1)),
+        Op::Rotate | Op::Decompose => Some(1 + DIGITS),
+        Op::GaloisKey => Some(DIGITS),
         Op::Encode | Op::Decode => Some(1),
         Op::EncodeFactor => Some(1 + l),
         Op::EncodeEncryptSecret => Some(1 + l),

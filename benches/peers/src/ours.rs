@@ -7,16 +7,15 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use nass::bfv::{
     BfvLiteral, BfvParams, Ciphertext, Decomposed, Evaluator, GaloisKeys, HeOps, Plaintext,
-    PublicKey, Reply, Rotation, SecretKey, Wire,
+    PublicKey, Reply, Rotation, Scratch, SecretKey, Wire,
 };
-use nass::params::descending_ntt_primes;
-use nass::ring::{NttPlan, is_accepted_prime};
+use nass::ring::NttPlan;
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 
 use crate::clock::repeat;
 use crate::ops::{Op, Peer, Size};
-use crate::rings::{Ring, bits};
+use crate::rings::{DIGITS, Ring, bits};
 
 const STEP: Rotation = Rotation::rows(1);
 
@@ -26,8 +25,6 @@ pub struct Ours {
     secret: SecretKey,
     public: PublicKey,
     evaluator: Evaluator,
-    /// Whether the ring has what key switching needs.
-    rotates: bool,
     bytes_galois_key: usize,
     rng: ChaCha20Rng,
     slots: Vec<u64>,
@@ -35,6 +32,8 @@ pub struct Ours {
     factor: Plaintext,
     ct: Ciphertext,
     acc: Ciphertext,
+    out: Ciphertext,
+    scratch: Scratch,
     decomposed: Decomposed,
     reply: Reply,
     plan: Arc<NttPlan>,
@@ -55,11 +54,12 @@ impl Ours {
         let ct = secret.encrypt(&slots, &mut rng)?.expand();
         let plan = NttPlan::limb(ring.n, ring.q[0])?;
         let mut ours = Self {
-            rotates: ring.special.is_some(),
             bytes_galois_key,
             polynomial: params.encode(&slots)?,
             factor: evaluator.encode(&other)?,
             acc: ct.clone(),
+            out: ct.clone(),
+            scratch: evaluator.scratch(),
             decomposed: evaluator.decompose(&ct),
             reply: evaluator.mod_switch(&ct),
             residues: (0..ring.n as u64).collect(),
@@ -87,17 +87,18 @@ impl Ours {
         let mut acc = self.ct.clone();
         he.add(&mut acc, &self.ct);
         expect(&acc, &ring.sum(slots, slots), Op::Add)?;
-        expect(&he.hadamard(&self.ct, &self.factor), &product, Op::Hadamard)?;
+        let mut out = self.ct.clone();
+        he.hadamard_assign(&mut out, &self.factor);
+        expect(&out, &product, Op::Hadamard)?;
         let mut acc = self.ct.clone();
         he.multiply_accumulate(&mut acc, &self.ct, &self.factor);
         let wanted = ring.sum(slots, &product);
         expect(&acc, &wanted, Op::MultiplyAccumulate)?;
-        if self.rotates {
-            let turned = ring.turned(slots);
-            expect(&he.rotate(&self.ct, STEP)?, &turned, Op::Rotate)?;
-            let hoisted = he.rotate_decomposed(&self.decomposed, STEP)?;
-            expect(&hoisted, &turned, Op::HoistedRotate)?;
-        }
+        let (turned, room) = (ring.turned(slots), &mut self.scratch);
+        he.rotate_into(&self.ct, STEP, &mut out, room)?;
+        expect(&out, &turned, Op::Rotate)?;
+        he.rotate_decomposed_into(&self.decomposed, STEP, &mut out, room)?;
+        expect(&out, &turned, Op::HoistedRotate)?;
         let fresh = self.secret.encrypt(slots, rng)?.expand();
         expect(&fresh, slots, Op::EncryptSecret)?;
         expect(&self.public.encrypt(slots, rng)?, slots, Op::EncryptPublic)?;
@@ -109,19 +110,18 @@ impl Ours {
     }
 }
 
-/// The parameters of a ring. Where it has no special prime one is added, which enters no operation
-/// but key switching; that is then left out.
 fn params(ring: &Ring) -> Result<BfvParams> {
-    let stand_in = || {
-        let width = ring.q.first().map_or(0, |&q| bits(q));
-        descending_ntt_primes(ring.n, width)
-            .find(|q| is_accepted_prime(*q, ring.n).is_ok() && !ring.q.contains(q))
+    let widest = ring.q.iter().map(|&q| bits(q)).max().unwrap_or(0);
+    let digit_bits = match ring.special {
+        Some(_) => None,
+        None => Some(widest.div_ceil(DIGITS as u32)),
     };
     Ok(BfvParams::insecure(&BfvLiteral {
         n: ring.n,
         p: ring.p,
         q: ring.q.clone(),
-        special: ring.special.or_else(stand_in).into_iter().collect(),
+        special: ring.special.into_iter().collect(),
+        digit_bits,
         flooding_log2: None,
         reply_limbs: ring.q.len(),
     })?)
@@ -135,13 +135,7 @@ impl Peer for Ours {
     fn time(&mut self, op: Op, calls: u32) -> Result<Option<Duration>> {
         let (he, rng) = (&self.evaluator, &mut self.rng);
         let (ct, acc, slots) = (&self.ct, &mut self.acc, &self.slots);
-        let needs_switch = matches!(
-            op,
-            Op::Rotate | Op::Decompose | Op::HoistedRotate | Op::GaloisKey
-        );
-        if needs_switch && !self.rotates {
-            return Ok(None);
-        }
+        let (out, room) = (&mut self.out, &mut self.scratch);
         let time = match op {
             Op::Forward => repeat(calls, || {
                 self.plan.forward(black_box(&mut self.residues));
@@ -152,7 +146,7 @@ impl Peer for Ours {
                 Ok(())
             }),
             Op::Hadamard => repeat(calls, || {
-                black_box(he.hadamard(black_box(ct), &self.factor));
+                he.hadamard_assign(black_box(out), &self.factor);
                 Ok(())
             }),
             Op::MultiplyAccumulate => repeat(calls, || {
@@ -160,16 +154,15 @@ impl Peer for Ours {
                 Ok(())
             }),
             Op::Rotate => repeat(calls, || {
-                black_box(he.rotate(black_box(ct), STEP)?);
-                Ok(())
+                Ok(he.rotate_into(black_box(ct), STEP, out, room)?)
             }),
             Op::Decompose => repeat(calls, || {
                 black_box(he.decompose(black_box(ct)));
                 Ok(())
             }),
             Op::HoistedRotate => repeat(calls, || {
-                black_box(he.rotate_decomposed(black_box(&self.decomposed), STEP)?);
-                Ok(())
+                let decomposed = black_box(&self.decomposed);
+                Ok(he.rotate_decomposed_into(decomposed, STEP, out, room)?)
             }),
             Op::Encode => repeat(calls, || {
                 black_box(self.params.encode(black_box(slots))?);
@@ -210,7 +203,7 @@ impl Peer for Ours {
     fn bytes(&self, size: Size) -> Option<usize> {
         match size {
             Size::Ciphertext => Some(self.params.seeded_ciphertext_size()),
-            Size::GaloisKey => self.rotates.then_some(self.bytes_galois_key),
+            Size::GaloisKey => Some(self.bytes_galois_key),
         }
     }
 }

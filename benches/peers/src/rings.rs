@@ -2,7 +2,8 @@
 //!
 //! Primes are the largest of their width with p ≡ 1 mod 2n that pass nass's rule of acceptance
 //! (its transform engine is exact for them); the plaintext modulus is the largest batching prime of
-//! 20 bits. All libraries get the same numbers.
+//! 20 bits, or of 14 where key switching is left two digits, whose error leaves no room for more. All
+//! libraries get the same numbers.
 
 use anyhow::{Context, Result};
 use nass::params::descending_ntt_primes;
@@ -10,9 +11,13 @@ use nass::ring::{is_accepted_prime, is_plaintext_prime};
 
 /// Bits of the plaintext modulus.
 const PLAINTEXT_BITS: u32 = 20;
+/// The same where there is no special prime.
+const PLAINTEXT_BITS_DIGITS: u32 = 14;
+/// Digits of key switching where there is no special prime.
+pub const DIGITS: usize = 2;
 
-/// Widths of a ring's primes; `special` is the prime of key switching, in keys only. Without one,
-/// key switching decomposes into digits or is left out.
+/// Widths of a ring's primes; `special` is the prime of key switching, in keys only. Without one, key
+/// switching takes [`DIGITS`] digits.
 struct Shape {
     n: usize,
     q: &'static [u32],
@@ -75,7 +80,11 @@ impl Ring {
         }
         let special = chain.get(shape.q.len()).copied();
         chain.truncate(shape.q.len());
-        let p = descending_ntt_primes(shape.n, PLAINTEXT_BITS)
+        let p_bits = match special {
+            Some(_) => PLAINTEXT_BITS,
+            None => PLAINTEXT_BITS_DIGITS,
+        };
+        let p = descending_ntt_primes(shape.n, p_bits)
             .find(|&p| is_plaintext_prime(p, shape.n).is_ok())
             .context("no plaintext prime")?;
         Ok(Self {
@@ -104,7 +113,7 @@ impl Ring {
         let limbs: Vec<String> = self.q.iter().map(|&q| bits(q).to_string()).collect();
         let special = match self.special {
             Some(s) => format!("special {}", bits(s)),
-            None => "no special prime".to_owned(),
+            None => format!("{DIGITS} digits"),
         };
         let Self { n, note, .. } = self;
         format!("n = {n}, q = {} bits, {special} ({note})", limbs.join("+"))

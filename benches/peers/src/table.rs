@@ -8,7 +8,7 @@ use std::fmt::Write;
 use crate::compare::{Bytes, Timing};
 use crate::floor;
 use crate::ops::{Op, Size};
-use crate::rings::Ring;
+use crate::rings::{DIGITS, Ring};
 
 /// First line of the CSV.
 pub const CSV_HEAD: &str = "peer,config,op,median_ns,min_ns,samples,bytes\n";
@@ -86,10 +86,8 @@ impl Measured {
         let (n, ring) = (self.ring.n as f64, &self.ring);
         let residues = match size {
             Size::Ciphertext => bits(&ring.q),
-            Size::GaloisKey => {
-                ring.special?;
-                ring.q.len() as f64 * bits(&ring.chain())
-            }
+            Size::GaloisKey if ring.special.is_none() => DIGITS as f64 * bits(&ring.q),
+            Size::GaloisKey => ring.q.len() as f64 * bits(&ring.chain()),
         };
         Some((residues * n / 8.0).ceil() + 32.0)
     }
