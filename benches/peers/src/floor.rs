@@ -58,20 +58,24 @@ pub fn transforms(op: Op, ring: &Ring) -> Option<usize> {
 #[derive(Clone, Copy)]
 struct Prime {
     q: u64,
-    bits: u32,
-    /// ⌊2^(51 + bits) / q⌋, below 2^52, for primes of at most 50 bits.
-    barrett: u64,
+    /// 1/q modulo 2^52, for primes of at most 50 bits.
+    inverse: u64,
 }
 
 impl Prime {
     fn new(q: u64) -> Self {
-        let bits = bits(q);
-        let barrett = if bits <= NARROW_BITS {
-            ((1_u128 << (51 + bits)) / u128::from(q)) as u64
-        } else {
-            0
-        };
-        Self { q, bits, barrett }
+        // Newton's iteration doubles the low bits that are right, from 3.
+        let inverse = (0..5).fold(q, |x, _| {
+            x.wrapping_mul(2_u64.wrapping_sub(q.wrapping_mul(x)))
+        });
+        Self {
+            q,
+            inverse: inverse & ((1 << 52) - 1),
+        }
+    }
+
+    fn is_narrow(self) -> bool {
+        bits(self.q) <= NARROW_BITS
     }
 }
 
@@ -92,8 +96,8 @@ struct Limb {
     acc: [Vec<Line>; 2],
     ct: [Vec<Line>; 2],
     factor: Vec<Line>,
-    /// ⌊w·2^64 / q⌋ of each factor w, for wide primes.
-    quotients: Vec<Line>,
+    /// Of each factor w: w·2^52 mod q for narrow primes, ⌊w·2^64 / q⌋ for wide ones.
+    prepared: Vec<Line>,
 }
 
 impl Limb {
@@ -104,13 +108,22 @@ impl Limb {
                 .collect()
         };
         let factor = values(5);
-        let quotient = |&w: &u64| ((u128::from(w) << 64) / u128::from(q)) as u64;
-        let quotients: Vec<u64> = factor.iter().map(quotient).collect();
+        let prime = Prime::new(q);
+        let prepare = |&w: &u64| {
+            let (w, q) = (u128::from(w), u128::from(q));
+            let prepared = if prime.is_narrow() {
+                (w << 52) % q
+            } else {
+                (w << 64) / q
+            };
+            prepared as u64
+        };
+        let prepared: Vec<u64> = factor.iter().map(prepare).collect();
         Self {
-            prime: Prime::new(q),
+            prime,
             acc: [1, 2].map(|a| lines(&values(a))),
             ct: [3, 4].map(|a| lines(&values(a))),
-            quotients: lines(&quotients),
+            prepared: lines(&prepared),
             factor: lines(&factor),
         }
     }
@@ -158,17 +171,14 @@ impl Floor {
     fn run(&mut self, op: Op) {
         for limb in &mut self.limbs {
             for (acc, ct) in limb.acc.iter_mut().zip(&limb.ct) {
-                let (q, w, quotients) = (limb.prime, &limb.factor, &limb.quotients);
-                match op {
-                    Op::Add => avx512::add(self.token, acc, ct, q.q),
-                    Op::Hadamard if q.bits <= NARROW_BITS => {
-                        avx512::multiply_narrow(self.token, acc, w, q);
-                    }
-                    Op::Hadamard => avx512::multiply_wide(self.token, acc, w, quotients, q.q),
-                    _ if q.bits <= NARROW_BITS => {
-                        avx512::accumulate_narrow(self.token, acc, ct, w, q);
-                    }
-                    _ => avx512::accumulate_wide(self.token, acc, ct, (w, quotients), q.q),
+                let (token, prime) = (self.token, limb.prime);
+                let (w, v) = (&limb.factor, &limb.prepared);
+                match (op, prime.is_narrow()) {
+                    (Op::Add, _) => avx512::add(token, acc, ct, prime.q),
+                    (Op::Hadamard, true) => avx512::multiply_narrow(token, acc, v, prime),
+                    (Op::Hadamard, false) => avx512::multiply_wide(token, acc, w, v, prime.q),
+                    (_, true) => avx512::accumulate_narrow(token, acc, ct, v, prime),
+                    (_, false) => avx512::accumulate_wide(token, acc, ct, (w, v), prime.q),
                 }
             }
         }

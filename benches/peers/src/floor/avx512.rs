@@ -1,17 +1,16 @@
 //! The loops of the floors for AVX-512 with IFMA: slices of lines of 8 residues in and out.
 //!
-//! Narrow primes (k ≤ 50 bits), Barrett: with h = ⌊a·b / 2^(k−1)⌋ and µ = ⌊2^(51+k) / q⌋, both by the
-//! high half of a 52-bit product, r = a·b − ⌊h·µ / 2^52⌋·q < 3q. Wide primes (up to 61 bits), Shoup:
-//! with w' = ⌊w·2^64 / q⌋ beside the factor w, and ⌊a·w' / 2^64⌋ from three 32-bit products (at most 3
-//! too small), r = a·w − ⌊…⌋·q < 5q. Then conditional subtractions, as minima of unsigned numbers.
+//! Narrow primes (at most 50 bits), Montgomery: with w' = w·2^52 mod q in place of the factor w and
+//! m = a·w'·(1/q) mod 2^52, the low halves of a·w' and m·q are equal, and the difference of the high
+//! ones is a·w modulo q, between −q and q. Wide primes (up to 61 bits), Shoup: with w' = ⌊w·2^64 / q⌋
+//! beside w, and ⌊a·w' / 2^64⌋ from three 32-bit products (at most 3 too small), r = a·w − ⌊…⌋·q < 5q.
+//! Then conditional additions and subtractions, as minima of unsigned numbers.
 
 use std::arch::x86_64::*;
 
 use bytemuck::must_cast;
 
 use super::{Line, Prime};
-
-const LOW_52: i64 = (1 << 52) - 1;
 
 fearless_simd::kernel!(
     /// acc += x.
@@ -26,19 +25,18 @@ fearless_simd::kernel!(
 );
 
 fearless_simd::kernel!(
-    /// acc *= w, k ≤ 50.
+    /// acc *= w, from prepared factors, narrow.
     pub(super) fn multiply_narrow(token: Avx512, acc: &mut [Line], w: &[Line], prime: Prime) {
         let _ = token;
         let narrow = Narrow::new(prime);
-        let zero = _mm512_setzero_si512();
         for (acc, w) in acc.iter_mut().zip(w) {
-            acc.0 = must_cast(narrow.fused(zero, must_cast(acc.0), must_cast(w.0)));
+            acc.0 = must_cast(narrow.product(must_cast(acc.0), must_cast(w.0)));
         }
     }
 );
 
 fearless_simd::kernel!(
-    /// acc += x·w, k ≤ 50.
+    /// acc += x·w, from prepared factors, narrow.
     pub(super) fn accumulate_narrow(
         token: Avx512,
         acc: &mut [Line],
@@ -49,7 +47,9 @@ fearless_simd::kernel!(
         let _ = token;
         let narrow = Narrow::new(prime);
         for ((acc, x), w) in acc.iter_mut().zip(x).zip(w) {
-            acc.0 = must_cast(narrow.fused(must_cast(acc.0), must_cast(x.0), must_cast(w.0)));
+            let product = narrow.product(must_cast(x.0), must_cast(w.0));
+            let sum = _mm512_add_epi64(must_cast(acc.0), product);
+            acc.0 = must_cast(subtract(sum, narrow.q));
         }
     }
 );
@@ -90,10 +90,7 @@ fearless_simd::kernel!(
 #[derive(Clone, Copy)]
 struct Narrow {
     q: __m512i,
-    q2: __m512i,
-    barrett: __m512i,
-    shift: __m128i,
-    mask: __m512i,
+    inverse: __m512i,
 }
 
 impl Narrow {
@@ -102,27 +99,19 @@ impl Narrow {
     fn new(prime: Prime) -> Self {
         Self {
             q: _mm512_set1_epi64(prime.q as i64),
-            q2: _mm512_set1_epi64(2 * prime.q as i64),
-            barrett: _mm512_set1_epi64(prime.barrett as i64),
-            shift: _mm_set_epi64x(0, 52 - i64::from(prime.bits)),
-            mask: _mm512_set1_epi64(LOW_52),
+            inverse: _mm512_set1_epi64(prime.inverse as i64),
         }
     }
 
-    /// (c + a·b) mod q for a, b, c in `0..q`; the remainder before the subtractions is below
-    /// 4q ≤ 2^52, so its low 52 bits are all of it.
+    /// a·w mod q, from the prepared w.
     #[target_feature(enable = "avx512f,avx512ifma")]
     #[inline]
-    fn fused(self, c: __m512i, a: __m512i, b: __m512i) -> __m512i {
+    fn product(self, a: __m512i, w: __m512i) -> __m512i {
         let zero = _mm512_setzero_si512();
-        let shifted = _mm512_sll_epi64(a, self.shift);
-        let twice = _mm512_add_epi64(b, b);
-        let high = _mm512_madd52hi_epu64(zero, shifted, twice);
-        let quotient = _mm512_madd52hi_epu64(zero, high, self.barrett);
-        let low = _mm512_madd52lo_epu64(c, a, b);
-        let r = _mm512_sub_epi64(low, _mm512_madd52lo_epu64(zero, quotient, self.q));
-        let r = _mm512_and_si512(r, self.mask);
-        subtract(subtract(r, self.q2), self.q)
+        let m = _mm512_madd52lo_epu64(zero, _mm512_madd52lo_epu64(zero, a, w), self.inverse);
+        let high = _mm512_madd52hi_epu64(zero, a, w);
+        let r = _mm512_sub_epi64(high, _mm512_madd52hi_epu64(zero, m, self.q));
+        _mm512_min_epu64(r, _mm512_add_epi64(r, self.q))
     }
 }
 
