@@ -157,19 +157,18 @@ static void direct_ands() {
     for (std::size_t i = 0; i < 2 * count; ++i) active[i] = i % 3 ? zero[i] ^ delta : zero[i];
     std::vector<double> garble, evaluate;
     for (int round = 0; round < rounds; ++round) {
-        emp::MITCCRH<8> hash;
+        emp::MITCCRH<8> hash, same;
         hash.setS(keys[1]);
+        same.setS(keys[1]);
         double start = nanoseconds(CLOCK_MONOTONIC);
         for (std::size_t i = 0; i < count; ++i) {
             const block a = zero[i], b = zero[count + i];
             out[i] = emp::halfgates_garble(a, a ^ delta, b, b ^ delta, delta, &table[2 * i], &hash);
         }
         garble.push_back((nanoseconds(CLOCK_MONOTONIC) - start) / count);
-        hash = {};
-        hash.setS(keys[1]);
         start = nanoseconds(CLOCK_MONOTONIC);
         for (std::size_t i = 0; i < count; ++i) {
-            const block got = emp::halfgates_eval(active[i], active[count + i], &table[2 * i], &hash);
+            const block got = emp::halfgates_eval(active[i], active[count + i], &table[2 * i], &same);
             out[i] = out[i] ^ got;
         }
         evaluate.push_back((nanoseconds(CLOCK_MONOTONIC) - start) / count);
