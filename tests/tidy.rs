@@ -49,7 +49,13 @@ const KEPT_IN_PLACE: [(&str, &[&str]); 6] = [
     ("eprintln!", &["src/cli/"]),
 ];
 
-const DOCUMENTS: [&str; 3] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
+const DOCUMENTS: [&str; 5] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "BENCHMARKS.md",
+    "CONTRIBUTING.md",
+    "benches/peers/README.md",
+];
 
 /// Files and folders that programs write and documents may name.
 const WRITTEN_BY_RUNS: [&str; 1] = ["target"];
