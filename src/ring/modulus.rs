@@ -228,9 +228,7 @@ impl Modulus {
     #[inline]
     pub const fn divide_by_radix(self, x: u128) -> u64 {
         if self.is_narrow() {
-            let m = (x as u64 & LOW).wrapping_mul(self.inverse) & LOW;
-            let taken = ((m as u128 * self.value as u128) >> 52) as u64;
-            self.reduce((x >> 52) as u64 + self.value - taken)
+            self.reduce(self.lower_by_52(x))
         } else {
             self.fold(self.shift_out(self.shift_out(x)) as u64)
         }
@@ -239,7 +237,15 @@ impl Modulus {
     /// Products that [`Modulus::divide_by_radix`] can take in one sum.
     pub const MAX_TERMS: usize = 32;
 
-    /// An integer near x/2^52 that is x/2^52 modulo q.
+    /// x/2^52 modulo a narrow q, as an integer from 1 to x/2^52 + q.
+    #[inline]
+    const fn lower_by_52(self, x: u128) -> u64 {
+        let m = (x as u64 & LOW).wrapping_mul(self.inverse) & LOW;
+        let taken = ((m as u128 * self.value as u128) >> 52) as u64;
+        (x >> 52) as u64 + self.value - taken
+    }
+
+    /// x/2^52 modulo q, as an integer below (x + 2^52·q)/2^52.
     #[inline]
     const fn shift_out(self, x: u128) -> u128 {
         let m = (x as u64 & LOW).wrapping_mul(self.inverse.wrapping_neg()) & LOW;
@@ -249,7 +255,12 @@ impl Modulus {
     /// x·f, where `factor` is f·R.
     #[inline]
     pub const fn mul_factor(self, x: u64, factor: u64) -> u64 {
-        self.divide_by_radix(x as u128 * factor as u128)
+        let product = x as u128 * factor as u128;
+        if self.is_narrow() {
+            self.fold(self.lower_by_52(product))
+        } else {
+            self.divide_by_radix(product)
+        }
     }
 
     /// w·x for any word x.

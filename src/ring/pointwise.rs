@@ -1,12 +1,14 @@
 //! The loops over residues of one limb: slices of equal length with values in `0..q` in and out.
 //!
 //! All loops that touch every residue, other than the transforms, stand here. Each exists one residue
-//! at a time (`portable`) and for AVX-512 with its 52-bit multiplier, eight at a time (`narrow` for q of at
-//! most 50 bits, `wide` above); which one runs is decided when the program runs, and all give the
-//! same residues. A *factor* is f·R ([`Modulus::radix`]). No branch or address depends on a residue.
+//! at a time (`portable`; `avx2` is the same, compiled for more) and for AVX-512 with its 52-bit
+//! multiplier, eight at a time (`narrow` for q of at most 50 bits, `wide` above); which one runs is
+//! decided when the program runs, and all give the same residues. A *factor* is f·R ([`Modulus::radix`]). No branch or address depends on a residue.
 
 mod portable;
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
 #[cfg(target_arch = "x86_64")]
@@ -18,7 +20,7 @@ mod wide;
 use std::sync::OnceLock;
 
 #[cfg(target_arch = "x86_64")]
-use fearless_simd::Avx512;
+use fearless_simd::{Avx2, Avx512};
 
 use super::automorphism::Automorphism;
 use super::modulus::{Constant, Modulus};
@@ -47,6 +49,8 @@ fn avx512() -> Option<Avx512> {
 enum Variant {
     Portable,
     #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
     Narrow(Avx512),
     #[cfg(target_arch = "x86_64")]
     Wide(Avx512),
@@ -58,8 +62,16 @@ impl Variant {
         match avx512() {
             Some(token) if q.is_narrow() => Self::Narrow(token),
             Some(token) => Self::Wide(token),
-            None => Self::Portable,
+            None => Self::without_avx512(),
         }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn without_avx512() -> Self {
+        static TOKEN: OnceLock<Option<Avx2>> = OnceLock::new();
+        TOKEN
+            .get_or_init(|| fearless_simd::Level::new().as_avx2())
+            .map_or(Self::Portable, Self::Avx2)
     }
 
     #[cfg(not(target_arch = "x86_64"))]
@@ -73,6 +85,8 @@ macro_rules! dispatch {
     ($variant:expr, $kernel:ident($($argument:expr),*)) => {
         match $variant {
             Variant::Portable => portable::$kernel($($argument),*),
+            #[cfg(target_arch = "x86_64")]
+            Variant::Avx2(token) => avx2::$kernel(token, $($argument),*),
             #[cfg(target_arch = "x86_64")]
             Variant::Narrow(token) => narrow::$kernel(token, $($argument),*),
             #[cfg(target_arch = "x86_64")]
@@ -144,9 +158,9 @@ pub fn add_inner_product(q: Modulus, acc: &mut [u64], terms: &[Term<'_>]) {
 pub fn lift_centred(from: Modulus, to: Modulus, x: &[u64], out: &mut [u64]) {
     let variant = match Variant::of(to) {
         #[cfg(target_arch = "x86_64")]
-        Variant::Narrow(_) if !from.is_narrow() => Variant::Portable,
+        Variant::Narrow(_) if !from.is_narrow() => Variant::without_avx512(),
         #[cfg(target_arch = "x86_64")]
-        Variant::Wide(_) if from.value() / 4 >= to.value() => Variant::Portable,
+        Variant::Wide(_) if from.value() / 4 >= to.value() => Variant::without_avx512(),
         variant => variant,
     };
     dispatch!(variant, lift_centred(from, to, x, out));

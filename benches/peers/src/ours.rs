@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use nass::bfv::{
     BfvLiteral, BfvParams, Ciphertext, Decomposed, Evaluator, GaloisKeys, HeOps, Plaintext,
-    PublicKey, Reply, Rotation, Scratch, SecretKey, Wire,
+    PublicKey, Reply, Rotation, SecretKey, Wire,
 };
 use nass::ring::NttPlan;
 use rand::SeedableRng;
@@ -33,7 +33,6 @@ pub struct Ours {
     ct: Ciphertext,
     acc: Ciphertext,
     out: Ciphertext,
-    scratch: Scratch,
     decomposed: Decomposed,
     reply: Reply,
     plan: Arc<NttPlan>,
@@ -59,7 +58,6 @@ impl Ours {
             factor: evaluator.encode(&other)?,
             acc: ct.clone(),
             out: ct.clone(),
-            scratch: evaluator.scratch(),
             decomposed: evaluator.decompose(&ct),
             reply: evaluator.mod_switch(&ct),
             residues: (0..ring.n as u64).collect(),
@@ -94,11 +92,10 @@ impl Ours {
         he.multiply_accumulate(&mut acc, &self.ct, &self.factor);
         let wanted = ring.sum(slots, &product);
         expect(&acc, &wanted, Op::MultiplyAccumulate)?;
-        let (turned, room) = (ring.turned(slots), &mut self.scratch);
-        he.rotate_into(&self.ct, STEP, &mut out, room)?;
-        expect(&out, &turned, Op::Rotate)?;
-        he.rotate_decomposed_into(&self.decomposed, STEP, &mut out, room)?;
-        expect(&out, &turned, Op::HoistedRotate)?;
+        let turned = ring.turned(slots);
+        expect(&he.rotate(&self.ct, STEP)?, &turned, Op::Rotate)?;
+        let hoisted = he.rotate_decomposed(&self.decomposed, STEP)?;
+        expect(&hoisted, &turned, Op::HoistedRotate)?;
         let fresh = self.secret.encrypt(slots, rng)?.expand();
         expect(&fresh, slots, Op::EncryptSecret)?;
         expect(&self.public.encrypt(slots, rng)?, slots, Op::EncryptPublic)?;
@@ -135,7 +132,7 @@ impl Peer for Ours {
     fn time(&mut self, op: Op, calls: u32) -> Result<Option<Duration>> {
         let (he, rng) = (&self.evaluator, &mut self.rng);
         let (ct, acc, slots) = (&self.ct, &mut self.acc, &self.slots);
-        let (out, room) = (&mut self.out, &mut self.scratch);
+        let out = &mut self.out;
         let time = match op {
             Op::Forward => repeat(calls, || {
                 self.plan.forward(black_box(&mut self.residues));
@@ -154,15 +151,16 @@ impl Peer for Ours {
                 Ok(())
             }),
             Op::Rotate => repeat(calls, || {
-                Ok(he.rotate_into(black_box(ct), STEP, out, room)?)
+                black_box(he.rotate(black_box(ct), STEP)?);
+                Ok(())
             }),
             Op::Decompose => repeat(calls, || {
                 black_box(he.decompose(black_box(ct)));
                 Ok(())
             }),
             Op::HoistedRotate => repeat(calls, || {
-                let decomposed = black_box(&self.decomposed);
-                Ok(he.rotate_decomposed_into(decomposed, STEP, out, room)?)
+                black_box(he.rotate_decomposed(black_box(&self.decomposed), STEP)?);
+                Ok(())
             }),
             Op::Encode => repeat(calls, || {
                 black_box(self.params.encode(black_box(slots))?);

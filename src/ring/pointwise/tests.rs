@@ -49,7 +49,12 @@ fn inputs() -> impl Strategy<Value = Inputs> {
 }
 
 fn variants(q: Modulus) -> Vec<Variant> {
-    vec![Variant::Portable, Variant::of(q)]
+    vec![
+        Variant::Portable,
+        #[cfg(target_arch = "x86_64")]
+        Variant::without_avx512(),
+        Variant::of(q),
+    ]
 }
 
 fn zipped(x: &[u64], y: &[u64], f: impl Fn(u128, u128) -> u128) -> Vec<u64> {
