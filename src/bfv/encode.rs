@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::error::BfvError;
 use super::params::BfvParams;
-use crate::ring::{Coefficient, Factor, Poly, pointwise};
+use crate::ring::{Coefficient, Factor, Poly, bits, pointwise};
 
 /// Slots encoded for multiplication: the centred plaintext polynomial modulo q, transformed.
 #[derive(Clone, PartialEq, Eq)]
@@ -50,20 +50,17 @@ impl BfvParams {
 
     /// Refuses anything but n residues modulo p; where all are, no branch depends on one.
     fn check_residues(&self, values: &[u64]) -> Result<(), BfvError> {
-        let (n, p) = (self.degree(), self.plaintext_modulus());
+        let (n, p) = (self.degree(), self.plaintext_plan().modulus());
         if values.len() != n {
             return Err(BfvError::SlotCount {
                 expected: n,
                 actual: values.len(),
             });
         }
-        // The top bit of one of the two is set exactly if x ≥ p, since p < 2^63.
-        let above = values
-            .iter()
-            .fold(0, |or, &x| or | x | (p - 1).wrapping_sub(x));
-        if above >> 63 == 0 {
+        if bits::in_range(p, values) {
             return Ok(());
         }
+        let p = p.value();
         let offender = (0..).zip(values).find(|&(_, &x)| x >= p);
         let (slot, &value) = offender.unwrap_or((0, &p));
         Err(BfvError::SlotValue { slot, value, p })
