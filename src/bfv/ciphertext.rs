@@ -46,13 +46,13 @@ impl SeededCiphertext {
 }
 
 impl Ciphertext {
-    /// An encryption of zeros without noise: a place for results.
-    pub fn zero(params: &BfvParams) -> Self {
-        let zero = || Poly::zero(params.degree(), params.limbs());
+    /// A place for a result.
+    pub(super) fn arbitrary(params: &BfvParams) -> Self {
+        let any = || Poly::arbitrary(params.degree(), params.limbs());
         Self {
             params: params.clone(),
-            c0: zero(),
-            c1: zero(),
+            c0: any(),
+            c1: any(),
         }
     }
 

@@ -128,14 +128,14 @@ impl<'a> Reader<'a> {
         let n = basis.degree();
         // The bytes are there before memory is taken for them.
         let mut packed = Self(self.take(poly_size(basis))?);
-        let mut residues = vec![0; n * basis.limbs()];
-        for (q, limb) in basis.moduli().zip(residues.chunks_exact_mut(n)) {
+        let mut poly = Poly::arbitrary(n, basis.limbs());
+        for (q, limb) in basis.moduli().zip(poly.iter_mut()) {
             let bytes = packed.take(bits::packed_size(q, n))?;
             bits::unpack(q, bytes, limb).map_err(|value| WireError::Residue {
                 value,
                 q: q.value(),
             })?;
         }
-        Ok(Poly::from_residues(n, residues))
+        Ok(poly)
     }
 }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::error::BfvError;
 use super::params::BfvParams;
-use crate::ring::{Coefficient, Factor, Poly, bits, pointwise};
+use crate::ring::{Coefficient, Factor, Poly, Residues, bits, pointwise};
 
 /// Slots encoded for multiplication: the centred plaintext polynomial modulo q, transformed.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,14 +20,8 @@ impl BfvParams {
     /// # Errors
     /// [`BfvError::SlotCount`] or [`BfvError::SlotValue`].
     pub fn encode(&self, slots: &[u64]) -> Result<Vec<u64>, BfvError> {
-        self.check_residues(slots)?;
         let mut polynomial = vec![0; self.degree()];
-        for (&value, &position) in slots.iter().zip(self.positions()) {
-            if let Some(at) = polynomial.get_mut(position as usize) {
-                *at = value;
-            }
-        }
-        self.plaintext_plan().inverse(&mut polynomial);
+        self.interpolate(slots, &mut polynomial)?;
         Ok(polynomial)
     }
 
@@ -35,16 +29,28 @@ impl BfvParams {
     ///
     /// # Errors
     /// [`BfvError::SlotCount`] or [`BfvError::SlotValue`].
-    pub fn decode(&self, polynomial: Vec<u64>) -> Result<Vec<u64>, BfvError> {
+    pub fn decode(&self, mut polynomial: Vec<u64>) -> Result<Vec<u64>, BfvError> {
         self.check_residues(&polynomial)?;
-        Ok(self.evaluate(polynomial))
+        Ok(self.evaluate(&mut polynomial))
     }
 
-    /// The slots of a polynomial whose coefficients are known to be in `0..p`.
-    pub(super) fn evaluate(&self, mut polynomial: Vec<u64>) -> Vec<u64> {
-        self.plaintext_plan().forward(&mut polynomial);
+    /// Encodes into n words.
+    fn interpolate(&self, slots: &[u64], polynomial: &mut [u64]) -> Result<(), BfvError> {
+        self.check_residues(slots)?;
+        for (&value, &position) in slots.iter().zip(self.positions()) {
+            if let Some(at) = polynomial.get_mut(position as usize) {
+                *at = value;
+            }
+        }
+        self.plaintext_plan().inverse(polynomial);
+        Ok(())
+    }
+
+    /// The slots of a polynomial whose coefficients are known to be in `0..p`; it is used up.
+    pub(super) fn evaluate(&self, polynomial: &mut [u64]) -> Vec<u64> {
+        self.plaintext_plan().forward(polynomial);
         let mut slots = vec![0; self.degree()];
-        pointwise::gather(self.positions(), &polynomial, &mut slots);
+        pointwise::gather(self.positions(), polynomial, &mut slots);
         slots
     }
 
@@ -68,8 +74,10 @@ impl BfvParams {
 
     /// Slots encoded for multiplication with ciphertexts.
     pub(super) fn encode_factor(&self, slots: &[u64]) -> Result<Plaintext, BfvError> {
-        let (polynomial, basis) = (self.encode(slots)?, self.basis());
-        let mut factor = Poly::<Coefficient>::zero(self.degree(), basis.limbs());
+        let (n, basis) = (self.degree(), self.basis());
+        let mut polynomial = Residues::arbitrary(n);
+        self.interpolate(slots, &mut polynomial)?;
+        let mut factor = Poly::<Coefficient>::arbitrary(n, basis.limbs());
         let p = self.plaintext_plan().modulus();
         for (q, limb) in basis.moduli().zip(factor.iter_mut()) {
             pointwise::lift_centred(p, q, &polynomial, limb);
@@ -83,16 +91,17 @@ impl BfvParams {
         poly: &mut Poly<Coefficient>,
         slots: &[u64],
     ) -> Result<(), BfvError> {
-        let mut message = Zeroizing::new(self.encode(slots)?);
+        let mut message = Zeroizing::new(Residues::arbitrary(self.degree()));
+        self.interpolate(slots, &mut message)?;
         let level = self.level(poly.limbs());
         level.rounding.add_scaled(poly, &mut message);
         Ok(())
     }
 
-    /// round(p·x/q') mod p for every coefficient x of `phase`, q' the modulus of its limbs; the
+    /// m = round(p·x/q') mod p for every coefficient x of `phase`, q' the modulus of its limbs; the
     /// phase is used up.
-    pub(super) fn round_to_plaintext(&self, phase: &mut Poly<Coefficient>) -> Vec<u64> {
-        self.level(phase.limbs()).rounding.round(phase)
+    pub(super) fn round_to_plaintext(&self, phase: &mut Poly<Coefficient>, m: &mut [u64]) {
+        self.level(phase.limbs()).rounding.round(phase, m);
     }
 }
 

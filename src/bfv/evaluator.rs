@@ -1,15 +1,12 @@
 //! What the server does with ciphertexts: the operations of [`HeOps`] with real keys, and the end of
 //! a layer (its share added, the reply rerandomized, its modulus switched).
 
-use std::sync::{Mutex, PoisonError};
-
 use rand::CryptoRng;
 
 use super::ciphertext::{Ciphertext, Reply};
 use super::encode::Plaintext;
 use super::error::BfvError;
 use super::galois::{Decomposed, GaloisKeys};
-use super::key_switch::Scratch;
 use super::ops::{HeOps, Rotation};
 use super::params::BfvParams;
 use super::public_key::PublicKey;
@@ -19,22 +16,10 @@ use crate::ring::Poly;
 ///
 /// Ciphertexts, keys and plaintexts must be of one parameter set. Where an operation can fail it
 /// says so; where it cannot, the results are meaningless.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Evaluator {
     params: BfvParams,
     keys: GaloisKeys,
-    /// What the operations without a scratch of the caller's work in, one a call at a time.
-    scratch: Mutex<Vec<Scratch>>,
-}
-
-impl Clone for Evaluator {
-    fn clone(&self) -> Self {
-        Self {
-            params: self.params.clone(),
-            keys: self.keys.clone(),
-            scratch: Mutex::default(),
-        }
-    }
 }
 
 impl Evaluator {
@@ -45,12 +30,7 @@ impl Evaluator {
     pub fn new(params: &BfvParams, keys: GaloisKeys) -> Result<Self, BfvError> {
         params.same(&keys.params)?;
         let params = params.clone();
-        let scratch = Mutex::default();
-        Ok(Self {
-            params,
-            keys,
-            scratch,
-        })
+        Ok(Self { params, keys })
     }
 
     /// The keys.
@@ -58,62 +38,11 @@ impl Evaluator {
         &self.keys
     }
 
-    /// Room to work in, for [`Evaluator::rotate_into`] and [`Evaluator::rotate_decomposed_into`].
-    pub fn scratch(&self) -> Scratch {
-        self.params.key_switch().scratch()
-    }
-
-    /// Runs `work` with a scratch that no other call has.
-    fn with_scratch<T>(&self, work: impl FnOnce(&mut Scratch) -> T) -> T {
-        let lock = || self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
-        let spare = lock().pop();
-        let mut scratch = spare.unwrap_or_else(|| self.scratch());
-        let done = work(&mut scratch);
-        lock().push(scratch);
-        done
-    }
-
-    /// out = ct ⊙ pt, without new memory.
-    pub fn hadamard_into(&self, ct: &Ciphertext, pt: &Plaintext, out: &mut Ciphertext) {
-        let basis = self.params.basis();
-        out.c0.set_product(basis, &ct.c0, &pt.0);
-        out.c1.set_product(basis, &ct.c1, &pt.0);
-    }
-
     /// ct = ct ⊙ pt.
     pub fn hadamard_assign(&self, ct: &mut Ciphertext, pt: &Plaintext) {
         let basis = self.params.basis();
         ct.c0.multiply_assign(basis, &pt.0);
         ct.c1.multiply_assign(basis, &pt.0);
-    }
-
-    /// out = ct rotated, without new memory.
-    ///
-    /// # Errors
-    /// [`BfvError::MissingKey`].
-    pub fn rotate_into(
-        &self,
-        ct: &Ciphertext,
-        rotation: Rotation,
-        out: &mut Ciphertext,
-        scratch: &mut Scratch,
-    ) -> Result<(), BfvError> {
-        self.keys.rotate(ct, rotation, out, scratch)
-    }
-
-    /// out = what was decomposed, rotated, without new memory.
-    ///
-    /// # Errors
-    /// [`BfvError::MissingKey`].
-    pub fn rotate_decomposed_into(
-        &self,
-        decomposed: &Decomposed,
-        rotation: Rotation,
-        out: &mut Ciphertext,
-        scratch: &mut Scratch,
-    ) -> Result<(), BfvError> {
-        self.keys
-            .rotate_decomposed(decomposed, rotation, out, scratch)
     }
 
     /// The ciphertext rotated by as few key switches as the keys at hand allow.
@@ -194,9 +123,12 @@ impl HeOps for Evaluator {
     }
 
     fn hadamard(&self, ct: &Ciphertext, pt: &Plaintext) -> Ciphertext {
-        let mut out = Ciphertext::zero(&self.params);
-        self.hadamard_into(ct, pt, &mut out);
-        out
+        let basis = self.params.basis();
+        Ciphertext {
+            params: ct.params.clone(),
+            c0: ct.c0.product(basis, &pt.0),
+            c1: ct.c1.product(basis, &pt.0),
+        }
     }
 
     fn multiply_accumulate(&self, acc: &mut Ciphertext, ct: &Ciphertext, pt: &Plaintext) {
@@ -206,13 +138,11 @@ impl HeOps for Evaluator {
     }
 
     fn rotate(&self, ct: &Ciphertext, rotation: Rotation) -> Result<Ciphertext, BfvError> {
-        let mut out = Ciphertext::zero(&self.params);
-        self.with_scratch(|scratch| self.rotate_into(ct, rotation, &mut out, scratch))?;
-        Ok(out)
+        self.keys.rotate(ct, rotation)
     }
 
     fn decompose(&self, ct: &Ciphertext) -> Decomposed {
-        self.with_scratch(|scratch| Decomposed::new(ct, scratch))
+        Decomposed::new(ct)
     }
 
     fn rotate_decomposed(
@@ -220,11 +150,7 @@ impl HeOps for Evaluator {
         decomposed: &Decomposed,
         rotation: Rotation,
     ) -> Result<Ciphertext, BfvError> {
-        let mut out = Ciphertext::zero(&self.params);
-        self.with_scratch(|scratch| {
-            self.rotate_decomposed_into(decomposed, rotation, &mut out, scratch)
-        })?;
-        Ok(out)
+        self.keys.rotate_decomposed(decomposed, rotation)
     }
 }
 

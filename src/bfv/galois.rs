@@ -17,7 +17,6 @@ use zeroize::Zeroizing;
 
 use super::ciphertext::Ciphertext;
 use super::error::BfvError;
-use super::key_switch::{Room, Scratch};
 use super::ops::Rotation;
 use super::params::BfvParams;
 use super::secret_key::SecretKey;
@@ -116,43 +115,34 @@ impl GaloisKeys {
         Ok(chain)
     }
 
-    /// Rotates `ct` into `out`.
+    /// The ciphertext rotated.
     pub(super) fn rotate(
         &self,
         ct: &Ciphertext,
         rotation: Rotation,
-        out: &mut Ciphertext,
-        scratch: &mut Scratch,
-    ) -> Result<(), BfvError> {
+    ) -> Result<Ciphertext, BfvError> {
         if rotation.is_identity() {
-            out.clone_from(ct);
-            return Ok(());
+            return Ok(ct.clone());
         }
-        let (digits, sums, mut room) = scratch.parts();
-        let switch = self.params.key_switch();
-        switch.decompose(&ct.c1, digits, &mut room);
         let key = self.key(rotation)?;
-        key.turn(&self.params, (digits, &ct.c0), out, (sums, room));
-        Ok(())
+        Ok(key.turn(
+            &self.params,
+            &self.params.key_switch().decompose(&ct.c1),
+            &ct.c0,
+        ))
     }
 
-    /// Rotates what was decomposed into `out`.
+    /// What was decomposed, rotated.
     pub(super) fn rotate_decomposed(
         &self,
         decomposed: &Decomposed,
         rotation: Rotation,
-        out: &mut Ciphertext,
-        scratch: &mut Scratch,
-    ) -> Result<(), BfvError> {
+    ) -> Result<Ciphertext, BfvError> {
         let Decomposed { ct, digits } = decomposed;
         if rotation.is_identity() {
-            out.clone_from(ct);
-            return Ok(());
+            return Ok(ct.clone());
         }
-        let (_, sums, room) = scratch.parts();
-        let key = self.key(rotation)?;
-        key.turn(&self.params, (digits, &ct.c0), out, (sums, room));
-        Ok(())
+        Ok(self.key(rotation)?.turn(&self.params, digits, &ct.c0))
     }
 
     fn key(&self, rotation: Rotation) -> Result<&GaloisKey, BfvError> {
@@ -214,33 +204,24 @@ impl GaloisKey {
     }
 
     /// The rotation of the ciphertext with these digits and first half.
-    fn turn(
-        &self,
-        params: &BfvParams,
-        (digits, c0): (&[Poly<Ntt>], &Poly<Ntt>),
-        out: &mut Ciphertext,
-        (sums, mut room): (&mut [Poly<Ntt>; 2], Room<'_>),
-    ) {
+    fn turn(&self, params: &BfvParams, digits: &[Poly<Ntt>], c0: &Poly<Ntt>) -> Ciphertext {
         let switch = params.key_switch();
-        let [sum0, sum1] = sums;
-        for (sum, key) in [(&mut *sum0, &self.b), (&mut *sum1, &self.a)] {
-            switch.multiply(digits, key, sum);
-            switch.divide_by_special(sum, &mut room);
-        }
-        sum0.add_assign(params.basis(), c0);
-        sum0.permute_into(&self.automorphism, &mut out.c0);
-        sum1.permute_into(&self.automorphism, &mut out.c1);
+        let mut out = Ciphertext::arbitrary(params);
+        let mut sum = switch.switch(digits, &self.b);
+        sum.add_assign(params.basis(), c0);
+        sum.permute_into(&self.automorphism, &mut out.c0);
+        let sum = switch.switch(digits, &self.a);
+        sum.permute_into(&self.automorphism, &mut out.c1);
+        out
     }
 }
 
 impl Decomposed {
     /// Splits the second half of `ct`.
-    pub(super) fn new(ct: &Ciphertext, scratch: &mut Scratch) -> Self {
-        let switch = ct.params.key_switch();
-        let mut digits = switch.zero_digits();
-        let (_, _, mut room) = scratch.parts();
-        switch.decompose(&ct.c1, &mut digits, &mut room);
-        let ct = ct.clone();
-        Self { ct, digits }
+    pub(super) fn new(ct: &Ciphertext) -> Self {
+        Self {
+            ct: ct.clone(),
+            digits: ct.params.key_switch().decompose(&ct.c1),
+        }
     }
 }

@@ -16,7 +16,7 @@
 
 use super::error::BfvError;
 use super::params::BfvLiteral;
-use crate::ring::{Constant, Factor, Ntt, Poly, RnsBasis, pointwise};
+use crate::ring::{Constant, Factor, Ntt, Poly, Residues, RnsBasis, pointwise};
 
 /// How one parameter set switches keys.
 pub(super) struct KeySwitch {
@@ -45,15 +45,6 @@ pub(super) struct Gadget {
     pub(super) first: usize,
     /// P·g_j modulo each limb of the group.
     pub(super) values: Vec<u64>,
-}
-
-/// Buffers of a key switch, used again and again.
-#[derive(Debug, Clone)]
-pub struct Scratch {
-    pub(super) digits: Vec<Poly<Ntt>>,
-    pub(super) sums: [Poly<Ntt>; 2],
-    coefficients: Vec<u64>,
-    words: [Vec<u64>; 2],
 }
 
 impl KeySwitch {
@@ -147,128 +138,96 @@ impl KeySwitch {
         }
     }
 
-    pub(super) fn scratch(&self) -> Scratch {
-        let n = self.basis.degree();
-        Scratch {
-            digits: self.zero_digits(),
-            sums: [(); 2].map(|()| Poly::zero(n, self.basis.limbs())),
-            coefficients: vec![0; n * self.limbs.max(self.basis.limbs() - self.limbs)],
-            words: [vec![0; n], vec![0; n]],
-        }
-    }
-
-    /// Room for the digits of one polynomial.
-    pub(super) fn zero_digits(&self) -> Vec<Poly<Ntt>> {
-        let zero = || Poly::zero(self.basis.degree(), self.basis.limbs());
-        std::iter::repeat_with(zero).take(self.digits()).collect()
-    }
-
-    /// Splits `c`, over q, into `digits`.
-    pub(super) fn decompose(&self, c: &Poly<Ntt>, digits: &mut [Poly<Ntt>], room: &mut Room<'_>) {
+    /// Splits `c`, over q, into digits over q·P.
+    pub(super) fn decompose(&self, c: &Poly<Ntt>) -> Vec<Poly<Ntt>> {
         let n = self.basis.degree();
         let plans = self.basis.plans();
-        for ((x, plan), c) in room
-            .coefficients
-            .chunks_exact_mut(n)
-            .zip(plans)
-            .zip(c.iter())
-        {
+        let mut coefficients = Poly::<Ntt>::arbitrary(n, self.limbs);
+        for ((x, plan), c) in coefficients.iter_mut().zip(plans).zip(c.iter()) {
             x.copy_from_slice(c);
             plan.inverse(x);
         }
+        let mut rest = coefficients.residues_mut();
+        let mut digits = Vec::with_capacity(self.digits());
         match &self.split {
             Split::None => {}
             Split::Groups(groups) => {
-                let width = groups.first().map_or(1, RnsBasis::limbs);
-                let residues = room.coefficients.chunks_mut(n * width);
-                for ((index, group), (digit, x)) in groups
-                    .iter()
-                    .enumerate()
-                    .zip(digits.iter_mut().zip(residues))
-                {
-                    self.group_digit(c, (index * width, group), digit, (x, &mut *room.words));
+                for group in groups {
+                    let first = self.limbs - rest.len() / n;
+                    let (x, others) = rest.split_at_mut(n * group.limbs());
+                    rest = others;
+                    digits.push(self.group_digit(c, first, group, x));
                 }
             }
             Split::Digits(bits, counts) => {
-                let mut digits = digits.iter_mut();
-                let limbs = room.coefficients.chunks_exact_mut(n).zip(plans);
-                for ((x, plan), &count) in limbs.zip(counts) {
+                let limbs = rest.chunks_exact_mut(n).zip(plans).zip(counts);
+                for ((x, plan), &count) in limbs {
                     pointwise::centre(plan.modulus(), x);
-                    let [signed, _] = &mut *room.words;
-                    for (k, digit) in (1..=count).zip(&mut digits) {
-                        // The last digit is all that is left.
-                        let signed = if k < count {
-                            pointwise::take_digit(*bits, x, signed);
-                            &*signed
-                        } else {
-                            &*x
-                        };
-                        for (plan, out) in plans.iter().zip(digit.iter_mut()) {
-                            pointwise::reduce_signed(plan.modulus(), signed, out);
-                            plan.forward(out);
-                        }
+                    let mut low = Residues::arbitrary(n);
+                    for _ in 1..count {
+                        pointwise::take_digit(*bits, x, &mut low);
+                        digits.push(self.signed_digit(&low));
                     }
+                    // The last digit is all that is left.
+                    digits.push(self.signed_digit(x));
                 }
             }
         }
+        digits
     }
 
-    /// The digit of one group of limbs, from its coefficients.
+    /// The digit of the group of limbs that starts at `first`, from its coefficients.
     fn group_digit(
         &self,
         c: &Poly<Ntt>,
-        (first, group): (usize, &RnsBasis),
-        digit: &mut Poly<Ntt>,
-        (x, [scratch, _]): (&mut [u64], &mut [Vec<u64>; 2]),
-    ) {
-        group.centred_digits(x, scratch);
+        first: usize,
+        group: &RnsBasis,
+        x: &mut [u64],
+    ) -> Poly<Ntt> {
+        let mut scratch = Residues::arbitrary(self.basis.degree());
+        group.centred_digits(x, &mut scratch);
+        let mut digit = Poly::arbitrary(self.basis.degree(), self.basis.limbs());
         for (j, (plan, out)) in self.basis.plans().iter().zip(digit.iter_mut()).enumerate() {
             if (first..first + group.limbs()).contains(&j) {
                 out.copy_from_slice(c.limb(j));
             } else {
-                group.lift_digits(x, plan.modulus(), out, scratch);
+                group.lift_digits(x, plan.modulus(), out, &mut scratch);
                 plan.forward(out);
             }
         }
+        digit
     }
 
-    /// Σ digit·key, not yet divided by P.
-    pub(super) fn multiply(&self, digits: &[Poly<Ntt>], key: &[Poly<Factor>], sum: &mut Poly<Ntt>) {
-        sum.set_products(&self.basis, digits, key);
+    /// The digit with the given signed coefficients.
+    fn signed_digit(&self, x: &[u64]) -> Poly<Ntt> {
+        let mut digit = Poly::arbitrary(self.basis.degree(), self.basis.limbs());
+        for (plan, out) in self.basis.plans().iter().zip(digit.iter_mut()) {
+            pointwise::reduce_signed(plan.modulus(), x, out);
+            plan.forward(out);
+        }
+        digit
     }
 
-    /// The first limbs of `sum`: round(sum/P) modulo q.
-    pub(super) fn divide_by_special(&self, sum: &mut Poly<Ntt>, room: &mut Room<'_>) {
+    /// round(Σ digit·key / P): its first limbs, modulo q.
+    pub(super) fn switch(&self, digits: &[Poly<Ntt>], key: &[Poly<Factor>]) -> Poly<Ntt> {
         let n = self.basis.degree();
-        let Some(special) = &self.special else { return };
+        let mut sum = Poly::arbitrary(n, self.basis.limbs());
+        sum.set_products(&self.basis, digits, key);
+        let Some(special) = &self.special else {
+            return sum;
+        };
         let (limbs, rest) = sum.split_limbs_mut(self.limbs);
         for (plan, x) in special.plans().iter().zip(rest.chunks_exact_mut(n)) {
             plan.inverse(x);
         }
-        let [lifted, scratch] = &mut *room.words;
-        special.centred_digits(rest, scratch);
+        let (mut lifted, mut scratch) = (Residues::arbitrary(n), Residues::arbitrary(n));
+        special.centred_digits(rest, &mut scratch);
         let plans = self.basis.plans().iter().zip(&self.special_inverses);
         for ((plan, &inverse), limb) in plans.zip(limbs.chunks_exact_mut(n)) {
-            special.lift_digits(rest, plan.modulus(), lifted, scratch);
-            plan.forward(lifted);
-            pointwise::sub_scale_assign(plan.modulus(), limb, lifted, inverse);
+            special.lift_digits(rest, plan.modulus(), &mut lifted, &mut scratch);
+            plan.forward(&mut lifted);
+            pointwise::sub_scale_assign(plan.modulus(), limb, &lifted, inverse);
         }
-    }
-}
-
-/// The part of a [`Scratch`] that the steps work in.
-pub(super) struct Room<'a> {
-    coefficients: &'a mut [u64],
-    words: &'a mut [Vec<u64>; 2],
-}
-
-impl Scratch {
-    /// The digits, the two sums, and the rest.
-    pub(super) fn parts(&mut self) -> (&mut [Poly<Ntt>], &mut [Poly<Ntt>; 2], Room<'_>) {
-        let room = Room {
-            coefficients: &mut self.coefficients,
-            words: &mut self.words,
-        };
-        (&mut self.digits, &mut self.sums, room)
+        sum
     }
 }

@@ -74,7 +74,6 @@ pub use encode::Plaintext;
 pub use error::BfvError;
 pub use evaluator::Evaluator;
 pub use galois::{Decomposed, GaloisKeys};
-pub use key_switch::Scratch;
 pub use ops::{HeOp, HeOps, OpCounts, Rotation};
 pub use params::{BfvLiteral, BfvParams};
 pub use public_key::PublicKey;

@@ -14,6 +14,7 @@ use super::modulus::{Constant, Modulus};
 use super::ntt::{NttPlan, PrimeError};
 use super::pointwise;
 use super::poly::{Coefficient, Poly};
+use super::residues::Residues;
 
 /// Why numbers are no basis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -37,6 +38,8 @@ pub struct RnsBasis {
     plans: Vec<Arc<NttPlan>>,
     /// `inverses[j][i]` = 1/q_i mod q_j, for i < j.
     inverses: Vec<Vec<Constant>>,
+    /// 1/q_(L−1) mod q_j, for j < L − 1.
+    last_inverses: Vec<Constant>,
 }
 
 impl RnsBasis {
@@ -62,16 +65,30 @@ impl RnsBasis {
             inverses.push(earlier);
             plans.push(plan);
         }
-        Ok(Self { n, plans, inverses })
+        Ok(Self::from_parts(n, plans, inverses))
+    }
+
+    fn from_parts(n: usize, plans: Vec<Arc<NttPlan>>, inverses: Vec<Vec<Constant>>) -> Self {
+        let mut earlier: Vec<Modulus> = plans.iter().map(|plan| plan.modulus()).collect();
+        let last = earlier.pop().map_or(0, Modulus::value);
+        // The primes are distinct: the inverses exist.
+        let last_inverses = earlier
+            .into_iter()
+            .map(|q| q.constant(q.inverse(last).unwrap_or_default()))
+            .collect();
+        Self {
+            n,
+            plans,
+            inverses,
+            last_inverses,
+        }
     }
 
     /// The basis of the first `limbs` primes (all of them if there are fewer).
     pub fn prefix(&self, limbs: usize) -> Self {
-        Self {
-            n: self.n,
-            plans: self.plans.iter().take(limbs).cloned().collect(),
-            inverses: self.inverses.iter().take(limbs).cloned().collect(),
-        }
+        let plans = self.plans.iter().take(limbs).cloned().collect();
+        let inverses = self.inverses.iter().take(limbs).cloned().collect();
+        Self::from_parts(self.n, plans, inverses)
     }
 
     /// Ring degree n.
@@ -176,11 +193,11 @@ impl RnsBasis {
             return out;
         };
         let remainder = poly.limb(self.limbs() - 1);
-        let mut lifted = vec![0; self.n];
-        for (j, q) in self.moduli().take(self.limbs() - 1).enumerate() {
+        let mut lifted = Residues::zero(self.n);
+        let limbs = self.moduli().zip(&self.last_inverses);
+        for ((q, &inverse), limb) in limbs.zip(out.iter_mut()) {
             pointwise::lift_centred(last, q, remainder, &mut lifted);
-            let inverse = q.constant(q.inverse(last.value()).unwrap_or_default());
-            pointwise::sub_scale_assign(q, out.limb_mut(j), &lifted, inverse);
+            pointwise::sub_scale_assign(q, limb, &lifted, inverse);
         }
         out
     }

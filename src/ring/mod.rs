@@ -15,6 +15,7 @@ mod modulus;
 mod ntt;
 pub mod pointwise;
 mod poly;
+mod residues;
 mod rounding;
 pub mod sampler;
 
@@ -26,4 +27,5 @@ pub use ntt::{
     position,
 };
 pub use poly::{Coefficient, Factor, Ntt, Poly, Values};
+pub use residues::Residues;
 pub use rounding::Rounding;

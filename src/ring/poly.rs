@@ -13,6 +13,7 @@ use zeroize::Zeroize;
 use super::automorphism::Automorphism;
 use super::basis::RnsBasis;
 use super::pointwise::{self, Term};
+use super::residues::Residues;
 
 /// The representation by coefficients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ mod sealed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Poly<R> {
     n: usize,
-    residues: Vec<u64>,
+    residues: Residues,
     representation: PhantomData<R>,
 }
 
@@ -54,11 +55,20 @@ impl<R> Zeroize for Poly<R> {
 impl<R> Poly<R> {
     /// Zero, with `limbs` limbs of `n` residues.
     pub fn zero(n: usize, limbs: usize) -> Self {
-        Self::from_residues(n, vec![0; n * limbs])
+        Self::from_parts(n, Residues::zero(n * limbs))
+    }
+
+    /// A polynomial of any residues: a place for a result.
+    pub fn arbitrary(n: usize, limbs: usize) -> Self {
+        Self::from_parts(n, Residues::arbitrary(n * limbs))
     }
 
     /// The polynomial with these residues, limb after limb, each below its prime.
-    pub const fn from_residues(n: usize, residues: Vec<u64>) -> Self {
+    pub fn from_residues(n: usize, residues: &[u64]) -> Self {
+        Self::from_parts(n, residues.into())
+    }
+
+    const fn from_parts(n: usize, residues: Residues) -> Self {
         Self {
             n,
             residues,
@@ -72,13 +82,18 @@ impl<R> Poly<R> {
     }
 
     /// Number of limbs.
-    pub const fn limbs(&self) -> usize {
+    pub fn limbs(&self) -> usize {
         self.residues.len() / self.n
     }
 
     /// All residues, limb after limb.
     pub fn residues(&self) -> &[u64] {
         &self.residues
+    }
+
+    /// All residues, limb after limb, to be changed.
+    pub fn residues_mut(&mut self) -> &mut [u64] {
+        &mut self.residues
     }
 
     /// The residues of one limb; none if there is no such limb.
@@ -115,8 +130,8 @@ impl<R> Poly<R> {
 
     /// A copy of the first `limbs` limbs.
     pub fn truncated(&self, limbs: usize) -> Self {
-        let kept = self.residues.iter().take(limbs * self.n).copied().collect();
-        Self::from_residues(self.n, kept)
+        let kept = self.residues.get(..limbs * self.n);
+        Self::from_residues(self.n, kept.unwrap_or(&self.residues))
     }
 
     /// self += other.
@@ -144,11 +159,13 @@ impl<R> Poly<R> {
 impl Poly<Coefficient> {
     /// The polynomial with the given signed coefficients.
     pub fn from_signed(basis: &RnsBasis, coefficients: &[i64]) -> Self {
-        let mut residues = Vec::with_capacity(basis.limbs() * coefficients.len());
-        for q in basis.moduli() {
-            residues.extend(coefficients.iter().map(|&x| q.from_signed(x)));
+        let mut poly = Self::arbitrary(basis.degree(), basis.limbs());
+        for (q, limb) in basis.moduli().zip(poly.iter_mut()) {
+            for (residue, &x) in limb.iter_mut().zip(coefficients) {
+                *residue = q.from_signed(x);
+            }
         }
-        Self::from_residues(basis.degree(), residues)
+        poly
     }
 
     /// The values at the roots of unity.
@@ -156,7 +173,7 @@ impl Poly<Coefficient> {
         for (plan, x) in basis.plans().iter().zip(self.iter_mut()) {
             plan.forward(x);
         }
-        Poly::from_residues(self.n, self.residues)
+        Poly::from_parts(self.n, self.residues)
     }
 }
 
@@ -166,7 +183,7 @@ impl Poly<Ntt> {
         for (plan, x) in basis.plans().iter().zip(self.iter_mut()) {
             plan.inverse(x);
         }
-        Poly::from_residues(self.n, self.residues)
+        Poly::from_parts(self.n, self.residues)
     }
 
     /// The same polynomial, ready to be multiplied with.
@@ -174,7 +191,7 @@ impl Poly<Ntt> {
         for (q, x) in basis.moduli().zip(self.iter_mut()) {
             pointwise::scale_assign(q, x, q.radix());
         }
-        Poly::from_residues(self.n, self.residues)
+        Poly::from_parts(self.n, self.residues)
     }
 }
 
@@ -204,7 +221,7 @@ impl<V: Values> Poly<V> {
 
     /// self·f.
     pub fn product(&self, basis: &RnsBasis, factor: &Poly<Factor>) -> Self {
-        let mut out = Self::zero(self.n, self.limbs());
+        let mut out = Self::arbitrary(self.n, self.limbs());
         out.set_product(basis, self, factor);
         out
     }
@@ -224,7 +241,7 @@ impl<V: Values> Poly<V> {
 
     /// The image under the automorphism.
     pub fn permuted(&self, automorphism: &Automorphism) -> Self {
-        let mut out = Self::zero(self.n, self.limbs());
+        let mut out = Self::arbitrary(self.n, self.limbs());
         self.permute_into(automorphism, &mut out);
         out
     }
@@ -284,6 +301,6 @@ mod tests {
         let basis = RnsBasis::new(16, &[1_073_643_521]).unwrap();
         let mut a = Poly::from_signed(&basis, &[7; 16]);
         a.zeroize();
-        assert!(a.residues().is_empty());
+        assert!(a.residues().iter().all(|&x| x == 0));
     }
 }

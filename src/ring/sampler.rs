@@ -56,7 +56,7 @@ pub fn seed<R: CryptoRng + ?Sized>(rng: &mut R) -> Seed {
 /// The uniform polynomial number `stream` of `seed`, in any representation: uniform values are as
 /// good as uniform coefficients.
 pub fn uniform<V>(basis: &RnsBasis, seed: &Seed, stream: u32) -> Poly<V> {
-    let mut poly = Poly::zero(basis.degree(), basis.limbs());
+    let mut poly = Poly::arbitrary(basis.degree(), basis.limbs());
     for ((index, q), limb) in (0_u32..).zip(basis.moduli()).zip(poly.iter_mut()) {
         let mut hasher = blake3::Hasher::new_keyed(seed);
         hasher.update(&stream.to_le_bytes());
@@ -98,7 +98,7 @@ fn small<R: CryptoRng + ?Sized>(
 ) -> Poly<Coefficient> {
     let backend = Backend::fastest();
     let mut stream = Stream::new(rng);
-    let mut poly = Poly::zero(basis.degree(), basis.limbs());
+    let mut poly = Poly::arbitrary(basis.degree(), basis.limbs());
     for start in (0..basis.degree()).step_by(CHUNK) {
         let words = stream.words(CHUNK.min(basis.degree() - start));
         backend.draw(distribution, words);
@@ -112,7 +112,7 @@ fn small<R: CryptoRng + ?Sized>(
 /// A polynomial whose coefficients are uniform in −2^k … 2^k − 1.
 pub fn flooding<R: CryptoRng + ?Sized>(basis: &RnsBasis, k: u32, rng: &mut R) -> Poly<Coefficient> {
     let mut stream = Stream::new(rng);
-    let mut poly = Poly::zero(basis.degree(), basis.limbs());
+    let mut poly = Poly::arbitrary(basis.degree(), basis.limbs());
     for (q, limb) in basis.moduli().zip(poly.iter_mut()) {
         limb.fill(q.neg(q.pow(2, u64::from(k))));
     }
