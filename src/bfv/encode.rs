@@ -20,8 +20,9 @@ impl BfvParams {
     /// # Errors
     /// [`BfvError::SlotCount`] or [`BfvError::SlotValue`].
     pub fn encode(&self, slots: &[u64]) -> Result<Vec<u64>, BfvError> {
-        let mut polynomial = vec![0; self.degree()];
-        self.interpolate(slots, &mut polynomial)?;
+        self.check_residues(slots)?;
+        let mut polynomial: Vec<u64> = gathered(self.slots_at(), slots).collect();
+        self.plaintext_plan().inverse(&mut polynomial);
         Ok(polynomial)
     }
 
@@ -37,10 +38,8 @@ impl BfvParams {
     /// Encodes into n words.
     fn interpolate(&self, slots: &[u64], polynomial: &mut [u64]) -> Result<(), BfvError> {
         self.check_residues(slots)?;
-        for (&value, &position) in slots.iter().zip(self.positions()) {
-            if let Some(at) = polynomial.get_mut(position as usize) {
-                *at = value;
-            }
+        for (at, value) in polynomial.iter_mut().zip(gathered(self.slots_at(), slots)) {
+            *at = value;
         }
         self.plaintext_plan().inverse(polynomial);
         Ok(())
@@ -49,9 +48,7 @@ impl BfvParams {
     /// The slots of a polynomial whose coefficients are known to be in `0..p`; it is used up.
     pub(super) fn evaluate(&self, polynomial: &mut [u64]) -> Vec<u64> {
         self.plaintext_plan().forward(polynomial);
-        let mut slots = vec![0; self.degree()];
-        pointwise::gather(self.positions(), polynomial, &mut slots);
-        slots
+        gathered(self.positions(), polynomial).collect()
     }
 
     /// Refuses anything but n residues modulo p; where all are, no branch depends on one.
@@ -103,6 +100,12 @@ impl BfvParams {
     pub(super) fn round_to_plaintext(&self, phase: &mut Poly<Coefficient>, m: &mut [u64]) {
         self.level(phase.limbs()).rounding.round(phase, m);
     }
+}
+
+/// `x[i]` for each of the indices, all of which exist.
+fn gathered(indices: &[u32], x: &[u64]) -> impl ExactSizeIterator<Item = u64> {
+    let at = |&index: &u32| x.get(index as usize).copied().unwrap_or_default();
+    indices.iter().map(at)
 }
 
 #[cfg(test)]
