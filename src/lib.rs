@@ -6,6 +6,8 @@
 
 pub mod units;
 
+pub mod batch;
+
 pub mod ring;
 
 pub mod network;

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use support::source::{self, Code};
 
 /// The rooms of `src`, in the order of dependency: a room uses itself and those before it.
-const ROOMS: [&str; 17] = [
+const ROOMS: [&str; 18] = [
     "units",
+    "batch",
     "ring",
     "network",
     "security",

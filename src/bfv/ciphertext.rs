@@ -46,6 +46,16 @@ impl SeededCiphertext {
 }
 
 impl Ciphertext {
+    /// An encryption of zeros without noise.
+    pub fn zero(params: &BfvParams) -> Self {
+        let zero = || Poly::zero(params.degree(), params.limbs());
+        Self {
+            params: params.clone(),
+            c0: zero(),
+            c1: zero(),
+        }
+    }
+
     /// A place for a result.
     pub(super) fn arbitrary(params: &BfvParams) -> Self {
         let any = || Poly::arbitrary(params.degree(), params.limbs());

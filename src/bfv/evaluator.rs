@@ -45,6 +45,18 @@ impl Evaluator {
         ct.c1.multiply_assign(basis, &pt.0);
     }
 
+    /// The sum of rotations of decomposed ciphertexts, divided by the special primes once: cheaper than
+    /// the rotations one by one, from two on.
+    ///
+    /// # Errors
+    /// [`BfvError::MissingKey`].
+    pub fn sum_of_rotations(
+        &self,
+        terms: &[(&Decomposed, Rotation)],
+    ) -> Result<Ciphertext, BfvError> {
+        self.keys.sum_of_rotations(terms)
+    }
+
     /// The ciphertext rotated by as few key switches as the keys at hand allow.
     ///
     /// # Errors

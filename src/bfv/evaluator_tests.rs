@@ -6,7 +6,7 @@ use rand::rngs::ChaCha8Rng;
 use super::super::test_support::{
     LIMBS, SPECIAL, WIDE, insecure_literal, insecure_params, random_slots, rng,
 };
-use super::super::{BfvLiteral, SecretKey};
+use super::super::{BfvLiteral, SecretKey, digit_ranges};
 use super::*;
 use crate::ring::Modulus;
 use crate::ring::sampler::ERROR_SIGMA;
@@ -308,9 +308,16 @@ fn noise_of_each_operation_is_what_the_formulas_say() {
 
 /// The noise that one rotation adds, by FACTS on key switching: for each digit n·σ²·|d|²/12 with
 /// |d| its range, divided by P², and the rounding of the division.
-fn switch_variance(params: &BfvParams, ranges: &[f64]) -> f64 {
+fn switch_variance(params: &BfvParams) -> f64 {
     let (n, sigma2) = (params.degree() as f64, ERROR_SIGMA * ERROR_SIGMA);
-    let special: f64 = params.literal().special.iter().map(|&p| p as f64).product();
+    let BfvLiteral {
+        q,
+        special,
+        digit_bits,
+        ..
+    } = params.literal();
+    let ranges = digit_ranges(q, special, *digit_bits);
+    let special: f64 = special.iter().map(|&p| p as f64).product();
     let digits: f64 = ranges.iter().map(|d| (d / special).powi(2) / 12.0).sum();
     let rounding = if params.literal().special.is_empty() {
         0.0
@@ -327,38 +334,26 @@ fn noise_of_each_key_switch_is_what_the_formulas_say() {
         swap: true,
     };
     let base = insecure_literal(4096, 3);
-    let [q0, q1, q2] = LIMBS.map(|q| q as f64);
-    let two = 2.0_f64;
     let cases = [
-        (base.clone(), vec![q0, q1, q2]),
-        (
-            BfvLiteral {
-                special: vec![SPECIAL, WIDE[1]],
-                ..base.clone()
-            },
-            vec![q0 * q1, q2],
-        ),
-        (
-            BfvLiteral {
-                special: Vec::new(),
-                digit_bits: Some(20),
-                ..base.clone()
-            },
-            // The last digit of 50 bits has 10 left.
-            [two.powi(20), two.powi(20), q0 / two.powi(40)].repeat(3),
-        ),
-        (
-            BfvLiteral {
-                q: vec![WIDE[0]],
-                special: Vec::new(),
-                digit_bits: Some(27),
-                reply_limbs: 1,
-                ..base
-            },
-            vec![two.powi(27), WIDE[0] as f64 / two.powi(27)],
-        ),
+        base.clone(),
+        BfvLiteral {
+            special: vec![SPECIAL, WIDE[1]],
+            ..base.clone()
+        },
+        BfvLiteral {
+            special: Vec::new(),
+            digit_bits: Some(20),
+            ..base.clone()
+        },
+        BfvLiteral {
+            q: vec![WIDE[0]],
+            special: Vec::new(),
+            digit_bits: Some(27),
+            reply_limbs: 1,
+            ..base
+        },
     ];
-    for (literal, ranges) in cases {
+    for literal in cases {
         let mut parties = Parties::new(&literal, &[rotation]);
         let x = parties.slots();
         let fresh = parties.encrypt(&x);
@@ -367,12 +362,56 @@ fn noise_of_each_key_switch_is_what_the_formulas_say() {
             .secret
             .noise(&turned, &rotated(&x, rotation))
             .unwrap();
-        let expected = ERROR_SIGMA * ERROR_SIGMA + switch_variance(&parties.params, &ranges);
+        let expected = ERROR_SIGMA * ERROR_SIGMA + switch_variance(&parties.params);
         let difference = noise.std_log2 - std_log2(expected);
         assert!(
             difference.abs() < 0.1,
             "{literal:?}: {noise:?}, off by {difference}"
         );
+    }
+}
+
+#[test]
+fn digits_have_the_ranges_that_their_split_says() {
+    let q = [1 << 20, 1 << 10, 1 << 15].map(|q: u64| q - 1);
+    let [q0, q1, q2] = q.map(|q| q as f64);
+    assert_eq!(digit_ranges(&q, &[3], None), [q0, q1, q2]);
+    assert_eq!(digit_ranges(&q, &[3, 5], None), [q0 * q1, q2]);
+    let (base, whole) = (256.0, 65_536.0);
+    let digits = [base, base, q0 / whole, base, q1 / base, base, q2 / base];
+    assert_eq!(digit_ranges(&q, &[], Some(8)), digits);
+    assert!(digit_ranges(&q, &[], None).is_empty());
+}
+
+#[test]
+fn sums_of_rotations_are_the_sums_of_the_rotations() {
+    let rotations: Vec<Rotation> = (0..6)
+        .map(|step| Rotation {
+            step,
+            swap: step % 2 > 0,
+        })
+        .collect();
+    for which in 0..7 {
+        let mut parties = Parties::new(&literal_of(which), &rotations);
+        let p = parties.p();
+        let mut expected = vec![0; parties.params.degree()];
+        let mut decomposed = Vec::new();
+        for rotation in &rotations {
+            let slots = parties.slots();
+            expected = plus(p, &expected, &rotated(&slots, *rotation));
+            let ct = parties.encrypt(&slots);
+            decomposed.push(parties.evaluator.decompose(&ct));
+        }
+        let terms: Vec<_> = decomposed.iter().zip(rotations.iter().copied()).collect();
+        let sum = parties.evaluator.sum_of_rotations(&terms).unwrap();
+        assert_eq!(parties.secret.decrypt(&sum).unwrap(), expected);
+        // The rounding of one division in place of five.
+        let switches = 5.0 * switch_variance(&parties.params);
+        let variance = 6.0 * ERROR_SIGMA * ERROR_SIGMA + switches;
+        let noise = parties.secret.noise(&sum, &expected).unwrap();
+        assert!(noise.std_log2 < std_log2(variance) + 0.1, "{noise:?}");
+        let missing = [(&decomposed[0], Rotation::rows(9))];
+        assert!(parties.evaluator.sum_of_rotations(&missing).is_err());
     }
 }
 

@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rand::rngs::ChaCha20Rng;
 use rand::{CryptoRng, SeedableRng};
-use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use super::ciphertext::Ciphertext;
@@ -20,6 +19,7 @@ use super::error::BfvError;
 use super::ops::Rotation;
 use super::params::BfvParams;
 use super::secret_key::SecretKey;
+use crate::batch;
 use crate::ring::sampler::{self, Seed};
 use crate::ring::{Automorphism, Factor, Ntt, Poly, pointwise};
 
@@ -62,15 +62,14 @@ impl GaloisKeys {
             .filter(|rotation| !rotation.is_identity())
             .map(|rotation| (rotation, sampler::seed(rng)))
             .collect();
-        let keys = seeded
-            .into_par_iter()
-            .map(|(rotation, seed)| {
-                let mut rng = ChaCha20Rng::from_seed(seed);
-                Ok((rotation, GaloisKey::generate(secret, rotation, &mut rng)?))
-            })
-            .collect::<Result<_, BfvError>>()?;
-        let params = secret.params().clone();
-        Ok(Self { params, keys })
+        let keys = batch::try_map(seeded, |(rotation, seed)| {
+            let mut rng = ChaCha20Rng::from_seed(seed);
+            GaloisKey::generate(secret, rotation, &mut rng).map(|key| (rotation, key))
+        })?;
+        Ok(Self {
+            params: secret.params().clone(),
+            keys: keys.into_iter().collect(),
+        })
     }
 
     /// The parameters.
@@ -145,6 +144,41 @@ impl GaloisKeys {
         Ok(self.key(rotation)?.turn(&self.params, digits, &ct.c0))
     }
 
+    /// The sum of rotations of what was decomposed. The products with the keys are summed modulo q·P and
+    /// divided by P once, so that each rotation costs no transform (double hoisting; Bossuat,
+    /// Mouchet, Troncoso-Pastoriza and Hubaux, "Efficient bootstrapping for approximate homomorphic
+    /// encryption with non-sparse keys", 2021, section 4.2).
+    pub(super) fn sum_of_rotations(
+        &self,
+        terms: &[(&Decomposed, Rotation)],
+    ) -> Result<Ciphertext, BfvError> {
+        let (params, switch) = (&self.params, self.params.key_switch());
+        let (n, basis, key_basis) = (params.degree(), params.basis(), params.key_basis());
+        let [mut c0, mut c1] = [(); 2].map(|()| Poly::zero(n, basis.limbs()));
+        let mut sums = [(); 2].map(|()| Poly::zero(n, key_basis.limbs()));
+        let mut turned = Poly::arbitrary(n, key_basis.limbs());
+        for (Decomposed { ct, digits }, rotation) in terms {
+            if rotation.is_identity() {
+                c0.add_assign(basis, &ct.c0);
+                c1.add_assign(basis, &ct.c1);
+                continue;
+            }
+            let key = self.key(*rotation)?;
+            c0.add_assign(basis, &ct.c0.permuted(&key.automorphism));
+            for (sum, half) in sums.iter_mut().zip([&key.b, &key.a]) {
+                let product = switch.multiply(digits, half);
+                product.permute_into(&key.automorphism, &mut turned);
+                sum.add_assign(key_basis, &turned);
+            }
+        }
+        for (sum, c) in sums.iter_mut().zip([&mut c0, &mut c1]) {
+            switch.divide_by_special(sum);
+            c.add_assign(basis, sum);
+        }
+        let params = params.clone();
+        Ok(Ciphertext { params, c0, c1 })
+    }
+
     fn key(&self, rotation: Rotation) -> Result<&GaloisKey, BfvError> {
         self.keys
             .get(&rotation)
@@ -207,10 +241,12 @@ impl GaloisKey {
     fn turn(&self, params: &BfvParams, digits: &[Poly<Ntt>], c0: &Poly<Ntt>) -> Ciphertext {
         let switch = params.key_switch();
         let mut out = Ciphertext::arbitrary(params);
-        let mut sum = switch.switch(digits, &self.b);
+        let mut sum = switch.multiply(digits, &self.b);
+        switch.divide_by_special(&mut sum);
         sum.add_assign(params.basis(), c0);
         sum.permute_into(&self.automorphism, &mut out.c0);
-        let sum = switch.switch(digits, &self.a);
+        let mut sum = switch.multiply(digits, &self.a);
+        switch.divide_by_special(&mut sum);
         sum.permute_into(&self.automorphism, &mut out.c1);
         out
     }

@@ -208,14 +208,17 @@ impl KeySwitch {
         digit
     }
 
-    /// round(Σ digit·key / P): its first limbs, modulo q.
-    pub(super) fn switch(&self, digits: &[Poly<Ntt>], key: &[Poly<Factor>]) -> Poly<Ntt> {
-        let n = self.basis.degree();
-        let mut sum = Poly::arbitrary(n, self.basis.limbs());
+    /// Σ digit·key modulo q·P.
+    pub(super) fn multiply(&self, digits: &[Poly<Ntt>], key: &[Poly<Factor>]) -> Poly<Ntt> {
+        let mut sum = Poly::arbitrary(self.basis.degree(), self.basis.limbs());
         sum.set_products(&self.basis, digits, key);
-        let Some(special) = &self.special else {
-            return sum;
-        };
+        sum
+    }
+
+    /// round(sum/P) modulo q in the first limbs of what was `sum` modulo q·P.
+    pub(super) fn divide_by_special(&self, sum: &mut Poly<Ntt>) {
+        let n = self.basis.degree();
+        let Some(special) = &self.special else { return };
         let (limbs, rest) = sum.split_limbs_mut(self.limbs);
         for (plan, x) in special.plans().iter().zip(rest.chunks_exact_mut(n)) {
             plan.inverse(x);
@@ -228,6 +231,24 @@ impl KeySwitch {
             plan.forward(&mut lifted);
             pointwise::sub_scale_assign(plan.modulus(), limb, &lifted, inverse);
         }
-        sum
+    }
+}
+
+/// Sizes of the digits: d_j is taken from −r_j/2 … r_j/2. Without special primes and digits there
+/// are none.
+pub fn digit_ranges(q: &[u64], special: &[u64], digit_bits: Option<u32>) -> Vec<f64> {
+    let product = |group: &[u64]| group.iter().map(|&q| q as f64).product();
+    match (special.len(), digit_bits) {
+        (0, None) => Vec::new(),
+        (0, Some(bits)) => q
+            .iter()
+            .flat_map(|&q| {
+                let count = (u64::BITS - q.leading_zeros()).div_ceil(bits);
+                let base = f64::from(bits).exp2();
+                let last = q as f64 / base.powi(count.cast_signed() - 1);
+                (1..count).map(move |_| base).chain([last])
+            })
+            .collect(),
+        (width, _) => q.chunks(width).map(product).collect(),
     }
 }

@@ -8,14 +8,13 @@
 
 use rand::rngs::ChaCha20Rng;
 use rand::{CryptoRng, SeedableRng};
-use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::ciphertext::{Ciphertext, Reply, SeededCiphertext};
 use super::error::BfvError;
 use super::params::BfvParams;
-use crate::ring::sampler::{self, Seed};
-use crate::ring::{Coefficient, Factor, Ntt, Poly, Residues};
+use crate::batch;
+use crate::ring::{Coefficient, Factor, Ntt, Poly, Residues, sampler};
 
 /// The secret key. Wiped when dropped; prints nothing of itself.
 pub struct SecretKey {
@@ -141,12 +140,12 @@ impl SecretKey {
         S: AsRef<[u64]> + Sync,
         R: CryptoRng + ?Sized,
     {
-        let seeds: Vec<Seed> = batch.iter().map(|_| sampler::seed(rng)).collect();
-        let seeds = Zeroizing::new(seeds);
-        let seeded = batch.par_iter().zip(seeds.par_iter());
-        seeded
-            .map(|(slots, &seed)| self.encrypt(slots.as_ref(), &mut ChaCha20Rng::from_seed(seed)))
-            .collect()
+        let seeded = batch
+            .iter()
+            .map(|slots| (slots, Zeroizing::new(sampler::seed(rng))));
+        batch::try_map(seeded.collect(), |(slots, seed)| {
+            self.encrypt(slots.as_ref(), &mut ChaCha20Rng::from_seed(*seed))
+        })
     }
 
     /// The slots of a ciphertext or reply.
@@ -164,7 +163,7 @@ impl SecretKey {
     /// # Errors
     /// [`BfvError::ParamsMismatch`].
     pub fn decrypt_all<C: Encrypted + Sync>(&self, batch: &[C]) -> Result<Vec<Vec<u64>>, BfvError> {
-        batch.par_iter().map(|one| self.decrypt(one)).collect()
+        batch::try_map(batch.iter().collect(), |one| self.decrypt(one))
     }
 
     /// The plaintext polynomial of a ciphertext or reply, its slots not yet decoded.

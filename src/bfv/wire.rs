@@ -15,8 +15,6 @@
 //! exactly one byte string stands for one object. Nothing is allocated before the length fits.
 #![warn(clippy::indexing_slicing)]
 
-use std::collections::BTreeMap;
-
 use thiserror::Error;
 
 use super::ciphertext::{Reply, SeededCiphertext};
@@ -24,8 +22,12 @@ use super::codec::{
     HEADER, Kind, ROTATION, Reader, SEED, VERSION, expect_length, header, poly_size, write_poly,
 };
 use super::galois::{GaloisKey, GaloisKeys};
+use super::ops::Rotation;
 use super::params::BfvParams;
 use super::public_key::PublicKey;
+use crate::batch;
+use crate::ring::sampler::Seed;
+use crate::ring::{Factor, Poly};
 
 /// Bytes of the number of Galois keys.
 const COUNT: usize = 4;
@@ -202,28 +204,37 @@ impl Wire for GaloisKeys {
         let count = u32::from_le_bytes(reader.array()?) as usize;
         // At most n rotations exist, so that the product below cannot overflow.
         expect_length(bytes, params.galois_keys_size(count.min(params.degree())))?;
-        let mut keys = BTreeMap::new();
+        let mut parts: Vec<(Rotation, Seed, Vec<Poly<Factor>>)> = Vec::new();
         for _ in 0..count {
             let rotation = reader.rotation()?;
-            let refused = WireError::Rotation {
-                step: rotation.step as u32,
-            };
-            let ascending = keys
-                .last_key_value()
-                .is_none_or(|(&last, _)| last < rotation);
-            if rotation.is_identity() || !ascending {
-                return Err(refused);
+            let ascending = parts.last().is_none_or(|(last, ..)| *last < rotation);
+            let exists = params.galois_element(rotation).is_ok() && !rotation.is_identity();
+            if !exists || !ascending {
+                return Err(refused(rotation));
             }
             let seed = reader.seed()?;
             let digits = 0..params.key_digits();
             let b = digits
                 .map(|_| reader.poly(params.key_basis()))
                 .collect::<Result<_, _>>()?;
-            let key = GaloisKey::from_parts(params, rotation, b, seed).map_err(|_| refused)?;
-            keys.insert(rotation, key);
+            parts.push((rotation, seed, b));
         }
-        let params = params.clone();
-        Ok(Self { params, keys })
+        let keys = batch::try_map(parts, |(rotation, seed, b)| {
+            let key = GaloisKey::from_parts(params, rotation, b, seed);
+            key.map(|key| (rotation, key))
+                .map_err(|_| refused(rotation))
+        })?;
+        Ok(Self {
+            params: params.clone(),
+            keys: keys.into_iter().collect(),
+        })
+    }
+}
+
+/// A rotation that does not exist, is the identity, or is out of order.
+const fn refused(rotation: Rotation) -> WireError {
+    WireError::Rotation {
+        step: rotation.step as u32,
     }
 }
 

@@ -101,7 +101,7 @@ pub struct Case {
     pub q_bits: u32,
     /// Bits of p.
     pub p_bits: u32,
-    /// `special=<bits>` for BFV; `circuit=…;ands=…;batch=…` for circuits; `role=…;batch=…` for
+    /// `special=<bits>` (`special=<bits>+<bits>` for two primes) or `digit=<bits>` for BFV; `circuit=…;ands=…;batch=…` for circuits; `role=…;batch=…` for
     /// transfers; `bytes=…` for sending.
     pub param: String,
     /// Threads.

@@ -1,7 +1,9 @@
 //! The cases that `nass calibrate` measures, and what a case's numbers stand for.
 //!
 //! Rings: n of 4096, 8192 and 16384 with one to four limbs, and n = 2048 with one; primes just below
-//! 2^50, which the transforms are fastest for, one special prime of the same size, p of 20 bits.
+//! 2^50, which the transforms are fastest for, one special prime of the same size, p of 20 bits. A
+//! few others show what the choice costs: digits without a special prime, two special primes,
+//! narrower and wider limbs.
 //! Circuits: ReLU with requantization to 8 bits at p of 20 and of 30 bits. Sizes grow by factors of
 //! at least eight, so that a line through them tells fixed cost from slope.
 //!
@@ -32,6 +34,15 @@ const RINGS: [(usize, usize); 13] = [
     (16384, 4),
 ];
 const LIMB_BITS: u32 = 50;
+/// Other rings: n, limbs, bits of a limb, key switching.
+const OTHERS: [(usize, usize, u32, KeySwitch); 6] = [
+    (2048, 1, 50, KeySwitch::Digits(25)),
+    (2048, 1, 54, KeySwitch::Digits(27)),
+    (4096, 2, 36, KeySwitch::Special(&[37])),
+    (8192, 2, 60, KeySwitch::Special(&[60])),
+    (8192, 4, 44, KeySwitch::Special(&[44])),
+    (8192, 4, 44, KeySwitch::Special(&[44, 45])),
+];
 const P_BITS: u32 = 20;
 /// Bits of p of the circuits.
 const CIRCUIT_BITS: [u32; 2] = [20, 30];
@@ -43,6 +54,15 @@ const TRANSFERS: [usize; 3] = [1024, 16_384, 131_072];
 const SENT: [usize; 3] = [64 << 10, 1 << 20, 16 << 20];
 const ROLES: [OtRole; 2] = [OtRole::Sender, OtRole::Receiver];
 
+/// How a ring switches keys.
+#[derive(Debug, Clone, Copy)]
+enum KeySwitch {
+    /// By special primes of so many bits.
+    Special(&'static [u32]),
+    /// By digits of so many bits.
+    Digits(u32),
+}
+
 impl Case {
     /// All cases that are built in, each once, neighbours of one ring together.
     ///
@@ -50,6 +70,9 @@ impl Case {
     /// None that is known: the circuits are fixed and can be built.
     pub fn builtin() -> Result<Vec<Self>, WorkloadError> {
         let mut cases: Vec<Self> = RINGS.into_iter().flat_map(Self::of_ring).collect();
+        for (n, limbs, limb_bits, key_switch) in OTHERS {
+            cases.extend(Self::of(n, limbs, limb_bits, key_switch));
+        }
         for p_bits in CIRCUIT_BITS {
             for batch in BATCHES {
                 cases.push(Self::relu(Op::Garble, p_bits, batch)?);
@@ -67,15 +90,26 @@ impl Case {
         Ok(cases)
     }
 
-    /// All BFV operations of a ring of degree n with a number of limbs.
+    /// All BFV operations of a ring of degree n with a number of limbs of 50 bits.
     pub fn of_ring((n, limbs): (usize, usize)) -> Vec<Self> {
+        Self::of(n, limbs, LIMB_BITS, KeySwitch::Special(&[LIMB_BITS]))
+    }
+
+    fn of(n: usize, limbs: usize, limb_bits: u32, key_switch: KeySwitch) -> Vec<Self> {
+        let param = match key_switch {
+            KeySwitch::Digits(bits) => format!("digit={bits}"),
+            KeySwitch::Special(primes) => {
+                let primes: Vec<String> = primes.iter().map(u32::to_string).collect();
+                format!("special={}", primes.join("+"))
+            }
+        };
         let case = |op, working_set| Self {
             op: Op::He(op),
             n,
             limbs,
-            q_bits: LIMB_BITS * limbs as u32,
+            q_bits: limb_bits * limbs as u32,
             p_bits: P_BITS,
-            param: format!("special={LIMB_BITS}"),
+            param: param.clone(),
             threads: 1,
             working_set,
         };
@@ -135,19 +169,36 @@ impl Case {
             ..
         } = self;
         let limb_bits = q_bits.checked_div(u32::try_from(limbs).ok()?)?;
-        let special_bits: u32 = self.param("special")?.parse().ok()?;
+        let digit_bits = match self.param("digit") {
+            Some(bits) => Some(bits.parse().ok()?),
+            None => None,
+        };
+        let special_bits: Vec<u32> = match self.param("special") {
+            Some(primes) => primes
+                .split('+')
+                .map(|bits| bits.parse().ok())
+                .collect::<Option<_>>()?,
+            None => Vec::new(),
+        };
+        if digit_bits.is_none() && special_bits.is_empty() {
+            return None;
+        }
         let accepted = |bits| below(bits, n).filter(|&x| is_accepted_prime(x, n).is_ok());
         let q: Vec<u64> = accepted(limb_bits).take(limbs).collect();
-        let special = accepted(special_bits).find(|prime| !q.contains(prime))?;
+        let mut special = Vec::new();
+        for bits in special_bits {
+            let other = |prime: &u64| !q.contains(prime) && !special.contains(prime);
+            special.push(accepted(bits).find(other)?);
+        }
         let p = below(p_bits, n).find(|&x| is_plaintext_prime(x, n).is_ok())?;
         let flooding_log2 = q_bits.checked_sub(p_bits + 6).map(|room| room.min(60));
-        let (special, reply_limbs) = (vec![special], 1);
+        let reply_limbs = 1;
         (q.len() == limbs).then_some(BfvLiteral {
             n,
             p,
             q,
             special,
-            digit_bits: None,
+            digit_bits,
             flooding_log2,
             reply_limbs,
         })
@@ -224,7 +275,14 @@ mod tests {
             let q_bits: f64 = literal.q.iter().map(|&q| (q as f64).log2()).sum();
             assert_eq!(q_bits.ceil() as u32, case.q_bits, "{case}");
             assert_eq!(literal.p.ilog2() + 1, case.p_bits);
-            assert_eq!(literal.special[0].ilog2() + 1, 50);
+            let bits: Vec<String> = literal
+                .special
+                .iter()
+                .map(|x| (x.ilog2() + 1).to_string())
+                .collect();
+            assert_eq!(case.param("special").unwrap_or_default(), bits.join("+"));
+            let digits = literal.digit_bits.map(|bits| bits.to_string());
+            assert_eq!(case.param("digit"), digits.as_deref());
             assert!(BfvParams::insecure(&literal).is_ok(), "{case}");
         }
     }

@@ -27,6 +27,7 @@ mod setting;
 mod verify;
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -93,7 +94,11 @@ pub fn main() -> ExitCode {
 /// Whatever goes wrong ends in an exit code and one line on stderr, never in a panic.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli.command.run(&cli.globals.into()),
+        Ok(cli) => {
+            let globals = cli.globals.into();
+            set_threads(&globals);
+            cli.command.run(&globals)
+        }
         Err(error) => error::of_arguments(&error),
     };
     match outcome {
@@ -103,6 +108,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// The pool for independent pieces of work: one thread unless more were asked for.
+fn set_threads(globals: &Globals) {
+    let threads = globals.threads_or(NonZeroUsize::MIN);
+    // A pool that stands already belongs to a program that runs several commands.
+    let _ = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global();
 }
 
 #[cfg(test)]

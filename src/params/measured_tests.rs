@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
 use super::*;
-use crate::bfv::{BfvLiteral, BfvParams, Evaluator, GaloisKeys, HeOps, SecretKey};
+use crate::bfv::{BfvLiteral, BfvParams, Evaluator, GaloisKeys, HeOps, SecretKey, digit_ranges};
 use crate::network::Shape;
 use crate::packing::{ConvShape, LinearShape, PlainSlots, Plan};
 
@@ -35,7 +35,11 @@ fn measured_over_predicted(layer: &LinearShape, runs: u64) -> (f64, f64, f64) {
     let plan = Plan::new(layer, N).unwrap();
     let sources = NoiseSources {
         input: fresh_secret(),
-        key_switch: key_switch(N, &literal.q, &literal.special),
+        key_switch: key_switch(
+            N,
+            &digit_ranges(&literal.q, &literal.special, None),
+            &literal.special,
+        ),
     };
     let predicted = LayerNoise::of_plan(&plan, p).variance(&sources);
     let weights: Vec<i64> = (0..layer.weights() as i64)

@@ -12,7 +12,7 @@
 //! | plaintext added | + 1/12 |
 //! | sum | sum |
 //! | plaintext product | × n·E\[w²\] = n·p²/12 (weights centred, coefficients as if uniform mod p) |
-//! | key switch, special prime P, one centred digit a limb | + n·σ²·Σᵢ(qᵢ/P)²/12 + (1 + 2n/3)/12 |
+//! | key switch, centred digits of ranges rⱼ, special primes of product P | + n·σ²·Σⱼ(rⱼ/P)²/12 + (1 + 2n/3)/12 |
 //! | modulus switch q → q′ | × (q′/q)², then + (1 + 2n/3)/12 |
 //!
 //! Two variances are kept: the *mean* over the coefficients, which a product turns into the variance of
@@ -66,15 +66,20 @@ pub fn switch_rounding(n: usize) -> f64 {
     (1.0 + 2.0 * n as f64 / 3.0) * ROUNDING
 }
 
-/// Variance that one key switch adds: one centred digit for each limb of q, special primes of product P.
-pub fn key_switch(n: usize, q: &[u64], special: &[u64]) -> f64 {
+/// Variance that one key switch adds, for centred digits of these ranges (`bfv::digit_ranges`) and
+/// special primes of product P; without special primes nothing is divided and rounded.
+pub fn key_switch(n: usize, ranges: &[f64], special: &[u64]) -> f64 {
     let product: f64 = special.iter().map(|&prime| prime as f64).product();
-    let digits: f64 = q
+    let digits: f64 = ranges
         .iter()
-        .map(|&limb| limb as f64 / product)
-        .map(|ratio| ratio * ratio / 12.0)
+        .map(|range| (range / product).powi(2) / 12.0)
         .sum();
-    n as f64 * ERROR_VARIANCE * digits + switch_rounding(n)
+    let rounding = if special.is_empty() {
+        0.0
+    } else {
+        switch_rounding(n)
+    };
+    n as f64 * ERROR_VARIANCE * digits + rounding
 }
 
 /// Variance after switching the modulus from q to q′, `ratio` = q′/q.
@@ -362,10 +367,10 @@ mod tests {
 
     #[test]
     fn key_switch_noise_is_rounding_once_the_special_prime_is_larger() {
-        let limbs = [1 << 36, 1 << 36];
+        let ranges = [(1_u64 << 36) as f64; 2];
         let rounding = switch_rounding(4096);
-        assert!((key_switch(4096, &limbs, &[1 << 50]) / rounding - 1.0).abs() < 1e-3);
-        let equal = key_switch(4096, &limbs, &[1 << 36]);
+        assert!((key_switch(4096, &ranges, &[1 << 50]) / rounding - 1.0).abs() < 1e-3);
+        let equal = key_switch(4096, &ranges, &[1 << 36]);
         assert!((equal - rounding - 2.0 * 4096.0 * ERROR_VARIANCE / 12.0).abs() < 1e-6);
     }
 

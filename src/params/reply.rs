@@ -19,6 +19,7 @@ use super::noise::{
     LayerNoise, NoiseSources, fresh_public, fresh_secret, key_switch, modulus_switched,
     plaintext_added,
 };
+use crate::bfv::digit_ranges;
 
 /// What a reply must satisfy, whatever the moduli.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,7 +72,7 @@ impl ReplyGoal {
         let layer = noise
             .variance(&NoiseSources {
                 input: fresh_secret() + plaintext_added(),
-                key_switch: key_switch(n, q, moduli.special),
+                key_switch: key_switch(n, &digit_ranges(q, moduli.special, None), moduli.special),
             })
             .peak;
         let flooding_log2 = self.flooding_log2(layer);

@@ -17,10 +17,14 @@ use crate::calibrate::{Case, Op, Profile, WorkingSet, fit_line, fit_plane};
 use crate::gc::ShareCircuit;
 use crate::params::{LayerWork, Prices};
 use crate::protocol::{Link, OtRole, RingSize, Task};
+use crate::ring::Modulus;
 use crate::units::{Bytes, Nanos};
 
 /// Encoded weights beyond this size stream from memory, not from a cache.
 const CACHED: Bytes = Bytes(4 << 20);
+
+/// Bits of the limbs that the rows of a ring stand for; times depend little on them up to here.
+const FAST_BITS: u32 = Modulus::NARROW_BITS;
 
 /// Why a price is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -198,10 +202,17 @@ impl PriceList {
     }
 }
 
-/// Whether prices are drawn from a case: one thread, and for BFV one special prime.
+/// Whether prices are drawn from a case: one thread, and for BFV limbs of the fast width that
+/// parameters are chosen with, and one special prime of about that width.
 fn serves(case: &Case) -> bool {
+    let fast = |bits: u32| (FAST_BITS - 5..=FAST_BITS).contains(&bits);
+    let ring = || {
+        let limb_bits = case.q_bits.checked_div(case.limbs as u32)?;
+        let special: u32 = case.param("special")?.parse().ok()?;
+        Some(fast(limb_bits) && fast(special))
+    };
     let he = matches!(case.op, Op::He(_));
-    case.threads == 1 && (!he || case.param("special").is_some())
+    case.threads == 1 && (!he || ring() == Some(true))
 }
 
 /// ANDs of a circuit that a script holds, and that is therefore a sound one.
@@ -323,6 +334,27 @@ mod tests {
         let fitted = prices.task(&additions(16_384, 3)).unwrap();
         assert!((fitted.0 / (2.0 * 49_152.0) - 1.0).abs() < 1e-6, "{fitted}");
         assert_eq!(prices.fitted(), ["add at n=16384, 3 limbs"]);
+    }
+
+    #[test]
+    fn rows_of_other_rings_and_key_switches_are_not_prices() {
+        let add = Op::He(HeOp::Add);
+        let mut slow = record(add, 4096, 2, "special=37", 9e9);
+        slow.case.q_bits = 72;
+        let records = [
+            record(add, 4096, 2, "special=50", 7.0),
+            slow,
+            record(add, 4096, 2, "special=50+50", 9e9),
+            record(add, 4096, 2, "digit=25", 9e9),
+            record(add, 4096, 2, "special=60", 9e9),
+        ];
+        let profile = Profile {
+            records: records.to_vec(),
+            ..Profile::default()
+        };
+        let list = PriceList::new(&profile);
+        assert_eq!(list.task(&additions(4096, 2)), Ok(Nanos(14.0)));
+        assert_eq!(list.exact.len(), 1);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::inbox::{Inbox, parts};
 use super::party::{View, out_of_order};
 use super::shares;
 use super::work::{Act, Action, MessageKind, Script};
+use crate::batch;
 use crate::bfv::{Evaluator, GaloisKeys, HeOps, Plaintext, PublicKey, SeededCiphertext, Wire};
 use crate::gc::{
     BaseOtOffer, BaseOtReceiver, ChoiceCorrections, Delta, EvaluatorInputs, ExtensionColumns,
@@ -117,9 +118,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let (_, evaluator) = self.rings.get(ring).ok_or(out_of_order(action))?;
         let p = params.plaintext_modulus();
         let encode = |index| evaluator.encode(&plan.weight_slots(&weights, p, index));
-        self.encoded[index] = (0..plan.weight_count())
-            .map(encode)
-            .collect::<Result<_, _>>()?;
+        self.encoded[index] = batch::try_map((0..plan.weight_count()).collect(), encode)?;
         Ok(Vec::new())
     }
 
