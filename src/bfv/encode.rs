@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::error::BfvError;
 use super::params::BfvParams;
-use crate::ring::{Coefficient, Factor, Poly, pointwise};
+use crate::ring::{Coefficient, Factor, Poly, Residues, bits, pointwise};
 
 /// Slots encoded for multiplication: the centred plaintext polynomial modulo q, transformed.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,12 +21,7 @@ impl BfvParams {
     /// [`BfvError::SlotCount`] or [`BfvError::SlotValue`].
     pub fn encode(&self, slots: &[u64]) -> Result<Vec<u64>, BfvError> {
         self.check_residues(slots)?;
-        let mut polynomial = vec![0; self.degree()];
-        for (&value, &position) in slots.iter().zip(self.positions()) {
-            if let Some(at) = polynomial.get_mut(position as usize) {
-                *at = value;
-            }
-        }
+        let mut polynomial: Vec<u64> = gathered(self.slots_at(), slots).collect();
         self.plaintext_plan().inverse(&mut polynomial);
         Ok(polynomial)
     }
@@ -35,35 +30,40 @@ impl BfvParams {
     ///
     /// # Errors
     /// [`BfvError::SlotCount`] or [`BfvError::SlotValue`].
-    pub fn decode(&self, polynomial: Vec<u64>) -> Result<Vec<u64>, BfvError> {
+    pub fn decode(&self, mut polynomial: Vec<u64>) -> Result<Vec<u64>, BfvError> {
         self.check_residues(&polynomial)?;
-        Ok(self.evaluate(polynomial))
+        Ok(self.evaluate(&mut polynomial))
     }
 
-    /// The slots of a polynomial whose coefficients are known to be in `0..p`.
-    pub(super) fn evaluate(&self, mut polynomial: Vec<u64>) -> Vec<u64> {
-        self.plaintext_plan().forward(&mut polynomial);
-        let mut slots = vec![0; self.degree()];
-        pointwise::gather(self.positions(), &polynomial, &mut slots);
-        slots
+    /// Encodes into n words.
+    fn interpolate(&self, slots: &[u64], polynomial: &mut [u64]) -> Result<(), BfvError> {
+        self.check_residues(slots)?;
+        for (at, value) in polynomial.iter_mut().zip(gathered(self.slots_at(), slots)) {
+            *at = value;
+        }
+        self.plaintext_plan().inverse(polynomial);
+        Ok(())
+    }
+
+    /// The slots of a polynomial whose coefficients are known to be in `0..p`; it is used up.
+    pub(super) fn evaluate(&self, polynomial: &mut [u64]) -> Vec<u64> {
+        self.plaintext_plan().forward(polynomial);
+        gathered(self.positions(), polynomial).collect()
     }
 
     /// Refuses anything but n residues modulo p; where all are, no branch depends on one.
     fn check_residues(&self, values: &[u64]) -> Result<(), BfvError> {
-        let (n, p) = (self.degree(), self.plaintext_modulus());
+        let (n, p) = (self.degree(), self.plaintext_plan().modulus());
         if values.len() != n {
             return Err(BfvError::SlotCount {
                 expected: n,
                 actual: values.len(),
             });
         }
-        // The top bit of one of the two is set exactly if x ≥ p, since p < 2^63.
-        let above = values
-            .iter()
-            .fold(0, |or, &x| or | x | (p - 1).wrapping_sub(x));
-        if above >> 63 == 0 {
+        if bits::in_range(p, values) {
             return Ok(());
         }
+        let p = p.value();
         let offender = (0..).zip(values).find(|&(_, &x)| x >= p);
         let (slot, &value) = offender.unwrap_or((0, &p));
         Err(BfvError::SlotValue { slot, value, p })
@@ -71,8 +71,10 @@ impl BfvParams {
 
     /// Slots encoded for multiplication with ciphertexts.
     pub(super) fn encode_factor(&self, slots: &[u64]) -> Result<Plaintext, BfvError> {
-        let (polynomial, basis) = (self.encode(slots)?, self.basis());
-        let mut factor = Poly::<Coefficient>::zero(self.degree(), basis.limbs());
+        let (n, basis) = (self.degree(), self.basis());
+        let mut polynomial = Residues::arbitrary(n);
+        self.interpolate(slots, &mut polynomial)?;
+        let mut factor = Poly::<Coefficient>::arbitrary(n, basis.limbs());
         let p = self.plaintext_plan().modulus();
         for (q, limb) in basis.moduli().zip(factor.iter_mut()) {
             pointwise::lift_centred(p, q, &polynomial, limb);
@@ -86,17 +88,24 @@ impl BfvParams {
         poly: &mut Poly<Coefficient>,
         slots: &[u64],
     ) -> Result<(), BfvError> {
-        let mut message = Zeroizing::new(self.encode(slots)?);
+        let mut message = Zeroizing::new(Residues::arbitrary(self.degree()));
+        self.interpolate(slots, &mut message)?;
         let level = self.level(poly.limbs());
         level.rounding.add_scaled(poly, &mut message);
         Ok(())
     }
 
-    /// round(p·x/q') mod p for every coefficient x of `phase`, q' the modulus of its limbs; the
+    /// m = round(p·x/q') mod p for every coefficient x of `phase`, q' the modulus of its limbs; the
     /// phase is used up.
-    pub(super) fn round_to_plaintext(&self, phase: &mut Poly<Coefficient>) -> Vec<u64> {
-        self.level(phase.limbs()).rounding.round(phase)
+    pub(super) fn round_to_plaintext(&self, phase: &mut Poly<Coefficient>, m: &mut [u64]) {
+        self.level(phase.limbs()).rounding.round(phase, m);
     }
+}
+
+/// `x[i]` for each of the indices, all of which exist.
+fn gathered(indices: &[u32], x: &[u64]) -> impl ExactSizeIterator<Item = u64> {
+    let at = |&index: &u32| x.get(index as usize).copied().unwrap_or_default();
+    indices.iter().map(at)
 }
 
 #[cfg(test)]

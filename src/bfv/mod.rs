@@ -10,6 +10,15 @@
 //! additions and products with plaintexts only, no product of two ciphertexts. Nothing here knows
 //! what the slots mean.
 //!
+//! # Timing
+//! In drawing keys, errors and masks, in encryption and in decryption no branch and no memory address
+//! depends on a secret: loops run over all coefficients and all entries of a table, and comparisons
+//! become masks. What does vary is public: which strings of a seed's stream are kept (the
+//! polynomial they make is known to both parties), and where an input or a message is refused. Not constant-time:
+//! [`SecretKey::noise`], which is for measuring. The compiler is trusted to keep it so; the
+//! machine code is not audited, and the transform is another crate's. Keys, errors, random streams
+//! and phases are overwritten when they are dropped; slots belong to the caller.
+//!
 //! ```
 //! use nass::bfv::{BfvLiteral, BfvParams, Evaluator, GaloisKeys, HeOps, Rotation, SecretKey};
 //! use nass::security::{Attack, Requirement, SecretKind, Table};

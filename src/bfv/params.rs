@@ -52,6 +52,8 @@ struct Inner {
     plaintext: Arc<NttPlan>,
     /// Position in the transformed plaintext polynomial of every slot.
     positions: Vec<u32>,
+    /// Slot of every position.
+    slots_at: Vec<u32>,
     fingerprint: u64,
 }
 
@@ -176,6 +178,10 @@ impl BfvParams {
     pub(super) fn positions(&self) -> &[u32] {
         &self.0.positions
     }
+
+    pub(super) fn slots_at(&self) -> &[u32] {
+        &self.0.slots_at
+    }
 }
 
 impl std::fmt::Debug for BfvParams {
@@ -201,13 +207,15 @@ impl Inner {
         }
         check_sizes(literal, &basis)?;
         let p = plaintext.modulus();
+        let positions = slot_positions(n);
         let levels = (1..=limbs)
             .map(|l| Level::new(basis.prefix(l), p))
             .collect();
         Ok(Self {
             verdict: None,
             levels,
-            positions: slot_positions(n),
+            slots_at: inverse(&positions),
+            positions,
             fingerprint: fingerprint(literal, key_switch.basis(), &plaintext),
             key_switch,
             plaintext,
@@ -248,6 +256,13 @@ fn slot_positions(n: usize) -> Vec<u32> {
         .chain(second)
         .map(|e| position(n, e) as u32)
         .collect()
+}
+
+/// The permutation that undoes `permutation`.
+fn inverse(permutation: &[u32]) -> Vec<u32> {
+    let mut pairs: Vec<(u32, u32)> = permutation.iter().copied().zip(0..).collect();
+    pairs.sort_unstable();
+    pairs.into_iter().map(|(_, from)| from).collect()
 }
 
 fn fingerprint(literal: &BfvLiteral, key_basis: &RnsBasis, plaintext: &NttPlan) -> u64 {

@@ -14,8 +14,7 @@ use super::ciphertext::{Ciphertext, Reply, SeededCiphertext};
 use super::error::BfvError;
 use super::params::BfvParams;
 use crate::batch;
-use crate::ring::sampler;
-use crate::ring::{Coefficient, Factor, Ntt, Poly};
+use crate::ring::{Coefficient, Factor, Ntt, Poly, Residues, sampler};
 
 /// The secret key. Wiped when dropped; prints nothing of itself.
 pub struct SecretKey {
@@ -154,8 +153,9 @@ impl SecretKey {
     /// # Errors
     /// [`BfvError::ParamsMismatch`].
     pub fn decrypt<C: Encrypted>(&self, ciphertext: &C) -> Result<Vec<u64>, BfvError> {
-        let polynomial = self.decrypt_polynomial(ciphertext)?;
-        Ok(self.params.evaluate(polynomial))
+        let mut polynomial = Residues::arbitrary(self.params.degree());
+        self.decrypt_into(ciphertext, &mut polynomial)?;
+        Ok(self.params.evaluate(&mut polynomial))
     }
 
     /// The slots of each of `batch`, on all threads of the current pool.
@@ -171,9 +171,20 @@ impl SecretKey {
     /// # Errors
     /// [`BfvError::ParamsMismatch`].
     pub fn decrypt_polynomial<C: Encrypted>(&self, ciphertext: &C) -> Result<Vec<u64>, BfvError> {
+        let mut polynomial = vec![0; self.params.degree()];
+        self.decrypt_into(ciphertext, &mut polynomial)?;
+        Ok(polynomial)
+    }
+
+    fn decrypt_into<C: Encrypted>(
+        &self,
+        ciphertext: &C,
+        polynomial: &mut [u64],
+    ) -> Result<(), BfvError> {
         self.params.same(ciphertext.parameters())?;
         let mut phase = Zeroizing::new(ciphertext.phase(&self.s));
-        Ok(self.params.round_to_plaintext(&mut phase))
+        self.params.round_to_plaintext(&mut phase, polynomial);
+        Ok(())
     }
 
     /// The noise of a ciphertext or reply that should decrypt to `slots`.
@@ -273,8 +284,10 @@ mod tests {
         let batch = [vec![0; 64], vec![0; 63]];
         let refused = secret.encrypt_all(&batch, &mut rng(2));
         assert_eq!(refused.unwrap_err(), count);
-        let stranger = Ciphertext::zero(&other);
-        let refused = secret.decrypt_all(&[Ciphertext::zero(&params), stranger]);
+        let own = secret.encrypt(&[0; 64], &mut rng(3)).unwrap().expand();
+        let stranger = SecretKey::generate(&other, &mut rng(4));
+        let stranger = stranger.encrypt(&[0; 64], &mut rng(5)).unwrap().expand();
+        let refused = secret.decrypt_all(&[own, stranger]);
         assert_eq!(refused, Err(BfvError::ParamsMismatch));
     }
 }

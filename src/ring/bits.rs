@@ -46,11 +46,20 @@ pub fn unpack(q: Modulus, bytes: &[u8], out: &mut [u64]) -> Result<(), u64> {
 
 /// Whether all residues were found to be in range, and else the first that is not.
 fn check(q: Modulus, in_range: bool, residues: &[u64]) -> Result<(), u64> {
-    let offender = || residues.iter().find(|&&x| x >= q.value());
-    match offender().filter(|_| !in_range) {
-        Some(&x) => Err(x),
-        None => Ok(()),
+    if in_range {
+        return Ok(());
     }
+    let offender = residues.iter().find(|&&x| x >= q.value());
+    offender.map_or(Ok(()), |&x| Err(x))
+}
+
+/// Whether all of `x` are below q; where all are, no branch depends on one.
+pub fn in_range(q: Modulus, x: &[u64]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(token) = fearless_simd::Level::new().as_avx512() {
+        return avx512::in_range(token, q, x);
+    }
+    portable::in_range(q, x)
 }
 
 /// Puts the values below q among the strings of w bits in `bytes` (whole groups of eight) into `out`
@@ -146,6 +155,11 @@ mod tests {
             for unpack in UNPACK {
                 prop_assert_eq!(unpack(q, bytes, &mut out), bad.is_none());
                 prop_assert_eq!(&out, &strings);
+            }
+            for in_range in [portable::in_range, in_range] {
+                prop_assert_eq!(in_range(q, &strings), bad.is_none());
+                prop_assert!(!in_range(q, &[&strings[..], &[q.value()]].concat()));
+                prop_assert!(!in_range(q, &[&[u64::MAX], &strings[..]].concat()));
             }
             let below = strings.iter().copied().filter(|&x| x < q.value());
             let expected: Vec<u64> = below.take(room).collect();

@@ -196,17 +196,6 @@ pub fn permute(automorphism: &Automorphism, x: &[u64], out: &mut [u64]) {
     portable::permute(automorphism, x, out);
 }
 
-/// `out[i] = x[indices[i]]`.
-#[expect(
-    clippy::indexing_slicing,
-    reason = "the indices are a permutation of the positions of x"
-)]
-pub fn gather(indices: &[u32], x: &[u64], out: &mut [u64]) {
-    for (out, &index) in out.iter_mut().zip(indices) {
-        *out = x[index as usize];
-    }
-}
-
 #[cfg(test)]
 #[path = "pointwise/tests.rs"]
 mod tests;

@@ -129,13 +129,14 @@ impl Rounding {
         }
     }
 
-    /// round(p·x/q) mod p for the coefficients x of `poly`, which are used up: they become digits.
-    pub fn round(&self, poly: &mut Poly<Coefficient>) -> Vec<u64> {
-        self.round_by(Backend::fastest(self.width), poly)
+    /// out = round(p·x/q) mod p for the coefficients x of `poly`, which are used up: they become
+    /// digits.
+    pub fn round(&self, poly: &mut Poly<Coefficient>, out: &mut [u64]) {
+        self.round_by(Backend::fastest(self.width), poly, out);
     }
 
-    fn round_by(&self, backend: Backend, poly: &mut Poly<Coefficient>) -> Vec<u64> {
-        let mut out = vec![self.start; poly.degree()];
+    fn round_by(&self, backend: Backend, poly: &mut Poly<Coefficient>, out: &mut [u64]) {
+        out.fill(self.start);
         for (index, m) in out.chunks_mut(CHUNK).enumerate() {
             let mut parts: Vec<&mut [u64]> = poly
                 .iter_mut()
@@ -152,7 +153,6 @@ impl Rounding {
                 backend.accumulate(self.p, Affine { w, c: 0 }, x, m);
             }
         }
-        out
     }
 }
 

@@ -11,7 +11,7 @@ use std::arch::x86_64::*;
 use bytemuck::must_cast;
 use fearless_simd::Avx512;
 
-use super::{GROUP, window};
+use super::{GROUP, portable, window};
 use crate::ring::modulus::Modulus;
 
 /// Bytes of a register.
@@ -90,6 +90,18 @@ fearless_simd::kernel!(
             in_range &= below;
         }
         in_range == __mmask8::MAX
+    }
+);
+
+fearless_simd::kernel!(
+    pub(super) fn in_range(token: Avx512, q: Modulus, x: &[u64]) -> bool {
+        let _ = token;
+        let (bound, mut below) = (splat(q.value()), __mmask8::MAX);
+        let (vectors, rest) = x.as_chunks::<GROUP>();
+        for &vector in vectors {
+            below &= _mm512_cmplt_epu64_mask(must_cast(vector), bound);
+        }
+        below == __mmask8::MAX && portable::in_range(q, rest)
     }
 );
 

@@ -42,6 +42,11 @@ pub(super) fn unpack(q: Modulus, bytes: &[u8], out: &mut [u64]) -> bool {
     in_range
 }
 
+/// As `bits::in_range`.
+pub(super) fn in_range(q: Modulus, x: &[u64]) -> bool {
+    x.iter().fold(true, |all, &x| all & (x < q.value()))
+}
+
 /// As `bits::accept`.
 pub(super) fn accept(q: Modulus, bytes: &[u8], out: &mut [u64]) -> usize {
     let strings = bytes.len() / q.bits() as usize * GROUP;
