@@ -1,14 +1,14 @@
 //! Words in memory at a multiple of 64 bytes, so that no vector of eight lies across two cache lines.
 //!
-//! Memory that is given up is kept for the next polynomial of the same size and thread, up to
-//! [`KEPT`] bytes: fresh pages cost more than most operations on them (about 0.25 µs for 4 KiB, an
-//! addition of as much 0.05 µs), and a time that includes them now and then predicts nothing. What was
-//! secret must be wiped before it is given up, as everywhere.
+//! Memory that is given up is kept for the next polynomial of the same size, whatever thread asks for
+//! it, up to [`KEPT`] bytes: fresh pages cost more than most operations on them (about 0.25 µs for
+//! 4 KiB, an addition of as much 0.05 µs), and a time that includes them now and then predicts
+//! nothing. What was secret must be wiped before it is given up, as everywhere.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::mem;
 use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytemuck::{Zeroable, must_cast_slice, must_cast_slice_mut};
 use zeroize::Zeroize;
@@ -22,11 +22,16 @@ type Line = [u64; WORDS];
 /// Words of a line.
 const WORDS: usize = 8;
 
-/// Bytes that a thread keeps.
+/// Bytes that are kept at most.
 const KEPT: usize = 64 << 20;
 
-thread_local! {
-    static SPARE: RefCell<Spare> = const { RefCell::new(Spare { lines: BTreeMap::new(), bytes: 0 }) };
+static SPARE: Mutex<Spare> = Mutex::new(Spare {
+    lines: BTreeMap::new(),
+    bytes: 0,
+});
+
+fn spare() -> MutexGuard<'static, Spare> {
+    SPARE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What was given up, by number of lines.
@@ -42,12 +47,15 @@ impl Spare {
         Some(taken)
     }
 
-    fn give(&mut self, lines: Vec<Line>) {
+    /// Keeps the lines, or gives them back where there are enough.
+    fn give(&mut self, lines: Vec<Line>) -> Option<Vec<Line>> {
         let bytes = size_of_val(lines.as_slice());
-        if bytes > 0 && self.bytes + bytes <= KEPT {
-            self.bytes += bytes;
-            self.lines.entry(lines.len()).or_default().push(lines);
+        if self.bytes + bytes > KEPT {
+            return Some(lines);
         }
+        self.bytes += bytes;
+        self.lines.entry(lines.len()).or_default().push(lines);
+        None
     }
 }
 
@@ -68,12 +76,8 @@ impl Residues {
     /// `len` words that hold anything: for results that are written before they are read.
     pub fn arbitrary(len: usize) -> Self {
         let lines = len.div_ceil(WORDS);
-        // A thread that ends has no spare memory left.
-        let spare = SPARE.try_with(|spare| spare.borrow_mut().take(lines));
-        let lines = spare
-            .ok()
-            .flatten()
-            .unwrap_or_else(|| vec![Line::zeroed(); lines]);
+        let kept = spare().take(lines);
+        let lines = kept.unwrap_or_else(|| vec![Line::zeroed(); lines]);
         Self { lines, len }
     }
 }
@@ -81,7 +85,9 @@ impl Residues {
 impl Drop for Residues {
     fn drop(&mut self) {
         let lines = mem::take(&mut self.lines);
-        let _ = SPARE.try_with(|spare| spare.borrow_mut().give(lines));
+        let over = spare().give(lines);
+        // What is over goes back to the system without others waiting for it.
+        drop(over);
     }
 }
 
@@ -156,14 +162,31 @@ mod tests {
 
     #[test]
     fn memory_is_used_again_up_to_a_limit() {
-        let first = Residues::from([7; 100].as_slice());
-        let place = first.as_ptr();
-        drop(first);
-        let second = Residues::zero(100);
-        assert_eq!(second.as_ptr(), place);
-        assert!(second.iter().all(|&word| word == 0));
-        let many: Vec<Residues> = (0..70).map(|_| Residues::zero(1 << 17)).collect();
-        drop(many);
-        SPARE.with_borrow(|spare| assert!(spare.bytes <= KEPT && spare.bytes > KEPT - (2 << 20)));
+        let mut spare = Spare {
+            lines: BTreeMap::new(),
+            bytes: 0,
+        };
+        let fresh = |lines| vec![Line::zeroed(); lines];
+        let place = |lines: &Vec<Line>| lines.as_ptr();
+        let (first, second) = (fresh(10), fresh(20));
+        let places = (place(&first), place(&second));
+        assert!(spare.give(first).is_none() && spare.give(second).is_none());
+        assert_eq!(spare.bytes, 30 * 64);
+        assert_eq!(spare.take(20).as_ref().map(place), Some(places.1));
+        assert!(spare.take(20).is_none() && spare.take(11).is_none());
+        assert_eq!(spare.take(10).as_ref().map(place), Some(places.0));
+        let most = KEPT / 64;
+        assert!(spare.give(fresh(most - 1)).is_none());
+        assert!(spare.give(fresh(2)).is_some());
+        assert!(spare.give(fresh(1)).is_none());
+    }
+
+    #[test]
+    fn memory_used_again_is_zero_where_it_was_asked_to_be() {
+        for _ in 0..3 {
+            let mut residues = Residues::zero(100);
+            assert!(residues.iter().all(|&word| word == 0));
+            residues.fill(7);
+        }
     }
 }
