@@ -2,13 +2,15 @@
 //!
 //! | operation | what one run does |
 //! | --- | --- |
-//! | `garble` | a batch garbled, the garbler's inputs encoded, tables and labels written |
-//! | `evaluate` | tables, labels and label transfer read, the batch evaluated |
+//! | `garble` | a layer garbled piece by piece, the garbler's inputs encoded; each piece is written where the last one was |
+//! | `evaluate` | the label transfer read, a layer evaluated piece by piece |
 //! | `base_ot` | 128 transfers; sender: offer made and written, reply read, seeds derived; receiver: offer read, reply written |
 //! | `ot_correlated` | receiver: transfers extended, columns written; sender: columns read, transfers extended |
 //! | `ot_derandomize` | receiver: shares to choices, corrections written; sender: corrections read, label transfer written |
 //!
 //! A time is that of the whole batch.
+
+use std::sync::Arc;
 
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
@@ -18,9 +20,9 @@ use super::cases::relu;
 use super::workload::{Workload, WorkloadError};
 use crate::gc::{
     BASE_TRANSFERS, BaseOtOffer, BaseOtReceiver, BaseOtReply, BaseOtSender, ChoiceCorrections,
-    ChosenSeeds, Delta, EvaluatorInputs, ExtensionColumns, ExtensionReceiver, ExtensionSender,
-    GarbledTables, GarblerLabels, LabelTransfer, PendingLabels, PreparedReceives, PreparedSends,
-    SeedPairs, ShareCircuit, evaluate, extension_blocks, garble,
+    ChosenSeeds, Delta, EvaluatedPieces, EvaluatorInputs, ExtensionColumns, ExtensionReceiver,
+    ExtensionSender, GarbledPieces, GarblingHash, GcSizes, LabelTransfer, Layer, PendingLabels,
+    PieceMessages, PreparedReceives, PreparedSends, SeedPairs, ShareCircuit, extension_blocks,
 };
 use crate::protocol::OtRole;
 use crate::units::Bytes;
@@ -158,6 +160,7 @@ fn answer(
 struct Circuits {
     circuit: ShareCircuit,
     batch: usize,
+    layer: Arc<Layer>,
     garbler_shares: Vec<u64>,
     evaluator_shares: Vec<u64>,
     masks: Vec<u64>,
@@ -165,7 +168,8 @@ struct Circuits {
     rng: ChaCha20Rng,
 }
 
-/// Messages of the garbler to the evaluator.
+/// Messages of the garbler to the evaluator, a piece each.
+#[derive(Default)]
 struct Garbled {
     tables: Vec<u8>,
     labels: Vec<u8>,
@@ -188,25 +192,36 @@ impl Circuits {
             evaluator_shares: draw(circuit.p_in),
             masks: draw(circuit.p_out),
             transfers: Transfers::new(batch * circuit.evaluator_input_bits())?,
+            layer: Arc::new(Layer::new(&circuit, batch, GarblingHash::Tmmo)?),
             circuit,
             batch,
             rng,
         })
     }
 
-    fn garble(&mut self) -> Result<(Garbled, EvaluatorInputs), WorkloadError> {
-        let garbling = garble(
-            &self.circuit,
-            self.batch,
-            &self.transfers.delta,
-            &mut self.rng,
-        )?;
-        let labels = garbling
-            .garbler_inputs
-            .encode(&self.garbler_shares, &self.masks)?;
-        let tables = written(|out| garbling.tables.write(out));
-        let labels = written(|out| labels.write(out));
-        Ok((Garbled { tables, labels }, garbling.evaluator_inputs))
+    /// Garbles the layer; `each` sees every piece before the next one takes its place.
+    fn garble(&mut self, mut each: impl FnMut(&Garbled)) -> Result<EvaluatorInputs, WorkloadError> {
+        let mut pieces = GarbledPieces::fresh(&self.layer, &self.transfers.delta, &mut self.rng);
+        let mut piece = Garbled::default();
+        while let Some(inputs) = pieces.next_into(&mut piece.tables, &mut self.rng) {
+            piece.labels.clear();
+            let labels = &mut piece.labels;
+            inputs.encode_into(&self.layer, &self.garbler_shares, &self.masks, labels)?;
+            each(&piece);
+        }
+        Ok(pieces.into_evaluator_inputs())
+    }
+
+    /// The same with every piece kept.
+    fn garble_and_keep(&mut self) -> Result<(Vec<Garbled>, EvaluatorInputs), WorkloadError> {
+        let mut kept = Vec::new();
+        let inputs = self.garble(|piece| {
+            kept.push(Garbled {
+                tables: piece.tables.clone(),
+                labels: piece.labels.clone(),
+            });
+        })?;
+        Ok((kept, inputs))
     }
 
     /// The receiver's corrections of its choices to its shares.
@@ -214,9 +229,7 @@ impl Circuits {
         &self,
         receives: PreparedReceives,
     ) -> Result<(Vec<u8>, PendingLabels), WorkloadError> {
-        let bits = self
-            .circuit
-            .evaluator_bits(&self.evaluator_shares, self.batch)?;
+        let bits = self.layer.choices(&self.evaluator_shares)?;
         let (corrections, pending) = receives.correct(&bits)?;
         Ok((written(|out| corrections.write(out)), pending))
     }
@@ -236,31 +249,30 @@ impl Circuits {
     /// The evaluator's shares of the results.
     fn evaluate(
         &self,
-        garbled: &Garbled,
+        garbled: &[Garbled],
         transfer: &[u8],
         pending: PendingLabels,
     ) -> Result<Vec<u64>, WorkloadError> {
-        let (circuit, batch) = (&self.circuit, self.batch);
-        let tables = GarbledTables::read(circuit, batch, &garbled.tables)?;
-        let labels = GarblerLabels::read(circuit.garbler_input_bits() * batch, &garbled.labels)?;
         let transfer = LabelTransfer::read(self.transfers.choices.len(), transfer)?;
-        Ok(evaluate(
-            circuit,
-            batch,
-            tables,
-            labels,
-            pending.receive(&transfer)?,
-        )?)
+        let mut pieces = EvaluatedPieces::new(&self.layer, pending.receive(&transfer)?)?;
+        let mut outputs = Vec::with_capacity(self.batch);
+        for Garbled { tables, labels } in garbled {
+            pieces.next(PieceMessages { tables, labels }, &mut outputs)?;
+        }
+        Ok(outputs)
     }
 
     fn garble_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
-        let (garbled, _) = self.garble()?;
-        let size = garbled.tables.len() + garbled.labels.len();
-        Ok(Workload::again(Bytes(size as u64), move || self.garble()))
+        let sizes = GcSizes::new(&self.circuit, self.batch)?.pieces;
+        let size = sizes
+            .iter()
+            .map(|piece| piece.tables + piece.garbler_labels);
+        let size = size.sum();
+        Ok(Workload::again(size, move || self.garble(|_| ())))
     }
 
     fn evaluate_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
-        let (garbled, inputs) = self.garble()?;
+        let (garbled, inputs) = self.garble_and_keep()?;
         let (corrections, _) = self.choose(self.transfers.receives())?;
         let transfer = self.transfer(inputs, self.transfers.sends()?, &corrections)?;
         let shared = std::rc::Rc::new(self);
@@ -285,7 +297,7 @@ impl Circuits {
                 Bytes(0),
                 move || {
                     let sends = circuits.borrow().transfers.sends()?;
-                    Ok((circuits.borrow_mut().garble()?.1, sends))
+                    Ok((circuits.borrow_mut().garble(|_| ())?, sends))
                 },
                 move |(inputs, sends)| shared.borrow().transfer(inputs, sends, &corrections),
             ),
@@ -307,7 +319,7 @@ mod tests {
     fn circuits_give_the_shares_of_the_plain_function() {
         for bits in [20, 30] {
             let mut circuits = Circuits::new(relu(bits).unwrap(), 5).unwrap();
-            let (garbled, inputs) = circuits.garble().unwrap();
+            let (garbled, inputs) = circuits.garble_and_keep().unwrap();
             let (corrections, pending) = circuits.choose(circuits.transfers.receives()).unwrap();
             let sends = circuits.transfers.sends().unwrap();
             let transfer = circuits.transfer(inputs, sends, &corrections).unwrap();
@@ -344,7 +356,7 @@ mod tests {
             columns,
             ..circuits.transfers
         };
-        let (garbled, inputs) = circuits.garble().unwrap();
+        let (garbled, inputs) = circuits.garble_and_keep().unwrap();
         let (corrections, pending) = circuits.choose(circuits.transfers.receives()).unwrap();
         let sends = circuits.transfers.sends().unwrap();
         let transfer = circuits.transfer(inputs, sends, &corrections).unwrap();

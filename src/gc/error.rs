@@ -68,6 +68,12 @@ pub enum GcError {
         /// Position of the point.
         index: usize,
     },
+    /// More pieces of a layer than it has.
+    #[error("more pieces than the {left} that are left of the layer")]
+    Pieces {
+        /// How many are left.
+        left: usize,
+    },
     /// More prepared transfers asked for than are left.
     #[error("{asked} prepared transfers asked for, {left} left")]
     Exhausted {

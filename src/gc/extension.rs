@@ -223,7 +223,7 @@ impl PreparedReceives {
         })
     }
 
-    /// The labels themselves, for a garbling made for these choices (`garble_for_choices`).
+    /// The labels themselves, for a layer garbled for these choices (`GarbledPieces::for_choices`).
     pub fn into_labels(mut self) -> EvaluatorLabels {
         EvaluatorLabels(std::mem::take(&mut self.rows))
     }
@@ -295,6 +295,11 @@ impl EvaluatorInputs {
 }
 
 impl PendingLabels {
+    /// The labels themselves, for a layer garbled for the corrected choices (`GarbledPieces::corrected`).
+    pub fn into_labels(self) -> EvaluatorLabels {
+        self.0.into_labels()
+    }
+
     /// The active labels `z ⊕ t`.
     ///
     /// # Errors

@@ -9,77 +9,11 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::circuits::ShareCircuit;
 use super::error::{GcError, expect_len};
-use super::lanes::Shape;
+use super::lanes::{BLOCK, Piece, Shape};
 use crate::units::Bytes;
 
-const BLOCK: usize = 16;
 /// Base transfers, bits of Δ and columns of the extension.
 pub const BASE_TRANSFERS: usize = 128;
-
-/// Garbled tables with the AES keys and decode bits: garbler to evaluator, offline.
-#[derive(Clone, PartialEq, Eq)]
-pub struct GarbledTables {
-    pub(super) keys: Vec<[u8; BLOCK]>,
-    pub(super) rows: Vec<[u128; 2]>,
-    pub(super) decode: Vec<u8>,
-}
-
-impl GarbledTables {
-    /// AND gates garbled.
-    pub fn and_count(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Bytes on the wire.
-    pub fn wire_size(&self) -> usize {
-        BLOCK * (self.keys.len() + 2 * self.rows.len()) + self.decode.len()
-    }
-
-    /// Appends the message.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.reserve(self.wire_size());
-        out.extend_from_slice(self.keys.as_flattened());
-        write_blocks(self.rows.as_flattened(), out);
-        out.extend_from_slice(&self.decode);
-    }
-
-    /// Reads the tables of a batch.
-    ///
-    /// # Errors
-    /// A wrong length, unused bits that are set, or an unusable circuit.
-    pub fn read(circuit: &ShareCircuit, batch: usize, bytes: &[u8]) -> Result<Self, GcError> {
-        let shape = Shape::new(circuit, batch)?;
-        let expected = tables_size(&shape);
-        expect_len("bytes of garbled tables", bytes.len(), expected)?;
-        let (keys, rest) = bytes.split_at(BLOCK * shape.keys());
-        let (rows, decode) = rest.split_at(2 * BLOCK * shape.tables());
-        unpack(
-            "decode bits",
-            decode,
-            shape.batch.saturating_mul(shape.output_bits),
-        )?;
-        let (rows, _) = rows.as_chunks::<{ 2 * BLOCK }>();
-        let halves = |row: &[u8; 2 * BLOCK]| bytemuck::must_cast::<_, [[u8; BLOCK]; 2]>(*row);
-        let rows = rows
-            .iter()
-            .map(|row| halves(row).map(u128::from_le_bytes))
-            .collect();
-        Ok(Self {
-            keys: keys.as_chunks().0.to_vec(),
-            rows,
-            decode: decode.to_vec(),
-        })
-    }
-}
-
-fn tables_size(shape: &Shape) -> usize {
-    let blocks = shape
-        .tables()
-        .saturating_mul(2)
-        .saturating_add(shape.keys());
-    let decode = shape.batch.saturating_mul(shape.output_bits).div_ceil(8);
-    blocks.saturating_mul(BLOCK).saturating_add(decode)
-}
 
 /// Defines a message that is a list of blocks.
 macro_rules! block_message {
@@ -113,11 +47,6 @@ macro_rules! block_message {
     };
 }
 
-block_message! {
-    /// Active labels of the garbler's inputs: garbler to evaluator, as soon as those are known. Instances times
-    /// `garbler_input_bits` blocks.
-    GarblerLabels, labels, "bytes of garbler's labels"
-}
 block_message! {
     /// Masked labels of the evaluator's inputs: garbler to evaluator, online. Instances times
     /// `evaluator_input_bits` blocks.
@@ -238,8 +167,19 @@ impl BaseOtReply {
     }
 }
 
-/// Bytes of every message of a batch, before anything runs.
+/// Bytes of a piece, before anything runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PieceSizes {
+    /// Circuits.
+    pub circuits: u64,
+    /// Key, tables and decode bits.
+    pub tables: Bytes,
+    /// The garbler's labels.
+    pub garbler_labels: Bytes,
+}
+
+/// Bytes of every message of a layer, before anything runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GcSizes {
     /// [`BaseOtOffer`], once a session, evaluator to garbler.
     pub base_ot_offer: Bytes,
@@ -247,10 +187,8 @@ pub struct GcSizes {
     pub base_ot_reply: Bytes,
     /// [`ExtensionColumns`] if one extension serves this batch alone, evaluator to garbler.
     pub extension: Bytes,
-    /// [`GarbledTables`], garbler to evaluator.
-    pub tables: Bytes,
-    /// [`GarblerLabels`], garbler to evaluator.
-    pub garbler_labels: Bytes,
+    /// What the garbler sends to the evaluator, piece by piece.
+    pub pieces: Vec<PieceSizes>,
     /// [`ChoiceCorrections`], evaluator to garbler; nothing is sent if the prepared choices are the inputs.
     pub corrections: Bytes,
     /// [`LabelTransfer`], garbler to evaluator; nothing is sent if the prepared choices are the inputs.
@@ -266,12 +204,16 @@ impl GcSizes {
         let shape = Shape::new(circuit, batch)?;
         let size = |bytes: usize| Bytes(bytes as u64);
         let choices = batch.saturating_mul(shape.evaluator_bits);
+        let pieces = |piece: Piece| PieceSizes {
+            circuits: piece.circuits as u64,
+            tables: size(shape.tables_size(&piece)),
+            garbler_labels: size(shape.labels_size(&piece)),
+        };
         Ok(Self {
             base_ot_offer: size(BaseOtOffer::WIRE_SIZE),
             base_ot_reply: size(BaseOtReply::WIRE_SIZE),
             extension: size(BLOCK.saturating_mul(extension_blocks(choices))),
-            tables: size(tables_size(&shape)),
-            garbler_labels: size(batch.saturating_mul(BLOCK * shape.garbler_bits)),
+            pieces: shape.pieces().map(pieces).collect(),
             corrections: Bytes::of_bits(choices as u64),
             label_transfer: size(choices.saturating_mul(BLOCK)),
         })

@@ -7,12 +7,15 @@
 //! | --- | --- | --- | --- |
 //! | set-up | [`BaseOtReceiver`] | ← [`BaseOtOffer`], [`BaseOtReply`] → | [`BaseOtSender`] |
 //! | offline | [`ExtensionSender`] | ← [`ExtensionColumns`] | [`ExtensionReceiver`] |
-//! | offline | [`garble()`] | [`GarbledTables`] → | |
+//! | offline | [`GarbledPieces`] | tables, piece by piece → | |
 //! | online | [`EvaluatorInputs::transfer`] | ← [`ChoiceCorrections`], [`LabelTransfer`] → | [`PreparedReceives::correct`] |
-//! | online | [`GarblerInputs::encode`] | [`GarblerLabels`] → | [`evaluate()`] |
+//! | online | [`GarblerInputs::encode_into`] | labels, piece by piece → | [`EvaluatedPieces`] |
 //!
-//! An evaluator that knows its inputs offline prepares transfers for them; [`garble_for_choices`]
-//! then needs no corrections and no label transfer.
+//! That is a layer *split* in two: its tables wait with the evaluator. *Streamed*, the evaluator corrects its
+//! choices first, the garbler makes each piece for them ([`GarbledPieces::corrected`]), and the evaluator
+//! drops it as soon as it is evaluated: one bit for each choice, no label transfer, and memory for one piece.
+//! An evaluator that knows its inputs offline prepares transfers for them
+//! ([`GarbledPieces::for_choices`]); no corrections and no label transfer are needed then.
 
 mod arithmetic;
 mod base_ot;
@@ -26,6 +29,7 @@ mod hash;
 mod kernels;
 mod labels;
 mod lanes;
+mod layer;
 mod messages;
 mod program;
 mod shares;
@@ -33,17 +37,19 @@ mod shares;
 pub use base_ot::{BaseOtReceiver, BaseOtSender, ChosenSeeds, SeedPairs};
 pub use circuits::{ShareCircuit, ShareFunction};
 pub use error::GcError;
-pub use evaluate::evaluate;
+pub use evaluate::{EvaluatedPieces, PieceMessages};
 pub use extension::{
     ExtensionReceiver, ExtensionSender, PendingLabels, PreparedReceives, PreparedSends,
 };
-pub use garble::{EvaluatorInputs, GarblerInputs, Garbling, garble, garble_for_choices};
+pub use garble::{EvaluatorInputs, GarbledPieces, GarblerInputs};
 pub use gates::{Counter, GateCounts, Gates, Plain};
-pub use hash::ANDS_PER_KEY;
+pub use hash::{ANDS_PER_KEY, GarblingHash};
 pub use labels::{Delta, EvaluatorLabels};
+pub use lanes::Piece;
+pub use layer::Layer;
 pub use messages::{
-    BASE_TRANSFERS, BaseOtOffer, BaseOtReply, ChoiceCorrections, ExtensionColumns, GarbledTables,
-    GarblerLabels, GcSizes, LabelTransfer, extension_blocks,
+    BASE_TRANSFERS, BaseOtOffer, BaseOtReply, ChoiceCorrections, ExtensionColumns, GcSizes,
+    LabelTransfer, PieceSizes, extension_blocks,
 };
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 //! - *Linear layer*, online: the client sends Enc(x_c); the server adds x_s, applies the packing plan,
 //!   adds a flooded public-key encryption of −r (r uniform in all slots), switches the modulus and
 //!   replies; y_c is what the client decrypts, y_s = r + bias.
-//! - *Activation*: tables, the server's labels and the transfer extension are made offline; online the
-//!   client corrects its choices by one bit each, the server answers with masked labels, the client
+//! - *Activation*: tables, the server's labels and the transfer extension are made offline, the tables piece
+//!   by piece, and wait with the client; online the client corrects its choices by one bit each, the server answers with masked labels, the client
 //!   evaluates. The server's share of the result is drawn offline.
 //! - *Pools, sums, flatten*: each party on its own share.
 //! - *End*: the server sends its share of the result.
@@ -167,12 +167,16 @@ impl Writer<'_> {
             let extend = |role| Task::ExtendOt { role, count };
             let extension = message(MessageKind::Extension, sizes.extension);
             self.client(Act::ExtendOt, vec![extend(OtRole::Receiver)], extension);
-            let garble = Task::Garble {
-                circuit,
-                batch: batch as u64,
-            };
-            let garbled = message(MessageKind::Garbled, sizes.tables + sizes.garbler_labels);
-            self.server(Act::Garble, vec![extend(OtRole::Sender), garble], garbled);
+            self.server(Act::AcceptExtension, vec![extend(OtRole::Sender)], None);
+            for (index, piece) in sizes.pieces.iter().enumerate() {
+                let batch = piece.circuits;
+                let garbled = message(MessageKind::Garbled, piece.tables + piece.garbler_labels);
+                self.server(
+                    Act::Garble(index),
+                    vec![Task::Garble { circuit, batch }],
+                    garbled,
+                );
+            }
         }
         Ok(())
     }
@@ -190,11 +194,11 @@ impl Writer<'_> {
                 self.client(Act::Choose, derandomize(OtRole::Receiver), choices);
                 let labels = message(MessageKind::Labels, sizes.label_transfer);
                 self.server(Act::TransferLabels, derandomize(OtRole::Sender), labels);
-                let evaluate = Task::Evaluate {
-                    circuit,
-                    batch: batch as u64,
-                };
-                self.client(Act::Evaluate, vec![evaluate], None);
+                for (index, piece) in sizes.pieces.iter().enumerate() {
+                    let batch = piece.circuits;
+                    let evaluate = vec![Task::Evaluate { circuit, batch }];
+                    self.client(Act::Evaluate(index), evaluate, None);
+                }
             }
             StepPlan::Linear { crypto, plan, .. } => {
                 let (crypto, plan) = (crypto.clone(), plan.clone());

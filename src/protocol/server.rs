@@ -14,8 +14,8 @@ use super::shares;
 use super::work::{Act, Action, MessageKind, Script};
 use crate::bfv::{Evaluator, GaloisKeys, HeOps, Plaintext, PublicKey, SeededCiphertext, Wire};
 use crate::gc::{
-    BaseOtOffer, BaseOtReceiver, ChoiceCorrections, Delta, EvaluatorInputs, ExtensionColumns,
-    ExtensionSender, PreparedSends, extension_blocks, garble,
+    BaseOtOffer, BaseOtReceiver, ChoiceCorrections, Delta, ExtensionColumns, ExtensionSender,
+    GarbledPieces, PreparedSends, extension_blocks,
 };
 use crate::network::Weights;
 
@@ -30,9 +30,16 @@ pub struct Server<'a, R> {
     masks: Vec<Zeroizing<Vec<Vec<u64>>>>,
     delta: Delta,
     extension: Option<ExtensionSender>,
-    /// Transfers and labels waiting for the client's corrections, by step.
-    garbled: Vec<Option<(PreparedSends, EvaluatorInputs)>>,
+    /// Layers being garbled, or waiting for the client's corrections, by step.
+    garbled: Vec<Option<Garbled>>,
     rng: R,
+}
+
+/// A layer of circuits: its transfers, its pieces, and the server's shares that go in.
+struct Garbled {
+    sends: PreparedSends,
+    pieces: GarbledPieces,
+    operand: Zeroizing<Vec<u64>>,
 }
 
 impl<'a, R: CryptoRng> Server<'a, R> {
@@ -71,7 +78,8 @@ impl<'a, R: CryptoRng> Server<'a, R> {
                 Ok(written(|out| reply.write(out)))
             }
             Act::DrawShare => self.draw_share(action),
-            Act::Garble => self.garble(action, inbox),
+            Act::AcceptExtension => self.extend(action, inbox),
+            Act::Garble(_) => self.garble(action),
             Act::ApplyLinear => self.apply_linear(action, inbox),
             Act::TransferLabels => self.transfer_labels(action, inbox),
             Act::Open => {
@@ -85,7 +93,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             | Act::EncryptInput
             | Act::DecryptReply
             | Act::Choose
-            | Act::Evaluate
+            | Act::Evaluate(_)
             | Act::Local
             | Act::Reconstruct => Err(out_of_order(action)),
         }
@@ -164,7 +172,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         Ok(share)
     }
 
-    fn garble(&mut self, action: &Action, inbox: &mut Inbox) -> Result<Vec<u8>, PartyError> {
+    fn extend(&mut self, action: &Action, inbox: &mut Inbox) -> Result<Vec<u8>, PartyError> {
         let (circuit, batch) = self.view.circuit(action)?;
         let (index, step) = self.view.step(action)?;
         let count = circuit.evaluator_input_bits() * batch;
@@ -173,14 +181,26 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let extension = self.extension.as_mut().ok_or(out_of_order(action))?;
         let sends = extension.extend(count, &columns)?;
         let operand = Zeroizing::new(shares::circuit_operand(step, self.view.operand(action)?));
+        let layer = self.view.layer(action)?;
+        let pieces = GarbledPieces::fresh(&layer, &self.delta, &mut self.rng);
+        self.garbled[index] = Some(Garbled {
+            sends,
+            pieces,
+            operand,
+        });
+        Ok(Vec::new())
+    }
+
+    fn garble(&mut self, action: &Action) -> Result<Vec<u8>, PartyError> {
+        let (index, _) = self.view.step(action)?;
+        let layer = self.view.layer(action)?;
         let share = self.view.share(index).ok_or(out_of_order(action))?;
-        let garbling = garble(&circuit, batch, &self.delta, &mut self.rng)?;
-        let labels = garbling.garbler_inputs.encode(&operand, share)?;
-        self.garbled[index] = Some((sends, garbling.evaluator_inputs));
-        Ok(written(|out| {
-            garbling.tables.write(out);
-            labels.write(out);
-        }))
+        let garbled = self.garbled[index].as_mut().ok_or(out_of_order(action))?;
+        let mut out = Vec::new();
+        let inputs = garbled.pieces.next_into(&mut out, &mut self.rng);
+        let inputs = inputs.ok_or(out_of_order(action))?;
+        inputs.encode_into(&layer, &garbled.operand, share, &mut out)?;
+        Ok(out)
     }
 
     fn apply_linear(&mut self, action: &Action, inbox: &mut Inbox) -> Result<Vec<u8>, PartyError> {
@@ -217,8 +237,9 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let (index, _) = self.view.step(action)?;
         let count = circuit.evaluator_input_bits() * batch;
         let choices = ChoiceCorrections::read(count, &inbox.take(action, MessageKind::Choices)?)?;
-        let (sends, inputs) = self.garbled[index].take().ok_or(out_of_order(action))?;
-        let transfer = inputs.transfer(sends, &choices)?;
+        let Garbled { sends, pieces, .. } =
+            self.garbled[index].take().ok_or(out_of_order(action))?;
+        let transfer = pieces.into_evaluator_inputs().transfer(sends, &choices)?;
         Ok(written(|out| transfer.write(out)))
     }
 }
