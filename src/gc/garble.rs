@@ -29,7 +29,7 @@ use super::error::{GcError, expect_len};
 use super::extension::PreparedSends;
 use super::kernels::{Backend, Bytes64, Cipher, QUADS, Work};
 use super::labels::{Blocks, Delta, Stretch, mask};
-use super::lanes::{BLOCK, Piece, Rows, Run, write_row};
+use super::lanes::{BLOCK, Piece, Rows, Run, append_row};
 use super::layer::Layer;
 use super::messages::ChoiceCorrections;
 
@@ -248,6 +248,24 @@ impl Labels {
 }
 
 impl GarblerInputs {
+    /// [`GarblerInputs::encode_into`] for several pieces, side by side on the current thread pool.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn encode_group_into(
+        group: Vec<Self>,
+        layer: &Layer,
+        shares: &[u64],
+        masks: &[u64],
+        out: &mut [Vec<u8>],
+    ) -> Result<(), GcError> {
+        expect_len("buffers", out.len(), group.len())?;
+        let pairs = group.into_par_iter().zip(out.par_iter_mut());
+        pairs
+            .map(|(inputs, out)| inputs.encode_into(layer, shares, masks, out))
+            .collect()
+    }
+
     /// Appends the labels of the piece's part of the layer's shares (order instance, window) and of the
     /// garbler's masks r, one an instance.
     ///
@@ -271,7 +289,6 @@ impl GarblerInputs {
         let bits = Zeroizing::new(bits);
         let (backend, wires) = (Backend::fastest(), shape.garbler_bits);
         let (mut labels, mut rows) = (Labels::new(&self.seed), Rows::new(wires));
-        let mut bytes = Zeroizing::new([0; 4 * BLOCK * QUADS]);
         for run in piece.runs() {
             labels.fill(&mut rows, wires, run);
             let bits = &bits[run.first * wires..];
@@ -283,8 +300,7 @@ impl GarblerInputs {
                     .enumerate();
                 let word = lanes.fold(0, |word, (lane, &bit)| word | u32::from(bit) << lane);
                 backend.choose(row, word, self.delta.0);
-                write_row(row, &mut bytes[..BLOCK * run.lanes]);
-                out.extend_from_slice(&bytes[..BLOCK * run.lanes]);
+                append_row(out, row, run.lanes);
             }
         }
         Ok(())

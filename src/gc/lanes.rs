@@ -14,7 +14,7 @@ use super::circuits::ShareCircuit;
 use super::error::GcError;
 use super::hash::ANDS_PER_KEY;
 pub(super) use super::kernels::LANES;
-use super::kernels::Row;
+use super::kernels::{Quad, Row};
 
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 16;
@@ -52,22 +52,36 @@ impl Rows {
     }
 }
 
-/// Writes the first blocks of a row, as many as fit.
-pub(super) fn write_row(row: &Row, bytes: &mut [u8]) {
-    for (quad, bytes) in row.iter().zip(bytes.chunks_mut(4 * BLOCK)) {
-        let blocks: [u8; 4 * BLOCK] = bytemuck::must_cast(quad.0.map(u128::to_le));
-        bytes.copy_from_slice(&blocks[..bytes.len()]);
+/// Appends the first `lanes` blocks of a row.
+pub(super) fn append_row(out: &mut Vec<u8>, row: &Row, lanes: usize) {
+    let (whole, rest) = (lanes / 4, BLOCK * (lanes % 4));
+    for quad in &row[..whole] {
+        out.extend_from_slice(&to_bytes(quad));
+    }
+    if rest > 0 {
+        out.extend_from_slice(&to_bytes(&row[whole])[..rest]);
     }
 }
 
 /// Reads the first blocks of a row, as many as there are.
-pub(super) fn read_row(row: &mut Row, bytes: &[u8]) {
-    for (quad, bytes) in row.iter_mut().zip(bytes.chunks(4 * BLOCK)) {
-        let mut blocks = [0; 4 * BLOCK];
-        blocks[..bytes.len()].copy_from_slice(bytes);
-        let blocks: [u128; 4] = bytemuck::must_cast(blocks);
-        quad.0 = blocks.map(u128::from_le);
+fn read_row(row: &mut Row, bytes: &[u8]) {
+    let (whole, rest) = bytes.as_chunks();
+    for (quad, bytes) in row.iter_mut().zip(whole) {
+        *quad = of_bytes(*bytes);
     }
+    if !rest.is_empty() {
+        let mut padded = [0; 4 * BLOCK];
+        padded[..rest.len()].copy_from_slice(rest);
+        row[whole.len()] = of_bytes(padded);
+    }
+}
+
+fn to_bytes(quad: &Quad) -> [u8; 4 * BLOCK] {
+    bytemuck::must_cast(quad.0.map(u128::to_le))
+}
+
+fn of_bytes(bytes: [u8; 4 * BLOCK]) -> Quad {
+    Quad(bytemuck::must_cast::<_, [u128; 4]>(bytes).map(u128::from_le))
 }
 
 impl Zeroize for Rows {

@@ -61,13 +61,13 @@ fn garble_steps<const HASH: u8>(key: &Key, work: Work<'_>, delta: u128, tables: 
                 let (t_e, last_e) = t_e.as_chunks_mut();
                 let mut quad = 0;
                 for (t_g, t_e) in t_g.iter_mut().zip(t_e) {
-                    let at = (quad, position);
-                    [*t_g, *t_e] = garble_quads::<2, HASH>(key, rows, and, at, delta);
+                    let (at, tables) = ((quad, position), [t_g, t_e]);
+                    garble_quads::<2, HASH>(key, rows, and, at, delta, tables);
                     quad += 2;
                 }
                 for (t_g, t_e) in last_g.iter_mut().zip(last_e) {
-                    let at = (quad, position);
-                    [[*t_g], [*t_e]] = garble_quads::<1, HASH>(key, rows, and, at, delta);
+                    let tables = [t_g, t_e].map(std::array::from_mut);
+                    garble_quads::<1, HASH>(key, rows, and, (quad, position), delta, tables);
                 }
                 position += work.lanes;
             }
@@ -75,7 +75,7 @@ fn garble_steps<const HASH: u8>(key: &Key, work: Work<'_>, delta: u128, tables: 
     }
 }
 
-/// An AND in `N` quads from `quad` on: fills the row it writes, gives back `[T_G, T_E]`.
+/// An AND in `N` quads from `quad` on: fills the row it writes and `[T_G, T_E]`.
 #[target_feature(enable = "avx512f,avx512bw,gfni,vaes")]
 #[inline]
 fn garble_quads<const N: usize, const HASH: u8>(
@@ -84,34 +84,33 @@ fn garble_quads<const N: usize, const HASH: u8>(
     and: &And,
     (quad, position): (usize, usize),
     delta: __m512i,
-) -> [[Bytes64; N]; 2] {
-    let negated = and.negated.map(|negated| u8::from(negated).wrapping_neg());
+    [t_g, t_e]: [&mut [Bytes64; N]; 2],
+) {
+    let [negate_a, negate_b] = and.negated.map(|negated| u8::from(negated).wrapping_neg());
     let (mut x, mut j) = ([[delta; 4]; N], [[delta; 2]; N]);
     for i in 0..N {
         let (a, b) = (sum(rows, and.x, quad + i), sum(rows, and.y, quad + i));
-        let a = _mm512_mask_xor_epi64(a, negated[0], a, delta);
-        let b = _mm512_mask_xor_epi64(b, negated[1], b, delta);
+        let a = _mm512_mask_xor_epi64(a, negate_a, a, delta);
+        let b = _mm512_mask_xor_epi64(b, negate_b, b, delta);
         x[i] = [a, _mm512_xor_si512(a, delta), b, _mm512_xor_si512(b, delta)];
         j[i] = tweaks(position, quad + i);
     }
     let h = hash_gate::<N, 4, HASH>(key, x, j);
-    let mut tables = [[[0; 64]; N]; 2];
     for i in 0..N {
         let [a, _, b, _] = x[i];
         let (p_a, p_b) = (lowest_bits_twice(a), lowest_bits_twice(b));
         let [h_a, h_a1, h_b, h_b1] = h[i];
-        let t_g = _mm512_xor_si512(h_a, h_a1);
-        let t_g = _mm512_mask_xor_epi64(t_g, p_b, t_g, delta);
+        let g = _mm512_xor_si512(h_a, h_a1);
+        let g = _mm512_mask_xor_epi64(g, p_b, g, delta);
         let e = _mm512_xor_si512(h_b, h_b1);
-        let w_g = _mm512_mask_xor_epi64(h_a, p_a, h_a, t_g);
+        let w_g = _mm512_mask_xor_epi64(h_a, p_a, h_a, g);
         let w_e = _mm512_mask_xor_epi64(h_b, p_b, h_b, e);
         let add = load(&rows[and.add as usize][quad + i]);
         let w = _mm512_xor_si512(_mm512_xor_si512(w_g, w_e), add);
         rows[and.to as usize][quad + i] = store(w);
-        tables[0][i] = must_cast(t_g);
-        tables[1][i] = must_cast(_mm512_xor_si512(e, a));
+        t_g[i] = must_cast(g);
+        t_e[i] = must_cast(_mm512_xor_si512(e, a));
     }
-    tables
 }
 
 #[target_feature(enable = "avx512f,avx512bw,gfni,vaes")]
@@ -156,7 +155,7 @@ fn evaluate_quads<const N: usize, const HASH: u8>(
     let zero = _mm512_setzero_si512();
     let (mut x, mut j) = ([[zero; 2]; N], [[zero; 2]; N]);
     for i in 0..N {
-        x[i] = [and.x, and.y].map(|terms| sum(rows, terms, quad + i));
+        x[i] = [sum(rows, and.x, quad + i), sum(rows, and.y, quad + i)];
         j[i] = tweaks(position, quad + i);
     }
     let h = hash_gate::<N, 2, HASH>(key, x, j);
@@ -187,7 +186,7 @@ fn hash_gate<const N: usize, const W: usize, const HASH: u8>(
         }
         REKEYED => sums(encrypt_rekeyed(key, x, j), x),
         _ => {
-            let inner = tweaked(x.map(|x| x.map(|x| doubled(x))), j);
+            let inner = tweaked(doubled(x), j);
             sums(encrypt(key, inner), inner)
         }
     }
@@ -224,13 +223,14 @@ fn sums<const N: usize, const W: usize>(
 /// 2x in GF(2^128).
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn doubled(x: __m512i) -> __m512i {
-    let carries = _mm512_srai_epi64::<63>(_mm512_shuffle_epi32::<0x4e>(x));
-    let reduced = _mm512_and_si512(
-        carries,
-        _mm512_set_epi64(1, 0x87, 1, 0x87, 1, 0x87, 1, 0x87),
-    );
-    _mm512_xor_si512(_mm512_slli_epi64::<1>(x), reduced)
+fn doubled<const N: usize, const W: usize>(mut x: [[__m512i; W]; N]) -> [[__m512i; W]; N] {
+    let reduction = _mm512_set_epi64(1, 0x87, 1, 0x87, 1, 0x87, 1, 0x87);
+    for x in x.as_flattened_mut() {
+        let carries = _mm512_srai_epi64::<63>(_mm512_shuffle_epi32::<0x4e>(*x));
+        let reduced = _mm512_and_si512(carries, reduction);
+        *x = _mm512_xor_si512(_mm512_slli_epi64::<1>(*x), reduced);
+    }
+    x
 }
 
 /// `AES_{s ⊕ j}(x)`: the round keys are made beside the rounds, as many as `key` has.
@@ -245,21 +245,28 @@ fn encrypt_rekeyed<const N: usize, const W: usize>(
         return x;
     };
     let start = broadcast(*start);
-    let mut keys = j.map(|j| j.map(|j| _mm512_xor_si512(j, start)));
+    let mut keys = j;
+    for key in keys.as_flattened_mut() {
+        *key = _mm512_xor_si512(*key, start);
+    }
     x = tweaked(x, keys);
     let two = _mm512_set1_epi8(2);
     let mut constant = _mm512_set1_epi32(1);
     for _ in middle {
+        for key in keys.as_flattened_mut() {
+            *key = next_keys(*key, constant);
+        }
         for i in 0..N {
-            keys[i] = keys[i].map(|key| next_keys(key, constant));
             for k in 0..W {
                 x[i][k] = _mm512_aesenc_epi128(x[i][k], keys[i][2 * k / W]);
             }
         }
         constant = _mm512_gf2p8mul_epi8(constant, two);
     }
+    for key in keys.as_flattened_mut() {
+        *key = next_keys(*key, constant);
+    }
     for i in 0..N {
-        keys[i] = keys[i].map(|key| next_keys(key, constant));
         for k in 0..W {
             x[i][k] = _mm512_aesenclast_epi128(x[i][k], keys[i][2 * k / W]);
         }
