@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::bfv::HeOp;
+use crate::gc::Extension;
 use crate::protocol::OtRole;
 
 /// An operation that calibration measures.
@@ -128,6 +129,12 @@ impl Case {
         [OtRole::Sender, OtRole::Receiver]
             .into_iter()
             .find(|r| self.param("role") == Some(r.name()))
+    }
+
+    /// The extension that transfers were measured with; rows that name none are older than the choice.
+    pub fn extension(&self) -> Option<Extension> {
+        self.param("extension")
+            .map_or(Some(Extension::Iknp), Extension::from_name)
     }
 
     /// What the time of a batch grows with: ANDs, transfers, bytes; 1 for a round trip.

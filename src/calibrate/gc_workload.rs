@@ -18,13 +18,15 @@ use super::cases::relu;
 use super::workload::{Workload, WorkloadError};
 use crate::gc::{
     BASE_TRANSFERS, BaseOtOffer, BaseOtReceiver, BaseOtReply, BaseOtSender, ChoiceCorrections,
-    ChosenSeeds, Delta, EvaluatorInputs, ExtensionColumns, ExtensionReceiver, ExtensionSender,
+    ChosenSeeds, Delta, EvaluatorInputs, Extension, ExtensionColumns, ExtensionReceiver, ExtensionSender,
     GarbledTables, GarblerLabels, LabelTransfer, PendingLabels, PreparedReceives, PreparedSends,
-    SeedPairs, ShareCircuit, evaluate, extension_blocks, garble,
+    SeedPairs, ShareCircuit, evaluate, garble,
 };
 use crate::protocol::OtRole;
 use crate::units::Bytes;
 
+/// Bytes of a block.
+const BLOCK: usize = 16;
 /// Most circuits or transfers in a batch.
 const LARGEST: usize = 1 << 24;
 
@@ -38,7 +40,10 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
         (Op::Garble, _) => Circuits::of(case, count)?.garble_workload(),
         (Op::Evaluate, _) => Circuits::of(case, count)?.evaluate_workload(),
         (Op::BaseOt, Some(role)) if count == BASE_TRANSFERS => base_transfers(role),
-        (Op::OtCorrelated, Some(role)) => Transfers::new(count)?.workload(role),
+        (Op::OtCorrelated, Some(role)) => {
+            let extension = case.extension().ok_or_else(refused)?;
+            Transfers::new(extension, count)?.workload(role)
+        }
         (Op::OtDerandomize, Some(role)) => {
             let circuit = relu(DERANDOMIZED_BITS).ok_or_else(refused)?;
             let batch = count / circuit.evaluator_input_bits();
@@ -59,6 +64,7 @@ fn generator() -> ChaCha20Rng {
 
 /// A session's transfers, extended again from the start as often as is needed.
 struct Transfers {
+    extension: Extension,
     delta: Delta,
     pairs: SeedPairs,
     chosen: ChosenSeeds,
@@ -67,7 +73,7 @@ struct Transfers {
 }
 
 impl Transfers {
-    fn new(count: usize) -> Result<Self, WorkloadError> {
+    fn new(extension: Extension, count: usize) -> Result<Self, WorkloadError> {
         let mut rng = generator();
         let delta = Delta::random(&mut rng);
         let (sender, offer) = BaseOtSender::offer(&mut rng);
@@ -75,45 +81,56 @@ impl Transfers {
         let pairs = sender.finish(&reply)?;
         let choices = (0..count).map(|_| rng.random()).collect();
         let mut transfers = Self {
+            extension,
             delta,
             pairs,
             chosen,
             choices,
             columns: Vec::new(),
         };
-        let mut receiver = ExtensionReceiver::new(&transfers.pairs);
-        let (columns, _) = receiver.extend(&transfers.choices);
+        let (columns, _) = transfers.receiver().extend(&transfers.choices);
         columns.write(&mut transfers.columns);
         Ok(transfers)
     }
 
+    fn receiver(&self) -> ExtensionReceiver {
+        ExtensionReceiver::new(self.extension, &self.pairs).0
+    }
+
+    fn sender(&self) -> Result<ExtensionSender, WorkloadError> {
+        let (_, sums) = ExtensionReceiver::new(self.extension, &self.pairs);
+        let sender = ExtensionSender::new(self.extension, &self.chosen, &self.delta, &sums)?;
+        Ok(sender)
+    }
+
     /// The transfers that the columns belong to, receiver's side.
     fn receives(&self) -> PreparedReceives {
-        ExtensionReceiver::new(&self.pairs).extend(&self.choices).1
+        self.receiver().extend(&self.choices).1
     }
 
     /// The same, sender's side.
     fn sends(&self) -> Result<PreparedSends, WorkloadError> {
-        self.extend_sender(&mut ExtensionSender::new(&self.chosen, &self.delta))
+        self.extend_sender(&mut self.sender()?)
     }
 
     fn extend_sender(&self, sender: &mut ExtensionSender) -> Result<PreparedSends, WorkloadError> {
         let count = self.choices.len();
-        let columns = ExtensionColumns::read(extension_blocks(count), &self.columns)?;
+        let blocks = self.extension.given_blocks(count);
+        let columns = ExtensionColumns::read(blocks, &self.columns)?;
         Ok(sender.extend(count, &columns)?)
     }
 
     fn workload(self, role: OtRole) -> Result<Workload<'static>, WorkloadError> {
-        let (size, mut rng) = (self.columns.len(), generator());
+        let size = BLOCK * self.extension.random_blocks(self.choices.len());
         Ok(match role {
             OtRole::Sender => {
-                let mut sender = ExtensionSender::new(&self.chosen, &self.delta);
+                let mut sender = self.sender()?;
                 Workload::again(Bytes(0), move || self.extend_sender(&mut sender))
             }
             OtRole::Receiver => {
-                let mut receiver = ExtensionReceiver::new(&self.pairs);
+                let mut receiver = self.receiver();
                 Workload::again(Bytes(size as u64), move || {
-                    let (columns, prepared) = receiver.extend_random(self.choices.len(), &mut rng);
+                    let (columns, prepared) = receiver.extend_random(self.choices.len());
                     Ok((written(|out| columns.write(out)), prepared))
                 })
             }
@@ -187,7 +204,7 @@ impl Circuits {
             garbler_shares: draw(circuit.p_in),
             evaluator_shares: draw(circuit.p_in),
             masks: draw(circuit.p_out),
-            transfers: Transfers::new(batch * circuit.evaluator_input_bits())?,
+            transfers: Transfers::new(Extension::default(), batch * circuit.evaluator_input_bits())?,
             circuit,
             batch,
             rng,
@@ -333,9 +350,8 @@ mod tests {
         assert_eq!(again, offer);
         // Extensions from them are correlated: an evaluation would fail otherwise.
         let mut circuits = Circuits::new(relu(20).unwrap(), 1).unwrap();
-        let columns = ExtensionReceiver::new(&pairs)
-            .extend(&circuits.transfers.choices)
-            .0;
+        let (mut receiver, _) = ExtensionReceiver::new(Extension::default(), &pairs);
+        let columns = receiver.extend(&circuits.transfers.choices).0;
         let columns = written(|out| columns.write(out));
         circuits.transfers = Transfers {
             delta,

@@ -9,6 +9,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::circuits::ShareCircuit;
 use super::error::{GcError, expect_len};
+use super::extension::Extension;
 use super::lanes::Shape;
 use crate::units::Bytes;
 
@@ -124,16 +125,9 @@ block_message! {
     LabelTransfer, masked, "bytes of transferred labels"
 }
 block_message! {
-    /// The receiver's columns of an extension: receiver (evaluator) to sender (garbler), offline. As many
-    /// blocks as there are transfers, rounded up to a multiple of 128 ([`extension_blocks`]).
+    /// The receiver's columns of an extension: receiver (evaluator) to sender (garbler), offline;
+    /// [`Extension::random_blocks`] or [`Extension::given_blocks`].
     ExtensionColumns, columns, "bytes of extension columns"
-}
-
-/// Blocks in the [`ExtensionColumns`] of `transfers`.
-pub const fn extension_blocks(transfers: usize) -> usize {
-    transfers
-        .div_ceil(BASE_TRANSFERS)
-        .saturating_mul(BASE_TRANSFERS)
 }
 
 /// Which choices the evaluator wants flipped: evaluator to garbler, online, one bit a choice.
@@ -238,6 +232,45 @@ impl BaseOtReply {
     }
 }
 
+/// What the extension's sender needs to grow its punctured trees: receiver (evaluator) to sender
+/// (garbler), once a session. [`Extension::tree_sums`] pairs of 32 bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TreeSums {
+    pub(super) sums: Vec<[[u8; 32]; 2]>,
+}
+
+impl TreeSums {
+    /// Bytes on the wire, known beforehand.
+    pub const fn wire_size_of(extension: Extension) -> usize {
+        64 * extension.tree_sums()
+    }
+
+    /// Bytes on the wire.
+    pub fn wire_size(&self) -> usize {
+        64 * self.sums.len()
+    }
+
+    /// Appends the message.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.sums.as_flattened().as_flattened());
+    }
+
+    /// Reads the message.
+    ///
+    /// # Errors
+    /// A wrong length.
+    pub fn read(extension: Extension, bytes: &[u8]) -> Result<Self, GcError> {
+        expect_len(
+            "bytes of tree sums",
+            bytes.len(),
+            Self::wire_size_of(extension),
+        )?;
+        let halves = bytes.as_chunks().0;
+        let sums = halves.as_chunks().0.to_vec();
+        Ok(Self { sums })
+    }
+}
+
 /// Bytes of every message of a batch, before anything runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GcSizes {
@@ -245,7 +278,9 @@ pub struct GcSizes {
     pub base_ot_offer: Bytes,
     /// [`BaseOtReply`], once a session, garbler to evaluator.
     pub base_ot_reply: Bytes,
-    /// [`ExtensionColumns`] if one extension serves this batch alone, evaluator to garbler.
+    /// [`TreeSums`], once a session, evaluator to garbler.
+    pub tree_sums: Bytes,
+    /// [`ExtensionColumns`] with random choices if one extension serves this batch alone, evaluator to garbler.
     pub extension: Bytes,
     /// [`GarbledTables`], garbler to evaluator.
     pub tables: Bytes,
@@ -258,18 +293,31 @@ pub struct GcSizes {
 }
 
 impl GcSizes {
-    /// Sizes for `batch` instances.
+    /// Sizes for `batch` instances with the default extension.
     ///
     /// # Errors
     /// As [`ShareCircuit::check`].
     pub fn new(circuit: &ShareCircuit, batch: usize) -> Result<Self, GcError> {
+        Self::with_extension(circuit, batch, Extension::default())
+    }
+
+    /// Sizes for `batch` instances.
+    ///
+    /// # Errors
+    /// As [`ShareCircuit::check`].
+    pub fn with_extension(
+        circuit: &ShareCircuit,
+        batch: usize,
+        extension: Extension,
+    ) -> Result<Self, GcError> {
         let shape = Shape::new(circuit, batch)?;
         let size = |bytes: usize| Bytes(bytes as u64);
         let choices = batch.saturating_mul(shape.evaluator_bits);
         Ok(Self {
             base_ot_offer: size(BaseOtOffer::WIRE_SIZE),
             base_ot_reply: size(BaseOtReply::WIRE_SIZE),
-            extension: size(BLOCK.saturating_mul(extension_blocks(choices))),
+            tree_sums: size(TreeSums::wire_size_of(extension)),
+            extension: size(BLOCK.saturating_mul(extension.random_blocks(choices))),
             tables: size(tables_size(&shape)),
             garbler_labels: size(batch.saturating_mul(BLOCK * shape.garbler_bits)),
             corrections: Bytes::of_bits(choices as u64),

@@ -6,6 +6,7 @@
 //! | | garbler | message | evaluator |
 //! | --- | --- | --- | --- |
 //! | set-up | [`BaseOtReceiver`] | ← [`BaseOtOffer`], [`BaseOtReply`] → | [`BaseOtSender`] |
+//! | set-up | [`ExtensionSender`] | ← [`TreeSums`] | [`ExtensionReceiver`] |
 //! | offline | [`ExtensionSender`] | ← [`ExtensionColumns`] | [`ExtensionReceiver`] |
 //! | offline | [`garble()`] | [`GarbledTables`] → | |
 //! | online | [`EvaluatorInputs::transfer`] | ← [`ChoiceCorrections`], [`LabelTransfer`] → | [`PreparedReceives::correct`] |
@@ -35,7 +36,7 @@ pub use circuits::{ShareCircuit, ShareFunction};
 pub use error::GcError;
 pub use evaluate::evaluate;
 pub use extension::{
-    ExtensionReceiver, ExtensionSender, PendingLabels, PreparedReceives, PreparedSends,
+    Extension, ExtensionReceiver, ExtensionSender, PendingLabels, PreparedReceives, PreparedSends,
 };
 pub use garble::{EvaluatorInputs, GarblerInputs, Garbling, garble, garble_for_choices};
 pub use gates::{Counter, GateCounts, Gates, Plain};
@@ -43,7 +44,7 @@ pub use hash::ANDS_PER_KEY;
 pub use labels::{Delta, EvaluatorLabels};
 pub use messages::{
     BASE_TRANSFERS, BaseOtOffer, BaseOtReply, ChoiceCorrections, ExtensionColumns, GarbledTables,
-    GarblerLabels, GcSizes, LabelTransfer, extension_blocks,
+    GarblerLabels, GcSizes, LabelTransfer, TreeSums,
 };
 
 #[cfg(test)]

@@ -91,11 +91,15 @@ fn session(circuit: &ShareCircuit, batch: usize, shares: &Shares, seed: u64) -> 
     let pairs = base.finish(&BaseOtReply::read(&reply).unwrap()).unwrap();
 
     let count = batch * circuit.evaluator_input_bits();
-    let mut receiver = ExtensionReceiver::new(&pairs);
-    let (columns, receives) = receiver.extend_random(count, &mut evaluator);
+    let extension = Extension::default();
+    let (mut receiver, sums) = ExtensionReceiver::new(extension, &pairs);
+    let sums = bytes(sums.wire_size(), |out| sums.write(out));
+    let (columns, receives) = receiver.extend_random(count);
     let columns = bytes(columns.wire_size(), |out| columns.write(out));
-    let read = ExtensionColumns::read(extension_blocks(count), &columns).unwrap();
-    let sends = ExtensionSender::new(&chosen, &delta)
+    let read = ExtensionColumns::read(extension.random_blocks(count), &columns).unwrap();
+    let sums_read = TreeSums::read(extension, &sums).unwrap();
+    let sends = ExtensionSender::new(extension, &chosen, &delta, &sums_read)
+        .unwrap()
         .extend(count, &read)
         .unwrap();
 
@@ -125,7 +129,9 @@ fn session(circuit: &ShareCircuit, batch: usize, shares: &Shares, seed: u64) -> 
     let read = GarblerLabels::read(batch * circuit.garbler_input_bits(), &labels).unwrap();
     let received = GarbledTables::read(circuit, batch, &tables).unwrap();
     let outputs = evaluate(circuit, batch, received, read, evaluator_labels).unwrap();
-    let messages = vec![offer, reply, columns, tables, labels, corrections, transfer];
+    let messages = vec![
+        offer, reply, columns, tables, labels, corrections, transfer, sums,
+    ];
     Transcript { messages, outputs }
 }
 
@@ -150,6 +156,7 @@ fn garbled_equals_plain_and_bytes_are_as_foretold() {
                 sizes.garbler_labels,
                 sizes.corrections,
                 sizes.label_transfer,
+                sizes.tree_sums,
             ];
             let sent: Vec<_> = transcript
                 .messages
@@ -178,8 +185,9 @@ fn choices_that_are_the_inputs_need_no_transfer() {
     let delta = Delta::random(&mut rng);
     let (base, offer) = BaseOtSender::offer(&mut rng);
     let (chosen, reply) = BaseOtReceiver::reply(&offer, &delta, &mut rng).unwrap();
-    let mut receiver = ExtensionReceiver::new(&base.finish(&reply).unwrap());
-    let mut sender = ExtensionSender::new(&chosen, &delta);
+    let extension = Extension::SoftSpoken4;
+    let (mut receiver, sums) = ExtensionReceiver::new(extension, &base.finish(&reply).unwrap());
+    let mut sender = ExtensionSender::new(extension, &chosen, &delta, &sums).unwrap();
     for circuit in circuits() {
         let shares = shares(&circuit, 5, &mut rng);
         let bits = circuit.evaluator_bits(&shares.evaluator, 5).unwrap();
@@ -294,7 +302,7 @@ proptest! {
 
     /// A flipped bit is refused or gives a result; it never panics.
     #[test]
-    fn a_flipped_bit_never_panics(message in 0_usize..7, place: prop::sample::Index, bit in 0_u32..8) {
+    fn a_flipped_bit_never_panics(message in 0_usize..8, place: prop::sample::Index, bit in 0_u32..8) {
         let circuit = circuits()[4];
         let shares = shares(&circuit, 2, &mut ChaCha20Rng::seed_from_u64(18));
         let mut sent = session(&circuit, 2, &shares, 19).messages;
@@ -321,9 +329,13 @@ fn replay(
     let (base, _) = BaseOtSender::offer(&mut evaluator);
     let (chosen, _) = BaseOtReceiver::reply(&BaseOtOffer::read(&sent[0])?, &delta, &mut garbler)?;
     let pairs = base.finish(&BaseOtReply::read(&sent[1])?)?;
-    let (_, receives) = ExtensionReceiver::new(&pairs).extend_random(count, &mut evaluator);
-    let columns = ExtensionColumns::read(extension_blocks(count), &sent[2])?;
-    let sends = ExtensionSender::new(&chosen, &delta).extend(count, &columns)?;
+    let extension = Extension::default();
+    let (_, receives) = ExtensionReceiver::new(extension, &pairs)
+        .0
+        .extend_random(count);
+    let columns = ExtensionColumns::read(extension.random_blocks(count), &sent[2])?;
+    let sums = TreeSums::read(extension, &sent[7])?;
+    let sends = ExtensionSender::new(extension, &chosen, &delta, &sums)?.extend(count, &columns)?;
     let garbling = garble(circuit, batch, &delta, &mut garbler)?;
     let bits = circuit.evaluator_bits(&shares.evaluator, batch)?;
     let (_, pending) = receives.correct(&bits)?;

@@ -13,7 +13,7 @@ use super::shares;
 use super::work::{Act, Action, MessageKind, Script};
 use crate::bfv::{GaloisKeys, PublicKey, Reply, SecretKey, Wire};
 use crate::gc::{
-    BaseOtReply, BaseOtSender, ExtensionReceiver, GarbledTables, GarblerLabels, GcSizes,
+    BaseOtReply, BaseOtSender, Extension, ExtensionReceiver, GarbledTables, GarblerLabels, GcSizes,
     LabelTransfer, PendingLabels, PreparedReceives, evaluate,
 };
 
@@ -81,8 +81,10 @@ impl<'a, R: CryptoRng> Client<'a, R> {
             Act::FinishBaseOt => {
                 let reply = BaseOtReply::read(&inbox.take(action, MessageKind::BaseOtReply)?)?;
                 let base = self.base.take().ok_or(out_of_order(action))?;
-                self.extension = Some(ExtensionReceiver::new(&base.finish(&reply)?));
-                Ok(Vec::new())
+                let seeds = base.finish(&reply)?;
+                let (extension, sums) = ExtensionReceiver::new(Extension::default(), &seeds);
+                self.extension = Some(extension);
+                Ok(written(|out| sums.write(out)))
             }
             Act::ExtendOt => self.extend(action),
             Act::EncryptInput => self.encrypt(action),
@@ -98,6 +100,7 @@ impl<'a, R: CryptoRng> Client<'a, R> {
             Act::LoadKeys(_)
             | Act::EncodeWeights
             | Act::AnswerBaseOt
+            | Act::GrowTrees
             | Act::DrawShare
             | Act::Garble
             | Act::ApplyLinear
@@ -129,7 +132,7 @@ impl<'a, R: CryptoRng> Client<'a, R> {
         let (index, _) = self.view.step(action)?;
         let extension = self.extension.as_mut().ok_or(out_of_order(action))?;
         let count = circuit.evaluator_input_bits() * batch;
-        let (columns, prepared) = extension.extend_random(count, &mut self.rng);
+        let (columns, prepared) = extension.extend_random(count);
         self.prepared[index] = Some(prepared);
         Ok(written(|out| columns.write(out)))
     }
