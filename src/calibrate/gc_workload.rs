@@ -1,32 +1,27 @@
-//! Circuits and transfers as the protocol carries them out, messages written and read included.
+//! Circuits and their inputs as the protocol carries them out, messages written and read included.
 //!
 //! | operation | what one run does |
 //! | --- | --- |
 //! | `garble` | a batch garbled, the garbler's inputs encoded, tables and labels written |
 //! | `evaluate` | tables, labels and label transfer read, the batch evaluated |
-//! | `base_ot` | 128 transfers; sender: offer made and written, reply read, seeds derived; receiver: offer read, reply written |
-//! | `ot_correlated` | receiver: transfers extended, columns written; sender: columns read, transfers extended |
 //! | `ot_derandomize` | receiver: shares to choices, corrections written; sender: corrections read, label transfer written |
 //!
 //! A time is that of the whole batch.
 
+use rand::RngExt;
 use rand::rngs::ChaCha20Rng;
-use rand::{RngExt, SeedableRng};
 
 use super::case::{Case, Op};
 use super::cases::relu;
+use super::ot_workload::{self, Transfers, generator, written};
 use super::workload::{Workload, WorkloadError};
 use crate::gc::{
-    BASE_TRANSFERS, BaseOtOffer, BaseOtReceiver, BaseOtReply, BaseOtSender, ChoiceCorrections,
-    ChosenSeeds, Delta, EvaluatorInputs, Extension, ExtensionColumns, ExtensionReceiver, ExtensionSender,
-    GarbledTables, GarblerLabels, LabelTransfer, PendingLabels, PreparedReceives, PreparedSends,
-    SeedPairs, ShareCircuit, evaluate, garble,
+    ChoiceCorrections, EvaluatorInputs, Extension, GarbledTables, GarblerLabels, LabelTransfer,
+    PendingLabels, PreparedReceives, PreparedSends, ShareCircuit, evaluate, garble,
 };
 use crate::protocol::OtRole;
 use crate::units::Bytes;
 
-/// Bytes of a block.
-const BLOCK: usize = 16;
 /// Most circuits or transfers in a batch.
 const LARGEST: usize = 1 << 24;
 
@@ -39,10 +34,8 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
     match (case.op, case.role()) {
         (Op::Garble, _) => Circuits::of(case, count)?.garble_workload(),
         (Op::Evaluate, _) => Circuits::of(case, count)?.evaluate_workload(),
-        (Op::BaseOt, Some(role)) if count == BASE_TRANSFERS => base_transfers(role),
-        (Op::OtCorrelated, Some(role)) => {
-            let extension = case.extension().ok_or_else(refused)?;
-            Transfers::new(extension, count)?.workload(role)
+        (Op::BaseOt | Op::OtCorrelated | Op::OtRandom | Op::OtChosen, _) => {
+            ot_workload::workload(case, count)
         }
         (Op::OtDerandomize, Some(role)) => {
             let circuit = relu(DERANDOMIZED_BITS).ok_or_else(refused)?;
@@ -57,119 +50,6 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
 
 /// Bits of p of the circuit whose choices are derandomized.
 const DERANDOMIZED_BITS: u32 = 20;
-
-fn generator() -> ChaCha20Rng {
-    ChaCha20Rng::seed_from_u64(2)
-}
-
-/// A session's transfers, extended again from the start as often as is needed.
-struct Transfers {
-    extension: Extension,
-    delta: Delta,
-    pairs: SeedPairs,
-    chosen: ChosenSeeds,
-    choices: Vec<bool>,
-    columns: Vec<u8>,
-}
-
-impl Transfers {
-    fn new(extension: Extension, count: usize) -> Result<Self, WorkloadError> {
-        let mut rng = generator();
-        let delta = Delta::random(&mut rng);
-        let (sender, offer) = BaseOtSender::offer(&mut rng);
-        let (chosen, reply) = BaseOtReceiver::reply(&offer, &delta, &mut rng)?;
-        let pairs = sender.finish(&reply)?;
-        let choices = (0..count).map(|_| rng.random()).collect();
-        let mut transfers = Self {
-            extension,
-            delta,
-            pairs,
-            chosen,
-            choices,
-            columns: Vec::new(),
-        };
-        let (columns, _) = transfers.receiver().extend(&transfers.choices);
-        columns.write(&mut transfers.columns);
-        Ok(transfers)
-    }
-
-    fn receiver(&self) -> ExtensionReceiver {
-        ExtensionReceiver::new(self.extension, &self.pairs).0
-    }
-
-    fn sender(&self) -> Result<ExtensionSender, WorkloadError> {
-        let (_, sums) = ExtensionReceiver::new(self.extension, &self.pairs);
-        let sender = ExtensionSender::new(self.extension, &self.chosen, &self.delta, &sums)?;
-        Ok(sender)
-    }
-
-    /// The transfers that the columns belong to, receiver's side.
-    fn receives(&self) -> PreparedReceives {
-        self.receiver().extend(&self.choices).1
-    }
-
-    /// The same, sender's side.
-    fn sends(&self) -> Result<PreparedSends, WorkloadError> {
-        self.extend_sender(&mut self.sender()?)
-    }
-
-    fn extend_sender(&self, sender: &mut ExtensionSender) -> Result<PreparedSends, WorkloadError> {
-        let count = self.choices.len();
-        let blocks = self.extension.given_blocks(count);
-        let columns = ExtensionColumns::read(blocks, &self.columns)?;
-        Ok(sender.extend(count, &columns)?)
-    }
-
-    fn workload(self, role: OtRole) -> Result<Workload<'static>, WorkloadError> {
-        let size = BLOCK * self.extension.random_blocks(self.choices.len());
-        Ok(match role {
-            OtRole::Sender => {
-                let mut sender = self.sender()?;
-                Workload::again(Bytes(0), move || self.extend_sender(&mut sender))
-            }
-            OtRole::Receiver => {
-                let mut receiver = self.receiver();
-                Workload::again(Bytes(size as u64), move || {
-                    let (columns, prepared) = receiver.extend_random(self.choices.len());
-                    Ok((written(|out| columns.write(out)), prepared))
-                })
-            }
-        })
-    }
-}
-
-fn base_transfers(role: OtRole) -> Result<Workload<'static>, WorkloadError> {
-    let mut rng = generator();
-    let delta = Delta::random(&mut rng);
-    let (_, offer) = BaseOtSender::offer(&mut generator());
-    let offer = written(|out| offer.write(out));
-    let reply = answer(&offer, &delta, &mut rng)?.1;
-    Ok(match role {
-        OtRole::Sender => {
-            Workload::again(Bytes(offer.len() as u64), move || offer_and_finish(&reply))
-        }
-        OtRole::Receiver => Workload::again(Bytes(reply.len() as u64), move || {
-            answer(&offer, &delta, &mut rng)
-        }),
-    })
-}
-
-/// The sender's side: the offer that `reply` answers, and the seeds.
-fn offer_and_finish(reply: &[u8]) -> Result<(Vec<u8>, SeedPairs), WorkloadError> {
-    let (sender, offer) = BaseOtSender::offer(&mut generator());
-    let offer = written(|out| offer.write(out));
-    Ok((offer, sender.finish(&BaseOtReply::read(reply)?)?))
-}
-
-/// The receiver's side.
-fn answer(
-    offer: &[u8],
-    delta: &Delta,
-    rng: &mut ChaCha20Rng,
-) -> Result<(ChosenSeeds, Vec<u8>), WorkloadError> {
-    let (seeds, reply) = BaseOtReceiver::reply(&BaseOtOffer::read(offer)?, delta, rng)?;
-    Ok((seeds, written(|out| reply.write(out))))
-}
 
 /// A batch of circuits with shares, masks and transfers.
 struct Circuits {
@@ -204,7 +84,10 @@ impl Circuits {
             garbler_shares: draw(circuit.p_in),
             evaluator_shares: draw(circuit.p_in),
             masks: draw(circuit.p_out),
-            transfers: Transfers::new(Extension::default(), batch * circuit.evaluator_input_bits())?,
+            transfers: Transfers::new(
+                Extension::default(),
+                batch * circuit.evaluator_input_bits(),
+            )?,
             circuit,
             batch,
             rng,
@@ -245,7 +128,7 @@ impl Circuits {
         sends: PreparedSends,
         corrections: &[u8],
     ) -> Result<Vec<u8>, WorkloadError> {
-        let corrections = ChoiceCorrections::read(self.transfers.choices.len(), corrections)?;
+        let corrections = ChoiceCorrections::read(self.transfers.count, corrections)?;
         let transfer = inputs.transfer(sends, &corrections)?;
         Ok(written(|out| transfer.write(out)))
     }
@@ -260,7 +143,7 @@ impl Circuits {
         let (circuit, batch) = (&self.circuit, self.batch);
         let tables = GarbledTables::read(circuit, batch, &garbled.tables)?;
         let labels = GarblerLabels::read(circuit.garbler_input_bits() * batch, &garbled.labels)?;
-        let transfer = LabelTransfer::read(self.transfers.choices.len(), transfer)?;
+        let transfer = LabelTransfer::read(self.transfers.count, transfer)?;
         Ok(evaluate(
             circuit,
             batch,
@@ -310,12 +193,6 @@ impl Circuits {
     }
 }
 
-fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let mut out = Vec::new();
-    write(&mut out);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -338,38 +215,6 @@ mod tests {
                 assert_eq!(output, expected);
             }
         }
-    }
-
-    #[test]
-    fn both_sides_of_the_base_transfers_fit_together() {
-        let delta = Delta::random(&mut generator());
-        let (_, offer) = BaseOtSender::offer(&mut generator());
-        let offer = written(|out| offer.write(out));
-        let (chosen, reply) = answer(&offer, &delta, &mut generator()).unwrap();
-        let (again, pairs) = offer_and_finish(&reply).unwrap();
-        assert_eq!(again, offer);
-        // Extensions from them are correlated: an evaluation would fail otherwise.
-        let mut circuits = Circuits::new(relu(20).unwrap(), 1).unwrap();
-        let (mut receiver, _) = ExtensionReceiver::new(Extension::default(), &pairs);
-        let columns = receiver.extend(&circuits.transfers.choices).0;
-        let columns = written(|out| columns.write(out));
-        circuits.transfers = Transfers {
-            delta,
-            pairs,
-            chosen,
-            columns,
-            ..circuits.transfers
-        };
-        let (garbled, inputs) = circuits.garble().unwrap();
-        let (corrections, pending) = circuits.choose(circuits.transfers.receives()).unwrap();
-        let sends = circuits.transfers.sends().unwrap();
-        let transfer = circuits.transfer(inputs, sends, &corrections).unwrap();
-        let output = circuits.evaluate(&garbled, &transfer, pending).unwrap();
-        let (a, b) = (&circuits.garbler_shares, &circuits.evaluator_shares);
-        assert_eq!(
-            output,
-            [circuits.circuit.plain(a, b, circuits.masks[0]).unwrap()]
-        );
     }
 
     #[test]

@@ -24,24 +24,28 @@
 //! a hash (`pads`).
 
 mod leaves;
+mod pads;
 mod prepared;
 mod trees;
 
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
+pub use pads::{PendingMessages, RandomReceives, RandomSends};
 pub use prepared::{PendingLabels, PreparedReceives, PreparedSends};
 
 use super::base_ot::{ChosenSeeds, SeedPairs};
 use super::error::{GcError, expect_len};
 use super::kernels::{Backend, Quad, Square};
 use super::labels::{Blocks, Delta, mask};
-use super::messages::{BASE_TRANSFERS, ExtensionColumns, TreeSums, bits_of, pack};
+use super::messages::{bits_of, pack};
+use super::transfer_messages::{BASE_TRANSFERS, ExtensionColumns, TreeSums};
 use leaves::{LeafZero, Leaves, PIECE, Piece, Scratch};
 
 /// How base transfers are stretched: bytes against work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-#[derive(Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Extension {
     /// k = 1: 15.9 bytes a transfer (Ishai, Kilian, Nissim, Petrank 2003).
@@ -180,14 +184,17 @@ impl ExtensionReceiver {
             let here = start..stripes.min(start + TILE);
             if let Some(given) = given {
                 let blocks = c.iter_mut().flat_map(|quad| &mut quad.0);
-                blocks.zip(&given.0[here.clone()]).for_each(|(c, g)| *c = *g);
+                blocks
+                    .zip(&given.0[here.clone()])
+                    .for_each(|(c, g)| *c = *g);
             }
             for (i, tree) in self.trees.iter_mut().enumerate() {
                 let u = self.tile.columns(i, tree);
                 if let Some(sent) = i.checked_sub(drawn) {
                     let d = &mut columns[sent * stripes..][here.clone()];
                     let sums = u.iter().zip(c.iter());
-                    let sums = sums.flat_map(|(u, c)| std::array::from_fn::<_, 4, _>(|s| u.0[s] ^ c.0[s]));
+                    let sums =
+                        sums.flat_map(|(u, c)| std::array::from_fn::<_, 4, _>(|s| u.0[s] ^ c.0[s]));
                     d.iter_mut().zip(sums).for_each(|(d, sum)| *d = sum);
                 } else {
                     *c = u;

@@ -1,4 +1,4 @@
-//! What goes over the wire: every message, its exact size, its bytes, and the sizes foretold.
+//! What goes over the wire: the messages of a batch (those of transfers are in `transfer_messages`), its exact size, its bytes, and the sizes foretold.
 //!
 //! Blocks are 16 bytes, little-endian; bits are packed eight to a byte, lowest first, and the unused
 //! bits of the last byte are zero. No message carries lengths: both parties know the circuit and
@@ -11,11 +11,11 @@ use super::circuits::ShareCircuit;
 use super::error::{GcError, expect_len};
 use super::extension::Extension;
 use super::lanes::Shape;
+use super::transfer_messages::{BaseOtOffer, BaseOtReply, TreeSums};
 use crate::units::Bytes;
 
-const BLOCK: usize = 16;
-/// Base transfers, bits of Δ and columns of the extension.
-pub const BASE_TRANSFERS: usize = 128;
+/// Bytes of a block.
+pub(super) const BLOCK: usize = 16;
 
 /// Garbled tables with the AES keys and decode bits: garbler to evaluator, offline.
 #[derive(Clone, PartialEq, Eq)]
@@ -94,25 +94,29 @@ macro_rules! block_message {
         impl $name {
             /// Bytes on the wire.
             pub fn wire_size(&self) -> usize {
-                BLOCK * self.$field.len()
+                $crate::gc::messages::BLOCK * self.$field.len()
             }
 
             /// Appends the message.
             pub fn write(&self, out: &mut Vec<u8>) {
-                write_blocks(&self.$field, out);
+                $crate::gc::messages::write_blocks(&self.$field, out);
             }
 
             /// Reads `count` blocks.
             ///
             /// # Errors
             /// A wrong length.
-            pub fn read(count: usize, bytes: &[u8]) -> Result<Self, GcError> {
-                expect_len($what, bytes.len(), count.saturating_mul(BLOCK))?;
-                Ok(Self { $field: blocks(bytes) })
+            pub fn read(count: usize, bytes: &[u8]) -> Result<Self, $crate::gc::GcError> {
+                let expected = count.saturating_mul($crate::gc::messages::BLOCK);
+                $crate::gc::error::expect_len($what, bytes.len(), expected)?;
+                let $field = $crate::gc::messages::blocks(bytes);
+                Ok(Self { $field })
             }
         }
     };
 }
+
+pub(super) use block_message;
 
 block_message! {
     /// Active labels of the garbler's inputs: garbler to evaluator, as soon as those are known. Instances times
@@ -124,153 +128,6 @@ block_message! {
     /// `evaluator_input_bits` blocks.
     LabelTransfer, masked, "bytes of transferred labels"
 }
-block_message! {
-    /// The receiver's columns of an extension: receiver (evaluator) to sender (garbler), offline;
-    /// [`Extension::random_blocks`] or [`Extension::given_blocks`].
-    ExtensionColumns, columns, "bytes of extension columns"
-}
-
-/// Which choices the evaluator wants flipped: evaluator to garbler, online, one bit a choice.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ChoiceCorrections {
-    pub(super) bits: Vec<bool>,
-}
-
-impl ChoiceCorrections {
-    /// Bytes on the wire.
-    pub fn wire_size(&self) -> usize {
-        self.bits.len().div_ceil(8)
-    }
-
-    /// Appends the message.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&pack(&self.bits));
-    }
-
-    /// Reads the corrections of `count` choices.
-    ///
-    /// # Errors
-    /// A wrong length, or unused bits that are set.
-    pub fn read(count: usize, bytes: &[u8]) -> Result<Self, GcError> {
-        Ok(Self {
-            bits: unpack("choice corrections", bytes, count)?,
-        })
-    }
-}
-
-/// The base-transfer sender's point S: evaluator to garbler, once a session.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct BaseOtOffer {
-    pub(super) point: [u8; 32],
-}
-
-/// The base-transfer receiver's points R: garbler to evaluator, once a session.
-#[derive(Clone, PartialEq, Eq)]
-pub struct BaseOtReply {
-    pub(super) points: Vec<[u8; 32]>,
-}
-
-impl BaseOtOffer {
-    /// Bytes on the wire.
-    pub const WIRE_SIZE: usize = 32;
-
-    /// Bytes on the wire.
-    pub const fn wire_size(&self) -> usize {
-        Self::WIRE_SIZE
-    }
-
-    /// Appends the message.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.point);
-    }
-
-    /// Reads the message; the point is checked where it is used.
-    ///
-    /// # Errors
-    /// A wrong length.
-    pub fn read(bytes: &[u8]) -> Result<Self, GcError> {
-        expect_len(
-            "bytes of a base transfer offer",
-            bytes.len(),
-            Self::WIRE_SIZE,
-        )?;
-        let mut point = [0; 32];
-        point.copy_from_slice(bytes);
-        Ok(Self { point })
-    }
-}
-
-impl BaseOtReply {
-    /// Bytes on the wire.
-    pub const WIRE_SIZE: usize = 32 * BASE_TRANSFERS;
-
-    /// Bytes on the wire.
-    pub fn wire_size(&self) -> usize {
-        32 * self.points.len()
-    }
-
-    /// Appends the message.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        self.points
-            .iter()
-            .for_each(|point| out.extend_from_slice(point));
-    }
-
-    /// Reads the message; the points are checked where they are used.
-    ///
-    /// # Errors
-    /// A wrong length.
-    pub fn read(bytes: &[u8]) -> Result<Self, GcError> {
-        expect_len(
-            "bytes of a base transfer reply",
-            bytes.len(),
-            Self::WIRE_SIZE,
-        )?;
-        Ok(Self {
-            points: bytes.as_chunks().0.to_vec(),
-        })
-    }
-}
-
-/// What the extension's sender needs to grow its punctured trees: receiver (evaluator) to sender
-/// (garbler), once a session. [`Extension::tree_sums`] pairs of 32 bytes.
-#[derive(Clone, PartialEq, Eq)]
-pub struct TreeSums {
-    pub(super) sums: Vec<[[u8; 32]; 2]>,
-}
-
-impl TreeSums {
-    /// Bytes on the wire, known beforehand.
-    pub const fn wire_size_of(extension: Extension) -> usize {
-        64 * extension.tree_sums()
-    }
-
-    /// Bytes on the wire.
-    pub fn wire_size(&self) -> usize {
-        64 * self.sums.len()
-    }
-
-    /// Appends the message.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.sums.as_flattened().as_flattened());
-    }
-
-    /// Reads the message.
-    ///
-    /// # Errors
-    /// A wrong length.
-    pub fn read(extension: Extension, bytes: &[u8]) -> Result<Self, GcError> {
-        expect_len(
-            "bytes of tree sums",
-            bytes.len(),
-            Self::wire_size_of(extension),
-        )?;
-        let halves = bytes.as_chunks().0;
-        let sums = halves.as_chunks().0.to_vec();
-        Ok(Self { sums })
-    }
-}
-
 /// Bytes of every message of a batch, before anything runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GcSizes {
@@ -326,7 +183,7 @@ impl GcSizes {
     }
 }
 
-fn write_blocks(blocks: &[u128], out: &mut Vec<u8>) {
+pub(super) fn write_blocks(blocks: &[u128], out: &mut Vec<u8>) {
     if cfg!(target_endian = "little") {
         out.extend_from_slice(bytemuck::must_cast_slice(blocks));
     } else {
@@ -334,7 +191,7 @@ fn write_blocks(blocks: &[u128], out: &mut Vec<u8>) {
     }
 }
 
-fn blocks(bytes: &[u8]) -> Vec<u128> {
+pub(super) fn blocks(bytes: &[u8]) -> Vec<u128> {
     bytes
         .as_chunks()
         .0

@@ -30,21 +30,24 @@ mod lanes;
 mod messages;
 mod program;
 mod shares;
+mod transfer_messages;
 
 pub use base_ot::{BaseOtReceiver, BaseOtSender, ChosenSeeds, SeedPairs};
 pub use circuits::{ShareCircuit, ShareFunction};
 pub use error::GcError;
 pub use evaluate::evaluate;
 pub use extension::{
-    Extension, ExtensionReceiver, ExtensionSender, PendingLabels, PreparedReceives, PreparedSends,
+    Extension, ExtensionReceiver, ExtensionSender, PendingLabels, PendingMessages,
+    PreparedReceives, PreparedSends, RandomReceives, RandomSends,
 };
 pub use garble::{EvaluatorInputs, GarblerInputs, Garbling, garble, garble_for_choices};
 pub use gates::{Counter, GateCounts, Gates, Plain};
 pub use hash::ANDS_PER_KEY;
 pub use labels::{Delta, EvaluatorLabels};
-pub use messages::{
-    BASE_TRANSFERS, BaseOtOffer, BaseOtReply, ChoiceCorrections, ExtensionColumns, GarbledTables,
-    GarblerLabels, GcSizes, LabelTransfer, TreeSums,
+pub use messages::{GarbledTables, GarblerLabels, GcSizes, LabelTransfer};
+pub use transfer_messages::{
+    BASE_TRANSFERS, BaseOtOffer, BaseOtReply, ChoiceCorrections, ChosenMessages, ExtensionColumns,
+    PadKeys, TRANSFERS_PER_KEY, TreeSums, pad_keys,
 };
 
 #[cfg(test)]

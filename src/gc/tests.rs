@@ -130,7 +130,14 @@ fn session(circuit: &ShareCircuit, batch: usize, shares: &Shares, seed: u64) -> 
     let received = GarbledTables::read(circuit, batch, &tables).unwrap();
     let outputs = evaluate(circuit, batch, received, read, evaluator_labels).unwrap();
     let messages = vec![
-        offer, reply, columns, tables, labels, corrections, transfer, sums,
+        offer,
+        reply,
+        columns,
+        tables,
+        labels,
+        corrections,
+        transfer,
+        sums,
     ];
     Transcript { messages, outputs }
 }

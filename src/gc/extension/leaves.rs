@@ -7,9 +7,9 @@
 //!
 //! `portable` is the oracle; `avx512` does the same sums in registers. Both give the same bits.
 
-mod portable;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod portable;
 
 use zeroize::Zeroize;
 

@@ -22,7 +22,8 @@ use zeroize::{DefaultIsZeroes, Zeroize, ZeroizeOnDrop};
 use super::super::error::{GcError, expect_len};
 use super::super::garble::EvaluatorInputs;
 use super::super::labels::{Blocks, EvaluatorLabels, mask};
-use super::super::messages::{ChoiceCorrections, LabelTransfer};
+use super::super::messages::LabelTransfer;
+use super::super::transfer_messages::ChoiceCorrections;
 
 /// Prepared transfers of the evaluator: choices c and rows t. Each serves once.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use rand::rngs::ChaCha20Rng;
 use super::super::base_ot::{BaseOtReceiver, BaseOtSender};
 use super::super::garble::EvaluatorInputs;
 use super::super::labels::Stretch;
-use super::super::messages::TreeSums;
+use super::super::transfer_messages::TreeSums;
 use super::*;
 
 fn parties(
@@ -80,7 +80,9 @@ fn rows_are_those_of_the_definition() {
     let seeds = base.finish(&reply).unwrap();
     for extension in Extension::ALL {
         let k = extension.bits();
-        let (_, receives) = ExtensionReceiver::new(extension, &seeds).0.extend_random(200);
+        let (_, receives) = ExtensionReceiver::new(extension, &seeds)
+            .0
+            .extend_random(200);
         let mut rows = vec![0_u128; 200];
         for (i, pairs) in seeds.0.chunks(k).enumerate() {
             for (x, leaf) in trees::grow(pairs).0.iter().enumerate() {

@@ -115,7 +115,11 @@ mod tests {
                 assert_eq!(known.len(), leaves.len());
                 assert_eq!(known[0], Seed::default());
                 for y in 1..known.len() {
-                    assert_eq!(known[y], leaves[y ^ delta as usize], "k={k} Δ={delta} y={y}");
+                    assert_eq!(
+                        known[y],
+                        leaves[y ^ delta as usize],
+                        "k={k} Δ={delta} y={y}"
+                    );
                 }
                 assert!(!known.contains(&leaves[delta as usize]));
             }

@@ -98,6 +98,14 @@ fn tweak(first: usize, lane: usize) -> u128 {
     2 * (first + lane) as u128
 }
 
+pub(super) fn hash(key: &Aes128, first: u64, blocks: &mut [Quad]) {
+    for (i, quad) in (0_u64..).zip(blocks) {
+        let start = first.wrapping_add(4 * i);
+        let tweaks = std::array::from_fn(|k| u128::from(start.wrapping_add(k as u64)));
+        tmmo(key, &mut quad.0, tweaks);
+    }
+}
+
 pub(super) fn counter(key: &Aes128, iv: u128, start: u64, out: &mut [Quad]) {
     for (i, quad) in (0_u64..).zip(out) {
         let mut blocks: [aes::Block; 4] = std::array::from_fn(|k| {
