@@ -51,9 +51,9 @@ pub enum Extension {
     /// k = 1: 15.9 bytes a transfer (Ishai, Kilian, Nissim, Petrank 2003).
     Iknp,
     /// SoftSpoken with k = 2: 7.9 bytes a transfer, for no more work than with k = 1.
-    #[default]
     SoftSpoken2,
-    /// SoftSpoken with k = 4: 3.9 bytes a transfer.
+    /// SoftSpoken with k = 4: 3.9 bytes a transfer, for little more work: what the protocol uses.
+    #[default]
     SoftSpoken4,
     /// SoftSpoken with k = 8: 1.9 bytes a transfer, for much work.
     SoftSpoken8,

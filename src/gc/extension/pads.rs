@@ -81,18 +81,21 @@ impl PreparedReceives {
     /// Keys for another number of transfers.
     pub fn into_random(mut self, keys: &PadKeys) -> Result<RandomReceives, GcError> {
         expect_len("pad keys", keys.keys.len(), pad_keys(self.rows.len()))?;
-        let mut pads = Vec::with_capacity(self.rows.len());
         let mut piece = Zeroizing::new(Piece::default());
-        for (key, rows) in keys.keys.iter().zip(self.rows.chunks(TRANSFERS_PER_KEY)) {
+        let batches = self.rows.chunks_mut(TRANSFERS_PER_KEY);
+        for (key, rows) in keys.keys.iter().zip(batches) {
             let cipher = Cipher::new(Backend::fastest(), &key.to_le_bytes());
-            for (j, rows) in (0..).step_by(BLOCKS).zip(rows.chunks(BLOCKS)) {
+            for (j, rows) in (0..).step_by(BLOCKS).zip(rows.chunks_mut(BLOCKS)) {
                 load(&mut piece, rows);
                 cipher.hash(j, &mut *piece);
-                pads.extend(blocks(&piece).take(rows.len()));
+                let pads = blocks(&piece);
+                rows.iter_mut().zip(pads).for_each(|(row, pad)| *row = pad);
             }
         }
-        let choices = std::mem::take(&mut self.choices);
-        Ok(RandomReceives { choices, pads })
+        Ok(RandomReceives {
+            choices: std::mem::take(&mut self.choices),
+            pads: std::mem::take(&mut self.rows),
+        })
     }
 }
 
@@ -107,18 +110,18 @@ impl RandomSends {
     /// # Errors
     /// Not one pair of messages and one correction for each transfer.
     pub fn transfer(
-        self,
+        mut self,
         messages: &[[u128; 2]],
         corrections: &ChoiceCorrections,
     ) -> Result<ChosenMessages, GcError> {
-        let pads = self.pads();
+        let pads = self.pads.as_chunks_mut().0;
         expect_len("pairs of messages", messages.len(), pads.len())?;
         expect_len("choice corrections", corrections.bits.len(), pads.len())?;
-        let mut masked = Vec::with_capacity(self.pads.len());
         for ((x, m), &d) in messages.iter().zip(pads).zip(&corrections.bits) {
             let exchanged = mask(u128::from(d)) & (m[0] ^ m[1]);
-            masked.extend_from_slice(&[x[0] ^ m[0] ^ exchanged, x[1] ^ m[1] ^ exchanged]);
+            *m = [x[0] ^ m[0] ^ exchanged, x[1] ^ m[1] ^ exchanged];
         }
+        let masked = std::mem::take(&mut self.pads);
         Ok(ChosenMessages { masked })
     }
 }
@@ -160,13 +163,14 @@ impl PendingMessages {
     ///
     /// # Errors
     /// Not two blocks for each transfer.
-    pub fn receive(self, messages: &ChosenMessages) -> Result<Zeroizing<Vec<u128>>, GcError> {
+    pub fn receive(mut self, messages: &ChosenMessages) -> Result<Zeroizing<Vec<u128>>, GcError> {
         let expected = self.pads.len().saturating_mul(2);
         expect_len("masked messages", messages.masked.len(), expected)?;
         let pairs = messages.masked.as_chunks::<2>().0;
-        let chosen = pairs.iter().zip(&self.bits).zip(&self.pads);
-        let chosen = chosen.map(|((y, &b), m)| y[0] ^ (mask(u128::from(b)) & (y[0] ^ y[1])) ^ m);
-        Ok(Zeroizing::new(chosen.collect()))
+        for ((y, &b), m) in pairs.iter().zip(&self.bits).zip(&mut self.pads) {
+            *m ^= y[0] ^ (mask(u128::from(b)) & (y[0] ^ y[1]));
+        }
+        Ok(Zeroizing::new(std::mem::take(&mut self.pads)))
     }
 }
 

@@ -1,12 +1,15 @@
 //! Extended transfers against their defining equation, and label transfer against the wanted labels.
 
-use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
+use rand::{RngExt, SeedableRng};
 
 use super::super::base_ot::{BaseOtReceiver, BaseOtSender};
 use super::super::garble::EvaluatorInputs;
 use super::super::labels::Stretch;
-use super::super::transfer_messages::TreeSums;
+use super::super::kernels::Cipher;
+use super::super::transfer_messages::{
+    ChoiceCorrections, ChosenMessages, PadKeys, TreeSums, pad_keys,
+};
 use super::*;
 
 fn parties(
@@ -180,4 +183,65 @@ fn a_pool_gives_each_transfer_once() {
     let exhausted = Some(GcError::Exhausted { asked: 1, left: 0 });
     assert_eq!(receives.take(1).err(), exhausted);
     assert_eq!(sends.take(1).err(), exhausted);
+}
+
+/// Both keyed by hand: TMMO over the rows, the tweak being the transfer's number.
+#[test]
+fn random_transfers_are_hashed_rows_and_chosen_ones_deliver() {
+    let mut rng = ChaCha20Rng::seed_from_u64(9);
+    for (extension, count) in Extension::ALL.into_iter().zip([0, 1, 33, 300]) {
+        let (mut receiver, mut sender, delta) = parties(extension, &mut rng);
+        let (columns, receives) = receiver.extend_random(count);
+        let sends = sender.extend(count, &columns).unwrap();
+        let (q, t) = (sends.rows.clone(), receives.rows.clone());
+        let (keys, sends) = sends.into_random(&delta, &mut rng);
+        assert_eq!(keys.wire_size(), 16 * pad_keys(count));
+        let receives = receives.into_random(&keys).unwrap();
+        let hash = |x: u128, j: usize| {
+            let mut quads = [Quad([x, 0, 0, 0])];
+            let cipher = Cipher::new(Backend::Portable, &keys.keys[0].to_le_bytes());
+            cipher.hash(j as u64, &mut quads);
+            quads[0].0[0]
+        };
+        for (j, pads) in sends.pads().iter().enumerate() {
+            assert_eq!(*pads, [hash(q[j], j), hash(q[j] ^ delta.0, j)]);
+            assert_eq!(receives.pads()[j], hash(t[j], j));
+            assert_eq!(receives.pads()[j], pads[usize::from(receives.choices()[j])]);
+        }
+        let messages: Vec<[u128; 2]> = (0..count).map(|_| rng.random()).collect();
+        let bits: Vec<bool> = (0..count).map(|_| rng.random()).collect();
+        let (corrections, pending) = receives.correct(&bits).unwrap();
+        assert_eq!(corrections.wire_size(), count.div_ceil(8));
+        let masked = sends.transfer(&messages, &corrections).unwrap();
+        assert_eq!(masked.wire_size(), 32 * count);
+        let received = pending.receive(&masked).unwrap();
+        let wanted = messages.iter().zip(&bits);
+        let wanted: Vec<u128> = wanted.map(|(x, &b)| x[usize::from(b)]).collect();
+        assert_eq!(*received, wanted);
+    }
+}
+
+#[test]
+fn random_transfers_that_do_not_fit_are_refused() {
+    let mut rng = ChaCha20Rng::seed_from_u64(10);
+    let (mut receiver, mut sender, delta) = parties(Extension::SoftSpoken2, &mut rng);
+    let mut random = || {
+        let (columns, receives) = receiver.extend_random(3);
+        let sends = sender.extend(3, &columns).unwrap();
+        let (keys, sends) = sends.into_random(&delta, &mut rng);
+        (sends, receives.into_random(&keys).unwrap())
+    };
+    let none = PadKeys::read(0, &[]).unwrap();
+    let corrections = ChoiceCorrections::read(3, &[0]).unwrap();
+    let (sends, receives) = random();
+    assert!(sends.transfer(&[[0; 2]; 2], &corrections).is_err());
+    assert!(receives.correct(&[true]).is_err());
+    let (sends, receives) = random();
+    let short = ChoiceCorrections::read(2, &[0]).unwrap();
+    assert!(sends.transfer(&[[0; 2]; 3], &short).is_err());
+    let (_, pending) = receives.correct(&[true; 3]).unwrap();
+    let masked = ChosenMessages::read(5, &[0; 80]).unwrap();
+    assert!(pending.receive(&masked).is_err());
+    let (_, receives) = receiver.extend_random(3);
+    assert!(receives.into_random(&none).is_err());
 }
