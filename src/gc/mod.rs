@@ -33,7 +33,7 @@ mod shares;
 mod transfer_messages;
 
 pub use base_ot::{BaseOtReceiver, BaseOtSender, ChosenSeeds, SeedPairs};
-pub use circuits::{ShareCircuit, ShareFunction};
+pub use circuits::{Clip, Rectifier, ShareCircuit, ShareFunction};
 pub use error::GcError;
 pub use evaluate::evaluate;
 pub use extension::{

@@ -24,12 +24,25 @@ fn circuits() -> Vec<ShareCircuit> {
         then: requantize(3, 6, false),
     };
     let p = 1_032_193;
+    let clip = ShareFunction::Clip(Clip {
+        shift: 4,
+        low: -3,
+        high: 900,
+    });
+    let gazelle = ShareFunction::Gazelle {
+        window: 2,
+        rectifier: Rectifier::Relu,
+    };
+    let argmax = ShareFunction::Argmax { values: 5 };
     [
         (relu, p, p),
         (truncated, p, 65_537),
         (signed, p, 12_289),
         (fits, p, p),
         (pool, 40_961, 257),
+        (clip, p, 65_537),
+        (gazelle, p, p),
+        (argmax, p, 1),
     ]
     .map(|(function, p_in, p_out)| ShareCircuit {
         function,

@@ -5,8 +5,8 @@ use rand::{RngExt, SeedableRng};
 
 use super::super::base_ot::{BaseOtReceiver, BaseOtSender};
 use super::super::garble::EvaluatorInputs;
-use super::super::labels::Stretch;
 use super::super::kernels::Cipher;
+use super::super::labels::Stretch;
 use super::super::transfer_messages::{
     ChoiceCorrections, ChosenMessages, PadKeys, TreeSums, pad_keys,
 };
