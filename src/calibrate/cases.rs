@@ -10,7 +10,7 @@
 use super::case::{Case, Op, WorkingSet};
 use super::workload::WorkloadError;
 use crate::bfv::{BfvLiteral, HeOp};
-use crate::gc::{BASE_TRANSFERS, ShareCircuit, ShareFunction};
+use crate::gc::{BASE_TRANSFERS, Extension, ShareCircuit, ShareFunction};
 use crate::network::Requantize;
 use crate::protocol::OtRole;
 use crate::ring::{is_accepted_prime, is_plaintext_prime};
@@ -58,7 +58,12 @@ impl Case {
         }
         for role in ROLES {
             cases.push(Self::transfer(Op::BaseOt, role, BASE_TRANSFERS));
-            cases.extend(TRANSFERS.map(|count| Self::transfer(Op::OtCorrelated, role, count)));
+            for extension in Extension::ALL {
+                for op in [Op::OtCorrelated, Op::OtRandom, Op::OtChosen] {
+                    let extended = |count| Self::extended(op, extension, role, count);
+                    cases.extend(TRANSFERS.map(extended));
+                }
+            }
             let choices = BATCHES.map(|batch| batch * CIRCUIT_BITS[0] as usize);
             cases.extend(choices.map(|count| Self::transfer(Op::OtDerandomize, role, count)));
         }
@@ -103,6 +108,15 @@ impl Case {
     /// One side of a number of transfers.
     pub fn transfer(op: Op, role: OtRole, count: usize) -> Self {
         Self::without_ring(op, format!("role={};batch={count}", role.name()))
+    }
+
+    /// One side of a number of transfers by extension.
+    pub fn extended(op: Op, extension: Extension, role: OtRole, count: usize) -> Self {
+        let (role, extension) = (role.name(), extension.name());
+        Self::without_ring(
+            op,
+            format!("role={role};extension={extension};batch={count}"),
+        )
     }
 
     /// A message of a number of bytes over the link.

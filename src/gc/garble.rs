@@ -31,7 +31,7 @@ use super::kernels::{Backend, Bytes64, Cipher, QUADS, Work};
 use super::labels::{Blocks, Delta, Stretch, mask};
 use super::lanes::{BLOCK, Piece, Rows, Run, append_row};
 use super::layer::Layer;
-use super::messages::ChoiceCorrections;
+use super::transfer_messages::ChoiceCorrections;
 
 /// The evaluator's input labels of a layer, both for each bit. Used up by [`EvaluatorInputs::transfer`].
 pub struct EvaluatorInputs {

@@ -135,6 +135,15 @@ impl Cipher {
         }
     }
 
+    /// Replaces block i of `blocks` by `H(block, first + i)`.
+    pub(super) fn hash(&self, first: u64, blocks: &mut [Quad]) {
+        match self {
+            Self::Portable(key) => portable::hash(key, first, blocks),
+            #[cfg(target_arch = "x86_64")]
+            Self::Vaes512(token, key) => vaes512::hash(*token, key, first, blocks),
+        }
+    }
+
     /// Blocks `start..` of the stream `π(iv ⊕ i)`.
     pub(super) fn counter(&self, iv: u128, start: u64, out: &mut [Quad]) {
         match self {

@@ -15,9 +15,8 @@ use super::error::GcError;
 use super::hash::ANDS_PER_KEY;
 pub(super) use super::kernels::LANES;
 use super::kernels::{Quad, Row};
+pub(super) use super::messages::BLOCK;
 
-/// Bytes of a block.
-pub(super) const BLOCK: usize = 16;
 /// ANDs in a piece, about: 1 MiB of tables.
 const ANDS_PER_PIECE: usize = 1 << 15;
 

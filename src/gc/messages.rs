@@ -1,4 +1,4 @@
-//! What goes over the wire: every message, its exact size, its bytes, and the sizes foretold.
+//! What goes over the wire for a layer (for transfers: `transfer_messages`): sizes foretold, and bytes.
 //!
 //! Blocks are 16 bytes, little-endian; bits are packed eight to a byte, lowest first, and the unused
 //! bits of the last byte are zero. No message carries lengths: both parties know the circuit and
@@ -9,11 +9,13 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::circuits::ShareCircuit;
 use super::error::{GcError, expect_len};
-use super::lanes::{BLOCK, Piece, Shape};
+use super::extension::Extension;
+use super::lanes::{Piece, Shape};
+use super::transfer_messages::{BaseOtOffer, BaseOtReply, TreeSums};
 use crate::units::Bytes;
 
-/// Base transfers, bits of Δ and columns of the extension.
-pub const BASE_TRANSFERS: usize = 128;
+/// Bytes of a block.
+pub(super) const BLOCK: usize = 16;
 
 /// Defines a message that is a list of blocks.
 macro_rules! block_message {
@@ -27,146 +29,35 @@ macro_rules! block_message {
         impl $name {
             /// Bytes on the wire.
             pub fn wire_size(&self) -> usize {
-                BLOCK * self.$field.len()
+                $crate::gc::messages::BLOCK * self.$field.len()
             }
 
             /// Appends the message.
             pub fn write(&self, out: &mut Vec<u8>) {
-                write_blocks(&self.$field, out);
+                $crate::gc::messages::write_blocks(&self.$field, out);
             }
 
             /// Reads `count` blocks.
             ///
             /// # Errors
             /// A wrong length.
-            pub fn read(count: usize, bytes: &[u8]) -> Result<Self, GcError> {
-                expect_len($what, bytes.len(), count.saturating_mul(BLOCK))?;
-                Ok(Self { $field: blocks(bytes) })
+            pub fn read(count: usize, bytes: &[u8]) -> Result<Self, $crate::gc::GcError> {
+                let expected = count.saturating_mul($crate::gc::messages::BLOCK);
+                $crate::gc::error::expect_len($what, bytes.len(), expected)?;
+                let $field = $crate::gc::messages::blocks(bytes);
+                Ok(Self { $field })
             }
         }
     };
 }
+
+pub(super) use block_message;
 
 block_message! {
     /// Masked labels of the evaluator's inputs: garbler to evaluator, online. Instances times
     /// `evaluator_input_bits` blocks.
     LabelTransfer, masked, "bytes of transferred labels"
 }
-block_message! {
-    /// The receiver's columns of an extension: receiver (evaluator) to sender (garbler), offline. As many
-    /// blocks as there are transfers, rounded up to a multiple of 128 ([`extension_blocks`]).
-    ExtensionColumns, columns, "bytes of extension columns"
-}
-
-/// Blocks in the [`ExtensionColumns`] of `transfers`.
-pub const fn extension_blocks(transfers: usize) -> usize {
-    transfers
-        .div_ceil(BASE_TRANSFERS)
-        .saturating_mul(BASE_TRANSFERS)
-}
-
-/// Which choices the evaluator wants flipped: evaluator to garbler, online, one bit a choice.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ChoiceCorrections {
-    pub(super) bits: Vec<bool>,
-}
-
-impl ChoiceCorrections {
-    /// Bytes on the wire.
-    pub fn wire_size(&self) -> usize {
-        self.bits.len().div_ceil(8)
-    }
-
-    /// Appends the message.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&pack(&self.bits));
-    }
-
-    /// Reads the corrections of `count` choices.
-    ///
-    /// # Errors
-    /// A wrong length, or unused bits that are set.
-    pub fn read(count: usize, bytes: &[u8]) -> Result<Self, GcError> {
-        Ok(Self {
-            bits: unpack("choice corrections", bytes, count)?,
-        })
-    }
-}
-
-/// The base-transfer sender's point S: evaluator to garbler, once a session.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct BaseOtOffer {
-    pub(super) point: [u8; 32],
-}
-
-/// The base-transfer receiver's points R: garbler to evaluator, once a session.
-#[derive(Clone, PartialEq, Eq)]
-pub struct BaseOtReply {
-    pub(super) points: Vec<[u8; 32]>,
-}
-
-impl BaseOtOffer {
-    /// Bytes on the wire.
-    pub const WIRE_SIZE: usize = 32;
-
-    /// Bytes on the wire.
-    pub const fn wire_size(&self) -> usize {
-        Self::WIRE_SIZE
-    }
-
-    /// Appends the message.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.point);
-    }
-
-    /// Reads the message; the point is checked where it is used.
-    ///
-    /// # Errors
-    /// A wrong length.
-    pub fn read(bytes: &[u8]) -> Result<Self, GcError> {
-        expect_len(
-            "bytes of a base transfer offer",
-            bytes.len(),
-            Self::WIRE_SIZE,
-        )?;
-        let mut point = [0; 32];
-        point.copy_from_slice(bytes);
-        Ok(Self { point })
-    }
-}
-
-impl BaseOtReply {
-    /// Bytes on the wire.
-    pub const WIRE_SIZE: usize = 32 * BASE_TRANSFERS;
-
-    /// Bytes on the wire.
-    pub fn wire_size(&self) -> usize {
-        32 * self.points.len()
-    }
-
-    /// Appends the message.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        self.points
-            .iter()
-            .for_each(|point| out.extend_from_slice(point));
-    }
-
-    /// Reads the message; the points are checked where they are used.
-    ///
-    /// # Errors
-    /// A wrong length.
-    pub fn read(bytes: &[u8]) -> Result<Self, GcError> {
-        expect_len(
-            "bytes of a base transfer reply",
-            bytes.len(),
-            Self::WIRE_SIZE,
-        )?;
-        Ok(Self {
-            points: bytes.as_chunks().0.to_vec(),
-        })
-    }
-}
-
 /// Bytes of a piece, before anything runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PieceSizes {
@@ -185,7 +76,9 @@ pub struct GcSizes {
     pub base_ot_offer: Bytes,
     /// [`BaseOtReply`], once a session, garbler to evaluator.
     pub base_ot_reply: Bytes,
-    /// [`ExtensionColumns`] if one extension serves this batch alone, evaluator to garbler.
+    /// [`TreeSums`], once a session, evaluator to garbler.
+    pub tree_sums: Bytes,
+    /// [`ExtensionColumns`] with random choices if one extension serves this batch alone, evaluator to garbler.
     pub extension: Bytes,
     /// What the garbler sends to the evaluator, piece by piece.
     pub pieces: Vec<PieceSizes>,
@@ -196,11 +89,23 @@ pub struct GcSizes {
 }
 
 impl GcSizes {
-    /// Sizes for `batch` instances.
+    /// Sizes for `batch` instances with the default extension.
     ///
     /// # Errors
     /// As [`ShareCircuit::check`].
     pub fn new(circuit: &ShareCircuit, batch: usize) -> Result<Self, GcError> {
+        Self::with_extension(circuit, batch, Extension::default())
+    }
+
+    /// Sizes for `batch` instances.
+    ///
+    /// # Errors
+    /// As [`ShareCircuit::check`].
+    pub fn with_extension(
+        circuit: &ShareCircuit,
+        batch: usize,
+        extension: Extension,
+    ) -> Result<Self, GcError> {
         let shape = Shape::new(circuit, batch)?;
         let size = |bytes: usize| Bytes(bytes as u64);
         let choices = batch.saturating_mul(shape.evaluator_bits);
@@ -212,7 +117,8 @@ impl GcSizes {
         Ok(Self {
             base_ot_offer: size(BaseOtOffer::WIRE_SIZE),
             base_ot_reply: size(BaseOtReply::WIRE_SIZE),
-            extension: size(BLOCK.saturating_mul(extension_blocks(choices))),
+            tree_sums: size(TreeSums::wire_size_of(extension)),
+            extension: size(BLOCK.saturating_mul(extension.random_blocks(choices))),
             pieces: shape.pieces().map(pieces).collect(),
             corrections: Bytes::of_bits(choices as u64),
             label_transfer: size(choices.saturating_mul(BLOCK)),
@@ -220,7 +126,7 @@ impl GcSizes {
     }
 }
 
-fn write_blocks(blocks: &[u128], out: &mut Vec<u8>) {
+pub(super) fn write_blocks(blocks: &[u128], out: &mut Vec<u8>) {
     if cfg!(target_endian = "little") {
         out.extend_from_slice(bytemuck::must_cast_slice(blocks));
     } else {
@@ -228,7 +134,7 @@ fn write_blocks(blocks: &[u128], out: &mut Vec<u8>) {
     }
 }
 
-fn blocks(bytes: &[u8]) -> Vec<u128> {
+pub(super) fn blocks(bytes: &[u8]) -> Vec<u128> {
     bytes
         .as_chunks()
         .0

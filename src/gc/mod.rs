@@ -6,6 +6,7 @@
 //! | | garbler | message | evaluator |
 //! | --- | --- | --- | --- |
 //! | set-up | [`BaseOtReceiver`] | ← [`BaseOtOffer`], [`BaseOtReply`] → | [`BaseOtSender`] |
+//! | set-up | [`ExtensionSender`] | ← [`TreeSums`] | [`ExtensionReceiver`] |
 //! | offline | [`ExtensionSender`] | ← [`ExtensionColumns`] | [`ExtensionReceiver`] |
 //! | offline | [`GarbledPieces`] | tables, piece by piece → | |
 //! | online | [`EvaluatorInputs::transfer`] | ← [`ChoiceCorrections`], [`LabelTransfer`] → | [`PreparedReceives::correct`] |
@@ -33,13 +34,15 @@ mod layer;
 mod messages;
 mod program;
 mod shares;
+mod transfer_messages;
 
 pub use base_ot::{BaseOtReceiver, BaseOtSender, ChosenSeeds, SeedPairs};
-pub use circuits::{ShareCircuit, ShareFunction};
+pub use circuits::{Clip, Rectifier, ShareCircuit, ShareFunction};
 pub use error::GcError;
 pub use evaluate::{EvaluatedPieces, PieceMessages};
 pub use extension::{
-    ExtensionReceiver, ExtensionSender, PendingLabels, PreparedReceives, PreparedSends,
+    Extension, ExtensionReceiver, ExtensionSender, PendingLabels, PendingMessages,
+    PreparedReceives, PreparedSends, RandomReceives, RandomSends,
 };
 pub use garble::{EvaluatorInputs, GarbledPieces, GarblerInputs};
 pub use gates::{Counter, GateCounts, Gates, Plain};
@@ -47,9 +50,10 @@ pub use hash::{ANDS_PER_KEY, GarblingHash};
 pub use labels::{Delta, EvaluatorLabels};
 pub use lanes::Piece;
 pub use layer::Layer;
-pub use messages::{
-    BASE_TRANSFERS, BaseOtOffer, BaseOtReply, ChoiceCorrections, ExtensionColumns, GcSizes,
-    LabelTransfer, PieceSizes, extension_blocks,
+pub use messages::{GcSizes, LabelTransfer, PieceSizes};
+pub use transfer_messages::{
+    BASE_TRANSFERS, BaseOtOffer, BaseOtReply, ChoiceCorrections, ChosenMessages, ExtensionColumns,
+    PadKeys, TRANSFERS_PER_KEY, TreeSums, pad_keys,
 };
 
 #[cfg(test)]

@@ -26,12 +26,25 @@ fn circuits() -> Vec<ShareCircuit> {
         then: requantize(3, 6, false),
     };
     let p = 1_032_193;
+    let clip = ShareFunction::Clip(Clip {
+        shift: 4,
+        low: -3,
+        high: 900,
+    });
+    let gazelle = ShareFunction::Gazelle {
+        window: 2,
+        rectifier: Rectifier::Relu,
+    };
+    let argmax = ShareFunction::Argmax { values: 5 };
     [
         (relu, p, p),
         (truncated, p, 65_537),
         (signed, p, 12_289),
         (fits, p, p),
         (pool, 40_961, 257),
+        (clip, p, 65_537),
+        (gazelle, p, p),
+        (argmax, p, 1),
     ]
     .map(|(function, p_in, p_out)| ShareCircuit {
         function,
@@ -142,11 +155,15 @@ fn session(circuit: &ShareCircuit, batch: usize, shares: &Shares, seed: u64) -> 
     let pairs = base.finish(&BaseOtReply::read(&reply).unwrap()).unwrap();
 
     let count = batch * circuit.evaluator_input_bits();
-    let mut receiver = ExtensionReceiver::new(&pairs);
-    let (columns, receives) = receiver.extend_random(count, &mut evaluator);
+    let extension = Extension::default();
+    let (mut receiver, sums) = ExtensionReceiver::new(extension, &pairs);
+    let sums = bytes(sums.wire_size(), |out| sums.write(out));
+    let (columns, receives) = receiver.extend_random(count);
     let columns = bytes(columns.wire_size(), |out| columns.write(out));
-    let read = ExtensionColumns::read(extension_blocks(count), &columns).unwrap();
-    let sends = ExtensionSender::new(&chosen, &delta)
+    let read = ExtensionColumns::read(extension.random_blocks(count), &columns).unwrap();
+    let sums_read = TreeSums::read(extension, &sums).unwrap();
+    let sends = ExtensionSender::new(extension, &chosen, &delta, &sums_read)
+        .unwrap()
         .extend(count, &read)
         .unwrap();
 
@@ -166,7 +183,16 @@ fn session(circuit: &ShareCircuit, batch: usize, shares: &Shares, seed: u64) -> 
     let evaluator_labels = pending.receive(&read).unwrap();
 
     let outputs = evaluate_all(&layer, &tables, &labels, evaluator_labels).unwrap();
-    let messages = vec![offer, reply, columns, tables, labels, corrections, transfer];
+    let messages = vec![
+        offer,
+        reply,
+        columns,
+        tables,
+        labels,
+        corrections,
+        transfer,
+        sums,
+    ];
     Transcript { messages, outputs }
 }
 
@@ -191,6 +217,7 @@ fn garbled_equals_plain_and_bytes_are_as_foretold() {
                 sizes.pieces.iter().map(|piece| piece.garbler_labels).sum(),
                 sizes.corrections,
                 sizes.label_transfer,
+                sizes.tree_sums,
             ];
             let sent: Vec<_> = transcript
                 .messages
@@ -221,9 +248,10 @@ fn transfers<R: CryptoRng>(
 ) -> (PreparedReceives, PreparedSends) {
     let (base, offer) = BaseOtSender::offer(rng);
     let (chosen, reply) = BaseOtReceiver::reply(&offer, delta, rng).unwrap();
-    let mut receiver = ExtensionReceiver::new(&base.finish(&reply).unwrap());
+    let (pairs, extension) = (base.finish(&reply).unwrap(), Extension::default());
+    let (mut receiver, sums) = ExtensionReceiver::new(extension, &pairs);
     let (columns, receives) = receiver.extend(choices);
-    let mut sender = ExtensionSender::new(&chosen, delta);
+    let mut sender = ExtensionSender::new(extension, &chosen, delta, &sums).unwrap();
     (receives, sender.extend(choices.len(), &columns).unwrap())
 }
 
@@ -423,7 +451,7 @@ proptest! {
 
     /// A flipped bit is refused or gives a result; it never panics.
     #[test]
-    fn a_flipped_bit_never_panics(message in 0_usize..7, place: prop::sample::Index, bit in 0_u32..8) {
+    fn a_flipped_bit_never_panics(message in 0_usize..8, place: prop::sample::Index, bit in 0_u32..8) {
         let circuit = circuits()[4];
         let shares = shares(&circuit, 2, &mut ChaCha20Rng::seed_from_u64(18));
         let mut sent = session(&circuit, 2, &shares, 19).messages;
@@ -450,9 +478,13 @@ fn replay(
     let (base, _) = BaseOtSender::offer(&mut evaluator);
     let (chosen, _) = BaseOtReceiver::reply(&BaseOtOffer::read(&sent[0])?, &delta, &mut garbler)?;
     let pairs = base.finish(&BaseOtReply::read(&sent[1])?)?;
-    let (_, receives) = ExtensionReceiver::new(&pairs).extend_random(count, &mut evaluator);
-    let columns = ExtensionColumns::read(extension_blocks(count), &sent[2])?;
-    let sends = ExtensionSender::new(&chosen, &delta).extend(count, &columns)?;
+    let extension = Extension::default();
+    let (_, receives) = ExtensionReceiver::new(extension, &pairs)
+        .0
+        .extend_random(count);
+    let columns = ExtensionColumns::read(extension.random_blocks(count), &sent[2])?;
+    let sums = TreeSums::read(extension, &sent[7])?;
+    let sends = ExtensionSender::new(extension, &chosen, &delta, &sums)?.extend(count, &columns)?;
     let layer = layer(circuit, batch);
     let pieces = GarbledPieces::fresh(&layer, &delta, &mut garbler);
     let bits = layer.choices(&shares.evaluator)?;

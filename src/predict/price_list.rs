@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 use crate::bfv::HeOp;
-use crate::calibrate::{Case, Op, Profile, WorkingSet, fit_line, fit_plane};
-use crate::gc::ShareCircuit;
+use crate::calibrate::{Case, Op, Profile, Record, WorkingSet, fit_line, fit_plane};
+use crate::gc::{Extension, ShareCircuit};
 use crate::params::{LayerWork, Prices};
 use crate::protocol::{Link, OtRole, RingSize, Task};
 use crate::units::{Bytes, Nanos};
@@ -58,7 +58,9 @@ impl PriceList {
         let mut exact = BTreeMap::new();
         let mut points: BTreeMap<_, Vec<([f64; 2], f64)>> = BTreeMap::new();
         let mut batches: BTreeMap<BatchKey, Vec<(f64, f64)>> = BTreeMap::new();
-        for record in profile.records.iter().filter(|record| serves(&record.case)) {
+        let extension = extension_priced(profile);
+        let serves = |record: &&Record| serves(&record.case, extension);
+        for record in profile.records.iter().filter(serves) {
             let (case, time) = (&record.case, record.median);
             if let Op::He(op) = case.op {
                 let ring = RingSize {
@@ -198,10 +200,22 @@ impl PriceList {
     }
 }
 
-/// Whether prices are drawn from a case: one thread, and for BFV one special prime.
-fn serves(case: &Case) -> bool {
-    let he = matches!(case.op, Op::He(_));
-    case.threads == 1 && (!he || case.param("special").is_some())
+/// Whether prices are drawn from a case: one thread, for BFV one special prime, for extended
+/// transfers the right extension.
+fn serves(case: &Case, extension: Option<&str>) -> bool {
+    let parameters = match case.op {
+        Op::He(_) => case.param("special").is_some(),
+        Op::OtCorrelated => case.param("extension") == extension,
+        _ => true,
+    };
+    case.threads == 1 && parameters
+}
+
+/// The name of the protocol's extension if the profile measured it; none if it names no extension there.
+fn extension_priced(profile: &Profile) -> Option<&'static str> {
+    let name = Some(Extension::default().name());
+    let measured = |record: &Record| record.case.param("extension") == name;
+    name.filter(|_| profile.records.iter().any(measured))
 }
 
 /// ANDs of a circuit that a script holds, and that is therefore a sound one.

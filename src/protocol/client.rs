@@ -13,8 +13,8 @@ use super::shares;
 use super::work::{Act, Action, MessageKind, Script};
 use crate::bfv::{GaloisKeys, PublicKey, Reply, SecretKey, Wire};
 use crate::gc::{
-    BaseOtReply, BaseOtSender, EvaluatedPieces, EvaluatorLabels, ExtensionReceiver, LabelTransfer,
-    PendingLabels, PieceMessages, PreparedReceives,
+    BaseOtReply, BaseOtSender, EvaluatedPieces, EvaluatorLabels, Extension, ExtensionReceiver,
+    LabelTransfer, PendingLabels, PieceMessages, PreparedReceives,
 };
 
 /// The client's state in a run.
@@ -84,8 +84,10 @@ impl<'a, R: CryptoRng> Client<'a, R> {
             Act::FinishBaseOt => {
                 let reply = BaseOtReply::read(&inbox.take(action, MessageKind::BaseOtReply)?)?;
                 let base = self.base.take().ok_or(out_of_order(action))?;
-                self.extension = Some(ExtensionReceiver::new(&base.finish(&reply)?));
-                Ok(Vec::new())
+                let seeds = base.finish(&reply)?;
+                let (extension, sums) = ExtensionReceiver::new(Extension::default(), &seeds);
+                self.extension = Some(extension);
+                Ok(written(|out| sums.write(out)))
             }
             Act::ExtendOt => self.extend(action),
             Act::EncryptInput => self.encrypt(action),
@@ -101,6 +103,7 @@ impl<'a, R: CryptoRng> Client<'a, R> {
             Act::LoadKeys(_)
             | Act::EncodeWeights
             | Act::AnswerBaseOt
+            | Act::GrowTrees
             | Act::DrawShare
             | Act::AcceptExtension
             | Act::Garble(_)
@@ -133,7 +136,7 @@ impl<'a, R: CryptoRng> Client<'a, R> {
         let (index, _) = self.view.step(action)?;
         let extension = self.extension.as_mut().ok_or(out_of_order(action))?;
         let count = circuit.evaluator_input_bits() * batch;
-        let (columns, prepared) = extension.extend_random(count, &mut self.rng);
+        let (columns, prepared) = extension.extend_random(count);
         self.prepared[index] = Some(prepared);
         Ok(written(|out| columns.write(out)))
     }

@@ -19,7 +19,7 @@ use super::shares;
 use super::steps::{Held, Rings, layer_params, moduli, operands_held_by_server, plan_step};
 use super::work::{Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Task};
 use crate::bfv::{HeOp, OpCounts};
-use crate::gc::{BASE_TRANSFERS, BaseOtOffer, BaseOtReply, GcSizes};
+use crate::gc::{BASE_TRANSFERS, BaseOtOffer, BaseOtReply, Extension, GcSizes, TreeSums};
 use crate::network::ResolvedNetwork;
 use crate::packing::Plan;
 use crate::params::LayerCrypto;
@@ -153,7 +153,10 @@ impl Writer<'_> {
                 role: OtRole::Sender,
                 count,
             }];
-            self.client(Act::FinishBaseOt, finish, None);
+            let sums = Bytes(TreeSums::wire_size_of(Extension::default()) as u64);
+            let sums = message(MessageKind::TreeSums, sums);
+            self.client(Act::FinishBaseOt, finish, sums);
+            self.server(Act::GrowTrees, vec![], None);
         }
     }
 

@@ -14,8 +14,8 @@ use super::shares;
 use super::work::{Act, Action, MessageKind, Script};
 use crate::bfv::{Evaluator, GaloisKeys, HeOps, Plaintext, PublicKey, SeededCiphertext, Wire};
 use crate::gc::{
-    BaseOtOffer, BaseOtReceiver, ChoiceCorrections, Delta, ExtensionColumns, ExtensionSender,
-    GarbledPieces, PreparedSends, extension_blocks,
+    BaseOtOffer, BaseOtReceiver, ChoiceCorrections, ChosenSeeds, Delta, Extension,
+    ExtensionColumns, ExtensionSender, GarbledPieces, PreparedSends, TreeSums,
 };
 use crate::network::Weights;
 
@@ -29,6 +29,7 @@ pub struct Server<'a, R> {
     /// What the server adds to the reply's slots, by step and ciphertext: −r.
     masks: Vec<Zeroizing<Vec<Vec<u64>>>>,
     delta: Delta,
+    base: Option<ChosenSeeds>,
     extension: Option<ExtensionSender>,
     /// Layers being garbled, or waiting for the client's corrections, by step.
     garbled: Vec<Option<Garbled>>,
@@ -57,6 +58,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             encoded: (0..steps).map(|_| Vec::new()).collect(),
             masks: vec![Zeroizing::default(); steps],
             delta: Delta::random(&mut rng),
+            base: None,
             extension: None,
             garbled: (0..steps).map(|_| None).collect(),
             rng,
@@ -74,9 +76,10 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             Act::AnswerBaseOt => {
                 let offer = BaseOtOffer::read(&inbox.take(action, MessageKind::BaseOtPoint)?)?;
                 let (seeds, reply) = BaseOtReceiver::reply(&offer, &self.delta, &mut self.rng)?;
-                self.extension = Some(ExtensionSender::new(&seeds, &self.delta));
+                self.base = Some(seeds);
                 Ok(written(|out| reply.write(out)))
             }
+            Act::GrowTrees => self.grow_trees(action, inbox),
             Act::DrawShare => self.draw_share(action),
             Act::AcceptExtension => self.extend(action, inbox),
             Act::Garble(_) => self.garble(action),
@@ -111,6 +114,15 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let public = PublicKey::read(params, public)?;
         let evaluator = Evaluator::new(params, GaloisKeys::read(params, galois)?)?;
         self.rings.push((public, evaluator));
+        Ok(Vec::new())
+    }
+
+    fn grow_trees(&mut self, action: &Action, inbox: &mut Inbox) -> Result<Vec<u8>, PartyError> {
+        let sums = inbox.take(action, MessageKind::TreeSums)?;
+        let sums = TreeSums::read(Extension::default(), &sums)?;
+        let seeds = self.base.take().ok_or(out_of_order(action))?;
+        let extension = ExtensionSender::new(Extension::default(), &seeds, &self.delta, &sums)?;
+        self.extension = Some(extension);
         Ok(Vec::new())
     }
 
@@ -177,7 +189,8 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let (index, step) = self.view.step(action)?;
         let count = circuit.evaluator_input_bits() * batch;
         let columns = inbox.take(action, MessageKind::Extension)?;
-        let columns = ExtensionColumns::read(extension_blocks(count), &columns)?;
+        let blocks = Extension::default().random_blocks(count);
+        let columns = ExtensionColumns::read(blocks, &columns)?;
         let extension = self.extension.as_mut().ok_or(out_of_order(action))?;
         let sends = extension.extend(count, &columns)?;
         let operand = Zeroizing::new(shares::circuit_operand(step, self.view.operand(action)?));

@@ -80,6 +80,8 @@ pub enum MessageKind {
     BaseOtPoint,
     /// The base transfer receiver's points.
     BaseOtReply,
+    /// Sums over the trees of the transfer extension.
+    TreeSums,
     /// Encryptions of the client's share.
     EncryptedInput,
     /// Encryptions of the client's share of the output.
@@ -133,8 +135,10 @@ pub enum Act {
     StartBaseOt,
     /// Server: answers with its blinded choices.
     AnswerBaseOt,
-    /// Client: derives the base keys.
+    /// Client: derives the base keys, grows the extension's trees.
     FinishBaseOt,
+    /// Server: grows the extension's trees.
+    GrowTrees,
     /// Server: draws its share of the step's result.
     DrawShare,
     /// Client: random choices of the step's transfers, extended.

@@ -42,10 +42,7 @@ fn hash_gate<const N: usize>(
         let j = j[i];
         i += 1;
         match hash {
-            GarblingHash::Tmmo => {
-                let inner = encrypt(&key.0, x);
-                sum(encrypt(&key.0, sum(inner, j)), inner)
-            }
+            GarblingHash::Tmmo => tmmo(key, x, j),
             GarblingHash::Rekeyed => std::array::from_fn(|k| {
                 let fresh = Aes128::new(&(key.1 ^ j[k]).to_le_bytes().into());
                 let mut block = aes::Block::from(x[k].to_le_bytes());
@@ -59,6 +56,12 @@ fn hash_gate<const N: usize>(
             }
         }
     })
+}
+
+/// TMMO of four blocks.
+fn tmmo(key: &Key, x: [u128; 4], j: [u128; 4]) -> [u128; 4] {
+    let inner = encrypt(&key.0, x);
+    sum(encrypt(&key.0, sum(inner, j)), inner)
 }
 
 fn sum(x: [u128; 4], y: [u128; 4]) -> [u128; 4] {
@@ -162,6 +165,14 @@ fn inputs(rows: &[Row], and: &And, quad: usize, delta: u128) -> [[u128; 4]; 2] {
         sum(sum_rows(rows, slots, quad), [shift; 4])
     };
     [input(&and.x, and.negated[0]), input(&and.y, and.negated[1])]
+}
+
+pub(super) fn hash(key: &Key, first: u64, blocks: &mut [Quad]) {
+    for (i, quad) in (0_u64..).zip(blocks) {
+        let start = first.wrapping_add(4 * i);
+        let tweaks = std::array::from_fn(|k| u128::from(start.wrapping_add(k as u64)));
+        quad.0 = tmmo(key, quad.0, tweaks);
+    }
 }
 
 pub(super) fn counter(key: &Key, iv: u128, start: u64, out: &mut [Quad]) {

@@ -95,6 +95,25 @@ fn counter_mode_is_the_formula_for_every_block() {
     }
 }
 
+#[test]
+fn hashing_blocks_is_the_formula_for_every_block() {
+    for backend in backends() {
+        let cipher = Cipher::new(backend, &KEY);
+        for quads in [0, 1, 7, 8, 9, 20] {
+            let before: Vec<Quad> = random_quads::<20>(3)[..quads].to_vec();
+            let mut after = before.clone();
+            cipher.hash(1000, &mut after);
+            let pairs = before
+                .iter()
+                .zip(&after)
+                .flat_map(|(x, h)| x.0.into_iter().zip(h.0));
+            for (j, (x, h)) in (1000..).zip(pairs) {
+                assert_eq!(h, hash(GarblingHash::Tmmo, KEY, x, j));
+            }
+        }
+    }
+}
+
 fn garbled(
     backend: Backend,
     hash: GarblingHash,

@@ -97,6 +97,30 @@ fearless_simd::kernel!(
 );
 
 fearless_simd::kernel!(
+    pub(super) fn hash(token: Avx512, key: &Key, first: u64, blocks: &mut [Quad]) {
+        let _ = token;
+        let four = _mm512_set_epi64(0, 4, 0, 4, 0, 4, 0, 4);
+        let mut tweak = _mm512_add_epi64(
+            _mm512_maskz_set1_epi64(0x55, first as i64),
+            _mm512_set_epi64(0, 3, 0, 2, 0, 1, 0, 0),
+        );
+        for quads in blocks.chunks_mut(8) {
+            let (mut x, mut j) = ([_mm512_setzero_si512(); 8], [tweak; 8]);
+            for (x, quad) in x.iter_mut().zip(&*quads) {
+                *x = load(quad);
+            }
+            for j in &mut j {
+                *j = tweak;
+                tweak = _mm512_add_epi64(tweak, four);
+            }
+            for (quad, hash) in quads.iter_mut().zip(tmmo(key, [x], [j]).as_flattened()) {
+                *quad = store(*hash);
+            }
+        }
+    }
+);
+
+fearless_simd::kernel!(
     /// Halves, quarters, … (Warren, *Hacker's Delight*, 7-3).
     pub(super) fn transpose(token: Avx512, square: &mut Square) {
         let _ = token;
@@ -151,6 +175,32 @@ fn store(register: __m512i) -> Quad {
 #[inline]
 fn broadcast(block: u128) -> __m512i {
     _mm512_broadcast_i32x4(must_cast(block))
+}
+
+/// `π(π(x) ⊕ j) ⊕ π(x)`.
+#[target_feature(enable = "avx512f,vaes")]
+#[inline]
+fn tmmo<const N: usize, const W: usize>(
+    key: &Key,
+    x: [[__m512i; W]; N],
+    j: [[__m512i; W]; N],
+) -> [[__m512i; W]; N] {
+    let inner = encrypt(key, x);
+    sums(encrypt(key, sums(inner, j)), inner)
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn sums<const N: usize, const W: usize>(
+    mut x: [[__m512i; W]; N],
+    y: [[__m512i; W]; N],
+) -> [[__m512i; W]; N] {
+    for i in 0..N {
+        for k in 0..W {
+            x[i][k] = _mm512_xor_si512(x[i][k], y[i][k]);
+        }
+    }
+    x
 }
 
 /// π of every block.

@@ -10,7 +10,7 @@ use bytemuck::must_cast;
 use super::super::super::hash::GarblingHash;
 use super::super::super::program::{And, Step};
 use super::super::{Bytes64, Row, Work};
-use super::{Key, broadcast, encrypt, load, store};
+use super::{Key, broadcast, encrypt, load, store, sums};
 
 fearless_simd::kernel!(
     pub(in super::super) fn garble(
@@ -201,20 +201,6 @@ fn tweaked<const N: usize, const W: usize>(
     for i in 0..N {
         for k in 0..W {
             x[i][k] = _mm512_xor_si512(x[i][k], j[i][2 * k / W]);
-        }
-    }
-    x
-}
-
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn sums<const N: usize, const W: usize>(
-    mut x: [[__m512i; W]; N],
-    y: [[__m512i; W]; N],
-) -> [[__m512i; W]; N] {
-    for i in 0..N {
-        for k in 0..W {
-            x[i][k] = _mm512_xor_si512(x[i][k], y[i][k]);
         }
     }
     x
