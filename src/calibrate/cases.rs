@@ -2,7 +2,7 @@
 //!
 //! Rings: n of 4096, 8192 and 16384 with one to four limbs, and n = 2048 with one; primes just below
 //! 2^50, which the transforms are fastest for, one special prime of the same size, p of 20 bits.
-//! Circuits: ReLU with requantization to 8 bits at p of 20 and of 30 bits. Sizes grow by factors of
+//! Circuits: ReLU with requantization to 8 bits at p of 20 and of 30 bits, from one to 8192 of them. Sizes grow by factors of
 //! at least eight, so that a line through them tells fixed cost from slope.
 //!
 //! Calibration is about time and protects no secret: the rings need not be secure.
@@ -51,7 +51,7 @@ impl Case {
     pub fn builtin() -> Result<Vec<Self>, WorkloadError> {
         let mut cases: Vec<Self> = RINGS.into_iter().flat_map(Self::of_ring).collect();
         for p_bits in CIRCUIT_BITS {
-            for batch in BATCHES {
+            for batch in [1].into_iter().chain(BATCHES) {
                 cases.push(Self::relu(Op::Garble, p_bits, batch)?);
                 cases.push(Self::relu(Op::Evaluate, p_bits, batch)?);
             }

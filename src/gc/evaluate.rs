@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::error::{GcError, expect_len};
-use super::kernels::{Backend, Bytes64, Cipher, Work};
+use super::kernels::{Bytes64, Cipher, Work};
 use super::labels::{Blocks, EvaluatorLabels};
 use super::lanes::{BLOCK, LANES, Piece, Rows, Run};
 use super::layer::Layer;
@@ -104,7 +104,7 @@ impl EvaluatedPieces {
         )?;
         let (key, rest) = tables.split_first_chunk().unwrap_or((&[0; BLOCK], &[]));
         let (mut tables, mut decode) = rest.split_at(shape.rows_size(piece));
-        let cipher = Cipher::new(Backend::fastest(), key);
+        let cipher = Cipher::new(self.layer.backend, key);
         let mut rows = Rows::new(program.slots);
         let mut outputs = Vec::with_capacity(piece.circuits);
         for run in piece.runs() {
@@ -155,7 +155,11 @@ impl EvaluatedPieces {
                     what: "decode bits",
                 });
             }
-            let word = word ^ Backend::fastest().lowest_bits(&rows.0[output.slot as usize]);
+            let word = word
+                ^ self
+                    .layer
+                    .backend
+                    .lowest_bits(&rows.0[output.slot as usize]);
             for (lane, value) in values.iter_mut().enumerate() {
                 *value |= u64::from(word >> lane & 1) << bit;
             }

@@ -27,7 +27,7 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::error::{GcError, expect_len};
 use super::extension::PreparedSends;
-use super::kernels::{Backend, Bytes64, Cipher, QUADS, Work};
+use super::kernels::{Bytes64, Cipher, QUADS, Work};
 use super::labels::{Blocks, Delta, Stretch, mask};
 use super::lanes::{BLOCK, Piece, Rows, Run, append_row};
 use super::layer::Layer;
@@ -171,7 +171,7 @@ impl GarbledPieces {
         let (key, rest) = out.split_at_mut(BLOCK);
         key.copy_from_slice(&draw.key);
         let (mut tables, mut decode) = rest.split_at_mut(shape.rows_size(piece));
-        let backend = Backend::fastest();
+        let backend = self.layer.backend;
         let cipher = Cipher::new(backend, &draw.key);
         let mut labels = Labels::new(&draw.seed);
         let mut rows = Rows::new(program.slots);
@@ -287,7 +287,7 @@ impl GarblerInputs {
         let masks = &masks[instances];
         let bits = shape.circuit.garbler_bits(shares, masks, piece.circuits)?;
         let bits = Zeroizing::new(bits);
-        let (backend, wires) = (Backend::fastest(), shape.garbler_bits);
+        let (backend, wires) = (layer.backend, shape.garbler_bits);
         let (mut labels, mut rows) = (Labels::new(&self.seed), Rows::new(wires));
         for run in piece.runs() {
             labels.fill(&mut rows, wires, run);

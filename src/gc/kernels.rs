@@ -56,7 +56,7 @@ pub(super) struct Work<'a> {
 pub(super) type Bytes64 = [u8; 64];
 
 /// A variant that this processor can run.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Backend {
     Portable,
     #[cfg(target_arch = "x86_64")]

@@ -10,9 +10,19 @@
 use super::circuits::ShareCircuit;
 use super::error::GcError;
 use super::hash::GarblingHash;
+use super::kernels::Backend;
 use super::lanes::{BLOCK, Piece, Shape};
 use super::program::Program;
 use crate::units::Bytes;
+
+/// Which of this machine's kernels garble and evaluate. All give the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kernels {
+    /// The fastest ones it has.
+    Fastest,
+    /// Those that run everywhere: to compare.
+    Portable,
+}
 
 /// A layer, ready to be garbled or evaluated.
 #[derive(Debug)]
@@ -20,6 +30,7 @@ pub struct Layer {
     pub(super) shape: Shape,
     pub(super) hash: GarblingHash,
     pub(super) program: Program,
+    pub(super) backend: Backend,
 }
 
 impl Layer {
@@ -34,7 +45,18 @@ impl Layer {
             shape,
             hash,
             program,
+            backend: Backend::fastest(),
         })
+    }
+
+    /// The same layer on other kernels.
+    #[must_use]
+    pub fn on(self, kernels: Kernels) -> Self {
+        let backend = match kernels {
+            Kernels::Fastest => Backend::fastest(),
+            Kernels::Portable => Backend::Portable,
+        };
+        Self { backend, ..self }
     }
 
     /// The pieces, in order.

@@ -49,7 +49,7 @@ pub use gates::{Counter, GateCounts, Gates, Plain};
 pub use hash::{ANDS_PER_KEY, GarblingHash};
 pub use labels::{Delta, EvaluatorLabels};
 pub use lanes::Piece;
-pub use layer::Layer;
+pub use layer::{Kernels, Layer};
 pub use messages::{GcSizes, LabelTransfer, PieceSizes};
 pub use transfer_messages::{
     BASE_TRANSFERS, BaseOtOffer, BaseOtReply, ChoiceCorrections, ChosenMessages, ExtensionColumns,
