@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::error::PartyError;
 use super::inbox::{Inbox, parts};
 use super::party::{View, out_of_order};
+use super::roles::Delivery;
 use super::shares;
 use super::work::{Act, Action, MessageKind, Script};
 use crate::bfv::{GaloisKeys, PublicKey, Reply, SecretKey, Wire};
@@ -109,6 +110,7 @@ impl<'a, R: CryptoRng> Client<'a, R> {
             | Act::Garble(_)
             | Act::ApplyLinear
             | Act::TransferLabels
+            | Act::AcceptChoices
             | Act::Open => Err(out_of_order(action)),
         }
     }
@@ -184,7 +186,13 @@ impl<'a, R: CryptoRng> Client<'a, R> {
     ) -> Result<Vec<u8>, PartyError> {
         let layer = self.view.layer(action)?;
         if index == 0 {
-            let labels = self.receive_labels(action, inbox)?;
+            let labels = match self.view.script.circuits.delivery {
+                Delivery::Split => self.receive_labels(action, inbox)?,
+                Delivery::Streamed => {
+                    let pending = self.pending.take().ok_or(out_of_order(action))?;
+                    pending.into_labels()
+                }
+            };
             let pieces = EvaluatedPieces::new(&layer, labels)?;
             self.evaluation = Some((pieces, Zeroizing::default()));
         }

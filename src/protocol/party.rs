@@ -11,7 +11,7 @@ use super::shares;
 use super::steps::{Held, layer_params, operands_held_by_server};
 use super::work::{Action, Script, StepPlan};
 use crate::bfv::BfvParams;
-use crate::gc::{GarblingHash, Layer, ShareCircuit};
+use crate::gc::{Layer, ShareCircuit};
 use crate::network::{Source, Step};
 use crate::packing::Plan;
 
@@ -38,7 +38,7 @@ impl<'a> View<'a> {
             .collect::<Result<Vec<_>, PartyError>>()?;
         let layer = |step: &StepPlan| match step {
             StepPlan::Circuit { circuit, batch } => {
-                let layer = Layer::new(circuit, *batch, GarblingHash::Tmmo)?;
+                let layer = Layer::new(circuit, *batch, script.circuits.hash)?;
                 Ok(Some(Arc::new(layer)))
             }
             StepPlan::Linear { .. } | StepPlan::Local => Ok(None),

@@ -10,6 +10,7 @@ use super::client::written;
 use super::error::PartyError;
 use super::inbox::{Inbox, parts};
 use super::party::{View, out_of_order};
+use super::roles::Delivery;
 use super::shares;
 use super::work::{Act, Action, MessageKind, Script};
 use crate::bfv::{Evaluator, GaloisKeys, HeOps, Plaintext, PublicKey, SeededCiphertext, Wire};
@@ -36,10 +37,11 @@ pub struct Server<'a, R> {
     rng: R,
 }
 
-/// A layer of circuits: its transfers, its pieces, and the server's shares that go in.
+/// A layer of circuits: its transfers until they are used, its pieces once they can be garbled, and the
+/// server's shares that go in.
 struct Garbled {
-    sends: PreparedSends,
-    pieces: GarbledPieces,
+    sends: Option<PreparedSends>,
+    pieces: Option<GarbledPieces>,
     operand: Zeroizing<Vec<u64>>,
 }
 
@@ -85,6 +87,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             Act::Garble(_) => self.garble(action),
             Act::ApplyLinear => self.apply_linear(action, inbox),
             Act::TransferLabels => self.transfer_labels(action, inbox),
+            Act::AcceptChoices => self.accept_choices(action, inbox),
             Act::Open => {
                 let (share, p) = self.view.result(action)?;
                 Ok(shares::pack(share, shares::width(p)))
@@ -195,9 +198,12 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let sends = extension.extend(count, &columns)?;
         let operand = Zeroizing::new(shares::circuit_operand(step, self.view.operand(action)?));
         let layer = self.view.layer(action)?;
-        let pieces = GarbledPieces::fresh(&layer, &self.delta, &mut self.rng);
+        let pieces = match self.view.script.circuits.delivery {
+            Delivery::Split => Some(GarbledPieces::fresh(&layer, &self.delta, &mut self.rng)),
+            Delivery::Streamed => None,
+        };
         self.garbled[index] = Some(Garbled {
-            sends,
+            sends: Some(sends),
             pieces,
             operand,
         });
@@ -210,7 +216,8 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let share = self.view.share(index).ok_or(out_of_order(action))?;
         let garbled = self.garbled[index].as_mut().ok_or(out_of_order(action))?;
         let mut out = Vec::new();
-        let inputs = garbled.pieces.next_into(&mut out, &mut self.rng);
+        let pieces = garbled.pieces.as_mut().ok_or(out_of_order(action))?;
+        let inputs = pieces.next_into(&mut out, &mut self.rng);
         let inputs = inputs.ok_or(out_of_order(action))?;
         inputs.encode_into(&layer, &garbled.operand, share, &mut out)?;
         Ok(out)
@@ -241,17 +248,38 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         Ok(out)
     }
 
+    fn choices(&self, action: &Action, inbox: &mut Inbox) -> Result<ChoiceCorrections, PartyError> {
+        let (circuit, batch) = self.view.circuit(action)?;
+        let count = circuit.evaluator_input_bits() * batch;
+        let payload = inbox.take(action, MessageKind::Choices)?;
+        Ok(ChoiceCorrections::read(count, &payload)?)
+    }
+
+    fn accept_choices(
+        &mut self,
+        action: &Action,
+        inbox: &mut Inbox,
+    ) -> Result<Vec<u8>, PartyError> {
+        let choices = self.choices(action, inbox)?;
+        let (index, _) = self.view.step(action)?;
+        let layer = self.view.layer(action)?;
+        let garbled = self.garbled[index].as_mut().ok_or(out_of_order(action))?;
+        let sends = garbled.sends.take().ok_or(out_of_order(action))?;
+        let pieces = GarbledPieces::corrected(&layer, sends, &choices, &self.delta)?;
+        garbled.pieces = Some(pieces);
+        Ok(Vec::new())
+    }
+
     fn transfer_labels(
         &mut self,
         action: &Action,
         inbox: &mut Inbox,
     ) -> Result<Vec<u8>, PartyError> {
-        let (circuit, batch) = self.view.circuit(action)?;
+        let choices = self.choices(action, inbox)?;
         let (index, _) = self.view.step(action)?;
-        let count = circuit.evaluator_input_bits() * batch;
-        let choices = ChoiceCorrections::read(count, &inbox.take(action, MessageKind::Choices)?)?;
-        let Garbled { sends, pieces, .. } =
-            self.garbled[index].take().ok_or(out_of_order(action))?;
+        let garbled = self.garbled[index].take();
+        let both = garbled.and_then(|garbled| Some((garbled.sends?, garbled.pieces?)));
+        let (sends, pieces) = both.ok_or(out_of_order(action))?;
         let transfer = pieces.into_evaluator_inputs().transfer(sends, &choices)?;
         Ok(written(|out| transfer.write(out)))
     }

@@ -4,13 +4,9 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 
 use super::*;
-use crate::network::{NetworkParams, ResolvedNetwork, Weights, evaluate, zoo};
+use crate::gc::GarblingHash;
+use crate::network::{NetworkParams, Weights, evaluate, zoo};
 use crate::params::{Request, TransformPrices, select_network};
-
-fn script_for(network: &ResolvedNetwork) -> Script {
-    let selection = select_network(network, &Request::default(), &TransformPrices).unwrap();
-    gazelle(network, &selection.layers).unwrap()
-}
 
 /// Runs the script with both parties in turn and gives back the opened result.
 fn run(script: &Script, weights: &Weights, input: &[i64], seed: u64) -> Vec<i64> {
@@ -43,8 +39,20 @@ fn check(network: &NetworkParams, seed: u64) {
         expected.iter().any(|&y| y != 0),
         "a result of zeros shows nothing"
     );
-    let script = script_for(&resolved);
-    assert_eq!(run(&script, &weights, &input, seed), expected);
+    let selection = select_network(&resolved, &Request::default(), &TransformPrices).unwrap();
+    let settings = [
+        (Delivery::Split, GarblingHash::Tmmo),
+        (Delivery::Streamed, GarblingHash::Rekeyed),
+    ];
+    for (delivery, hash) in settings {
+        let circuits = CircuitSettings { delivery, hash };
+        let script = gazelle_with(&resolved, &selection.layers, circuits).unwrap();
+        assert_eq!(run(&script, &weights, &input, seed), expected);
+        let offline = |action: &&Action| action.phase == Phase::Offline;
+        let garbled = |action: &Action| matches!(action.act, Act::Garble(_));
+        let beforehand = script.actions.iter().filter(offline).any(garbled);
+        assert_eq!(beforehand, delivery == Delivery::Split);
+    }
 }
 
 #[test]

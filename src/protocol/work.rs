@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::link::Link;
-use super::roles::{OtRole, Party, Phase, RingSize};
+use super::roles::{CircuitSettings, OtRole, Party, Phase, RingSize};
 use crate::bfv::{HeOp, OpCounts};
 use crate::gc::ShareCircuit;
 use crate::network::ResolvedNetwork;
@@ -157,6 +157,8 @@ pub enum Act {
     Choose,
     /// Server: answers with masked labels.
     TransferLabels,
+    /// Server: takes the choices into the labels that it is going to garble for.
+    AcceptChoices,
     /// Client: evaluates one piece of the step's circuits.
     Evaluate(usize),
     /// Client: its part of a step that needs no message.
@@ -239,6 +241,8 @@ pub struct Script {
     pub steps: Vec<StepPlan>,
     /// Key sets.
     pub rings: Vec<RingKeys>,
+    /// How circuits are garbled.
+    pub circuits: CircuitSettings,
     /// What happens, in order.
     pub actions: Vec<Action>,
 }
