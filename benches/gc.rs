@@ -2,7 +2,7 @@
 //! included. Throughput in AND gates a second, and under `relus/…` in circuits a second.
 //!
 //! Run with `cargo bench --bench gc`, or a part with `cargo bench --bench gc -- garble/w=17`. Batches of 1 to
-//! 65,536 circuits show the fixed cost and the slope; `kernels/…` and `hash/…` compare variants.
+//! 65,536 circuits show the fixed cost and the slope; then hashes, kernels and threads are compared.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use criterion::{Bencher, BenchmarkGroup, Criterion, Throughput, criterion_group,
 use nass::calibrate::time;
 use nass::gc::{
     BaseOtReceiver, BaseOtSender, Delta, EvaluatedPieces, Extension, ExtensionReceiver,
-    GarbledPieces, GarblingHash, Kernels, Layer, PieceMessages, ShareCircuit, ShareFunction,
+    GarbledPieces, GarblerInputs, GarblingHash, Kernels, Layer, PieceMessages, ShareCircuit,
+    ShareFunction,
 };
 use nass::network::Requantize;
 use rand::SeedableRng;
@@ -45,6 +46,8 @@ struct Case {
     rng: ChaCha20Rng,
     receiver: ExtensionReceiver,
     choices: usize,
+    /// Pieces garbled or evaluated side by side, on as many threads as there are processors.
+    at_once: usize,
 }
 
 #[expect(
@@ -69,19 +72,27 @@ impl Case {
             rng,
             receiver: ExtensionReceiver::new(Extension::default(), &pairs).0,
             choices: circuit.evaluator_input_bits() * batch,
+            at_once: 1,
         }
     }
 
-    /// Garbles the layer, each piece over the last one; `each` sees it first.
+    /// Garbles the layer, each group of pieces over the last one; `each` sees every piece first.
     fn garble(&mut self, mut each: impl FnMut(&[u8], &[u8])) {
         let mut pieces = GarbledPieces::fresh(&self.layer, &self.delta, &mut self.rng);
-        let (mut tables, mut labels) = (Vec::new(), Vec::new());
-        while let Some(inputs) = pieces.next_into(&mut tables, &mut self.rng) {
-            labels.clear();
-            inputs
-                .encode_into(&self.layer, &self.shares, &self.shares, &mut labels)
+        let mut tables = vec![Vec::new(); self.at_once];
+        let mut labels = tables.clone();
+        loop {
+            let group = pieces.next_group_into(&mut tables, &mut self.rng);
+            let count = group.len();
+            labels.iter_mut().for_each(Vec::clear);
+            let (shares, out) = (&self.shares, &mut labels[..count]);
+            GarblerInputs::encode_group_into(group, &self.layer, shares, shares, out)
                 .expect("shares of the layer");
-            each(&tables, &labels);
+            let pairs = tables.iter().zip(&labels).take(count);
+            pairs.for_each(|(tables, labels)| each(tables, labels));
+            if count < self.at_once || count == 0 {
+                return;
+            }
         }
     }
 
@@ -109,11 +120,12 @@ impl Case {
                 let (evaluated, taken) = time(|| {
                     let mut pieces = EvaluatedPieces::new(&self.layer, own).expect("labels");
                     let mut outputs = Vec::with_capacity(self.batch);
-                    for index in 0..count {
-                        let piece = if index + 1 == count { &last } else { &first };
-                        let (tables, labels) = (&piece.0[..], &piece.1[..]);
-                        let messages = PieceMessages { tables, labels };
-                        pieces.next(messages, &mut outputs).expect("a piece");
+                    let messages: Vec<_> = (0..count)
+                        .map(|index| if index + 1 == count { &last } else { &first })
+                        .map(|(tables, labels)| PieceMessages { tables, labels })
+                        .collect();
+                    for group in messages.chunks(self.at_once) {
+                        pieces.next_group(group, &mut outputs).expect("pieces");
                     }
                     outputs
                 });
@@ -157,6 +169,12 @@ fn gc(criterion: &mut Criterion) {
         let mut case = case(WIDTHS[1], 1024, hash, kernels);
         let ands = case.layer.and_count();
         both(&mut gates, name, &mut case, ands);
+    }
+    for at_once in [1, 16] {
+        let mut case = case(WIDTHS[1], 65_536, tmmo, fastest);
+        case.at_once = at_once;
+        let ands = case.layer.and_count();
+        both(&mut gates, &format!("at_once={at_once}"), &mut case, ands);
     }
     gates.finish();
     let mut relus = criterion.benchmark_group("relus");

@@ -6,7 +6,6 @@
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test without its peer has failed")]
-#![expect(clippy::print_stdout, reason = "what was measured is worth seeing")]
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

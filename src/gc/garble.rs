@@ -260,10 +260,13 @@ impl GarblerInputs {
         out: &mut [Vec<u8>],
     ) -> Result<(), GcError> {
         expect_len("buffers", out.len(), group.len())?;
-        let pairs = group.into_par_iter().zip(out.par_iter_mut());
-        pairs
-            .map(|(inputs, out)| inputs.encode_into(layer, shares, masks, out))
-            .collect()
+        let encode =
+            |(inputs, out): (Self, &mut Vec<u8>)| inputs.encode_into(layer, shares, masks, out);
+        if group.len() == 1 {
+            return group.into_iter().zip(out).try_for_each(encode);
+        }
+        let pairs = group.into_par_iter().zip(out);
+        pairs.try_for_each(encode)
     }
 
     /// Appends the labels of the piece's part of the layer's shares (order instance, window) and of the
