@@ -356,7 +356,7 @@ impl ShareCircuit {
 }
 
 fn check_modulus(modulus: u64) -> Result<(), GcError> {
-    if modulus < 3 || modulus >> 62 != 0 || modulus % 2 == 0 {
+    if modulus < 3 || modulus >> 62 != 0 || modulus.is_multiple_of(2) {
         return Err(GcError::Modulus { modulus });
     }
     Ok(())
