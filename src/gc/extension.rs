@@ -313,7 +313,7 @@ impl Tile {
 
     /// Appends the piece's rows, up to `count` rows in all.
     fn push_rows(&mut self, rows: &mut Vec<u128>, count: usize) {
-        for quad in 0..PIECE {
+        for quad in 0..(count - rows.len()).div_ceil(4 * BASE_TRANSFERS).min(PIECE) {
             for (to, column) in self.square.iter_mut().zip(&self.columns) {
                 *to = column[quad];
             }

@@ -13,7 +13,14 @@
 //! | online | [`GarblerInputs::encode`] | [`GarblerLabels`] → | [`evaluate()`] |
 //!
 //! An evaluator that knows its inputs offline prepares transfers for them; [`garble_for_choices`]
-//! then needs no corrections and no label transfer.
+//! then needs no corrections and no label transfer. [`Extension`] is the choice between bytes and work.
+//!
+//! Transfers of anything but labels are hashed first:
+//!
+//! | | sender | message | receiver |
+//! | --- | --- | --- | --- |
+//! | offline | [`PreparedSends::into_random`] | [`PadKeys`] → | [`PreparedReceives::into_random`] |
+//! | online | [`RandomSends::transfer`] | ← [`ChoiceCorrections`], [`ChosenMessages`] → | [`RandomReceives::correct`] |
 
 mod arithmetic;
 mod base_ot;
