@@ -2,7 +2,7 @@
 //!
 //! | operation | what one run does |
 //! | --- | --- |
-//! | `base_ot` | 128 transfers; sender: offer made and written, reply read, seeds derived; receiver: offer read, reply written |
+//! | `base_ot` | 128 transfers, and the protocol's extension set up from them; sender: offer made and written, reply read, seeds derived, trees grown, sums written; receiver: offer read, reply written, sums read, trees grown |
 //! | `ot_correlated` | receiver: transfers extended, columns written; sender: columns read, transfers extended |
 //! | `ot_random` | what `ot_correlated` does; then sender: pad keys drawn and written, rows hashed; receiver: keys read, rows hashed |
 //! | `ot_chosen` | what `ot_random` does; then receiver: corrections written, messages read and unmasked; sender: corrections read, messages masked and written |
@@ -19,7 +19,7 @@ use crate::gc::{
     BASE_TRANSFERS, BaseOtOffer, BaseOtReceiver, BaseOtReply, BaseOtSender, ChoiceCorrections,
     ChosenMessages, ChosenSeeds, Delta, Extension, ExtensionColumns, ExtensionReceiver,
     ExtensionSender, PadKeys, PreparedReceives, PreparedSends, RandomReceives, RandomSends,
-    SeedPairs, pad_keys,
+    SeedPairs, TreeSums, pad_keys,
 };
 use crate::protocol::OtRole;
 use crate::units::Bytes;
@@ -209,17 +209,25 @@ impl Transfers {
 type Received = (Vec<u8>, Zeroizing<Vec<u128>>);
 
 fn base_transfers(role: OtRole) -> Result<Workload<'static>, WorkloadError> {
+    let extension = Extension::default();
     let mut rng = generator();
     let delta = Delta::random(&mut rng);
     let (_, offer) = BaseOtSender::offer(&mut generator());
     let offer = written(|out| offer.write(out));
     let reply = answer(&offer, &delta, &mut rng)?.1;
+    let (_, sums) = ExtensionReceiver::new(extension, &offer_and_finish(&reply)?.1);
+    let sums = written(|out| sums.write(out));
     Ok(match role {
-        OtRole::Sender => {
-            Workload::again(Bytes(offer.len() as u64), move || offer_and_finish(&reply))
-        }
+        OtRole::Sender => Workload::again(Bytes((offer.len() + sums.len()) as u64), move || {
+            let (offer, pairs) = offer_and_finish(&reply)?;
+            let (receiver, sums) = ExtensionReceiver::new(extension, &pairs);
+            Ok((offer, receiver, written(|out| sums.write(out))))
+        }),
         OtRole::Receiver => Workload::again(Bytes(reply.len() as u64), move || {
-            answer(&offer, &delta, &mut rng)
+            let (chosen, reply) = answer(&offer, &delta, &mut rng)?;
+            let sums = TreeSums::read(extension, &sums)?;
+            let sender = ExtensionSender::new(extension, &chosen, &delta, &sums)?;
+            Ok((reply, sender))
         }),
     })
 }

@@ -78,11 +78,13 @@ pub struct GcSizes {
     pub base_ot_reply: Bytes,
     /// [`TreeSums`], once a session, evaluator to garbler.
     pub tree_sums: Bytes,
-    /// [`ExtensionColumns`] with random choices if one extension serves this batch alone, evaluator to garbler.
+    /// [`ExtensionColumns`](super::ExtensionColumns) with random choices if one extension serves this batch
+    /// alone, evaluator to garbler.
     pub extension: Bytes,
     /// What the garbler sends to the evaluator, piece by piece.
     pub pieces: Vec<PieceSizes>,
-    /// [`ChoiceCorrections`], evaluator to garbler; nothing is sent if the prepared choices are the inputs.
+    /// [`ChoiceCorrections`](super::ChoiceCorrections), evaluator to garbler; nothing is sent if the prepared
+    /// choices are the inputs.
     pub corrections: Bytes,
     /// [`LabelTransfer`], garbler to evaluator; nothing is sent if the prepared choices are the inputs.
     pub label_transfer: Bytes,

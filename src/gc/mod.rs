@@ -17,6 +17,17 @@
 //! drops it as soon as it is evaluated: one bit for each choice, no label transfer, and memory for one piece.
 //! An evaluator that knows its inputs offline prepares transfers for them
 //! ([`GarbledPieces::for_choices`]); no corrections and no label transfer are needed then.
+//! [`Extension`] is the choice between bytes and work.
+//!
+//! Nothing says which party of a protocol garbles: with the server as garbler this is Gazelle's use, with the
+//! client as garbler the server's share, known offline, needs no online transfer.
+//!
+//! Transfers of anything but labels are hashed first:
+//!
+//! | | sender | message | receiver |
+//! | --- | --- | --- | --- |
+//! | offline | [`PreparedSends::into_random`] | [`PadKeys`] → | [`PreparedReceives::into_random`] |
+//! | online | [`RandomSends::transfer`] | ← [`ChoiceCorrections`], [`ChosenMessages`] → | [`RandomReceives::correct`] |
 
 mod arithmetic;
 mod base_ot;

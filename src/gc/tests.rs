@@ -470,6 +470,34 @@ proptest! {
     }
 }
 
+/// Any bytes in place of a piece's: refused for their length or their padding, else evaluated.
+#[test]
+fn damaged_pieces_are_refused_or_evaluated() {
+    let (circuit, mut rng) = (circuits()[4], ChaCha20Rng::seed_from_u64(26));
+    let layer = layer(&circuit, 3);
+    let piece = layer.pieces().next().unwrap();
+    let sizes = [layer.tables_size(&piece), layer.labels_size(&piece)];
+    let (mut evaluated, mut refused) = (0, 0);
+    for round in 0..300 {
+        let sent = sizes.map(|size| {
+            let change = [0, 0, 0, 1, 16][(rng.next_u32() % 5) as usize];
+            let mut bytes = vec![0; (size.0 as usize + change).saturating_sub(round % 3)];
+            rng.fill_bytes(&mut bytes);
+            bytes
+        });
+        let own = EvaluatorLabels(vec![round as u128; 3 * circuit.evaluator_input_bits()]);
+        let mut pieces = EvaluatedPieces::new(&layer, own).unwrap();
+        let [tables, labels] = sent.each_ref().map(Vec::as_slice);
+        let mut outputs = Vec::new();
+        match pieces.next(PieceMessages { tables, labels }, &mut outputs) {
+            Ok(()) => evaluated += usize::from(outputs.len() == 3),
+            Err(_) => refused += usize::from(outputs.is_empty()),
+        }
+    }
+    assert_eq!(evaluated + refused, 300);
+    assert!(refused > 100, "{refused}");
+}
+
 /// A session whose parties read the given bytes whatever the other one sent.
 fn replay(
     circuit: &ShareCircuit,

@@ -175,3 +175,6 @@ impl ChoiceCorrections {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

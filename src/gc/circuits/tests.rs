@@ -439,6 +439,32 @@ proptest! {
         prop_assert_eq!(circuit.run_plain(a, b, r), circuit.plain(a, b, r));
     }
 
+    /// Whatever was read from a file is refused or can be built.
+    #[test]
+    fn any_record_is_refused_or_built(
+        moduli in prop::array::uniform2(any::<u64>()),
+        narrower in prop::array::uniform2(0_u32..64),
+        shift in 0_u32..70,
+        output_bits in 0_u32..70,
+        signed: bool,
+        window in 0_usize..9,
+        limits in prop::array::uniform2(any::<i64>()),
+        kind in 0_usize..5,
+    ) {
+        let then = Requantize { shift, output_bits, signed };
+        let rectifier = Rectifier::Relu;
+        let function = match kind {
+            0 => ShareFunction::Requantize(then),
+            1 => ShareFunction::MaxPool { window, then },
+            2 => ShareFunction::Clip(Clip { shift, low: limits[0], high: limits[1] }),
+            3 => ShareFunction::Gazelle { window, rectifier },
+            _ => ShareFunction::Argmax { values: window },
+        };
+        let [p_in, p_out] = [moduli[0] >> narrower[0], moduli[1] >> narrower[1]];
+        let circuit = ShareCircuit { function, p_in, p_out };
+        prop_assert_eq!(circuit.and_count().is_ok(), circuit.check().is_ok());
+    }
+
     #[test]
     fn large_clips_pools_and_places_match_their_meaning(
         p in 3_u64..1 << 61,

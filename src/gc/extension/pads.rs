@@ -16,7 +16,7 @@ use rand::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::super::error::{GcError, expect_len};
-use super::super::kernels::{Backend, Cipher, Quad};
+use super::super::kernels::{Backend, Cipher};
 use super::super::labels::{Delta, mask};
 use super::super::transfer_messages::{
     ChoiceCorrections, ChosenMessages, PadKeys, TRANSFERS_PER_KEY, pad_keys,
@@ -53,20 +53,30 @@ impl PreparedSends {
     pub fn into_random<R: CryptoRng>(self, delta: &Delta, rng: &mut R) -> (PadKeys, RandomSends) {
         let mut keys = vec![[0; 16]; pad_keys(self.rows.len())];
         keys.iter_mut().for_each(|key| rng.fill_bytes(key));
-        let mut pads = Vec::with_capacity(2 * self.rows.len());
+        let mut pads = vec![0; 2 * self.rows.len()];
         let mut pair = Zeroizing::new([Piece::default(); 2]);
-        for (key, rows) in keys.iter().zip(self.rows.chunks(TRANSFERS_PER_KEY)) {
+        let batches = self.rows.chunks(TRANSFERS_PER_KEY);
+        let to = pads.chunks_mut(2 * TRANSFERS_PER_KEY);
+        for ((key, rows), pads) in keys.iter().zip(batches).zip(to) {
             let cipher = Cipher::new(Backend::fastest(), key);
-            for (j, rows) in (0..).step_by(BLOCKS).zip(rows.chunks(BLOCKS)) {
+            let pieces = rows.chunks(BLOCKS).zip(pads.chunks_mut(2 * BLOCKS));
+            for (j, (rows, pads)) in (0..).step_by(BLOCKS).zip(pieces) {
                 let [zero, one] = &mut *pair;
                 load(zero, rows);
-                load(one, rows);
-                let ones = one.iter_mut().flat_map(|quad| &mut quad.0);
-                ones.for_each(|block| *block ^= delta.0);
+                for (one, zero) in one.iter_mut().zip(&*zero) {
+                    one.0 = zero.0.map(|block| block ^ delta.0);
+                }
                 cipher.hash(j, zero);
                 cipher.hash(j, one);
-                let both = blocks(zero).zip(blocks(one)).take(rows.len());
-                pads.extend(both.flat_map(|(zero, one)| [zero, one]));
+                let quads = zero.iter().zip(&*one);
+                for (pads, (zero, one)) in pads.chunks_mut(8).zip(quads) {
+                    let both = zero
+                        .0
+                        .iter()
+                        .zip(&one.0)
+                        .flat_map(|(&zero, &one)| [zero, one]);
+                    pads.iter_mut().zip(both).for_each(|(to, pad)| *to = pad);
+                }
             }
         }
         let keys = keys.into_iter().map(u128::from_le_bytes).collect();
@@ -88,8 +98,11 @@ impl PreparedReceives {
             for (j, rows) in (0..).step_by(BLOCKS).zip(rows.chunks_mut(BLOCKS)) {
                 load(&mut piece, rows);
                 cipher.hash(j, &mut *piece);
-                let pads = blocks(&piece);
-                rows.iter_mut().zip(pads).for_each(|(row, pad)| *row = pad);
+                for (rows, quad) in rows.chunks_mut(4).zip(&*piece) {
+                    rows.iter_mut()
+                        .zip(&quad.0)
+                        .for_each(|(to, pad)| *to = *pad);
+                }
             }
         }
         Ok(RandomReceives {
@@ -176,10 +189,7 @@ impl PendingMessages {
 
 /// Copies up to a piece's blocks; what follows them is left as it was.
 fn load(piece: &mut Piece, rows: &[u128]) {
-    let places = piece.iter_mut().flat_map(|quad| &mut quad.0);
-    places.zip(rows).for_each(|(to, row)| *to = *row);
-}
-
-fn blocks(piece: &Piece) -> impl Iterator<Item = u128> {
-    piece.iter().flat_map(|quad: &Quad| quad.0)
+    for (quad, rows) in piece.iter_mut().zip(rows.chunks(4)) {
+        quad.0.iter_mut().zip(rows).for_each(|(to, row)| *to = *row);
+    }
 }
