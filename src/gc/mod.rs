@@ -28,6 +28,18 @@
 //! | --- | --- | --- | --- |
 //! | offline | [`PreparedSends::into_random`] | [`PadKeys`] → | [`PreparedReceives::into_random`] |
 //! | online | [`RandomSends::transfer`] | ← [`ChoiceCorrections`], [`ChosenMessages`] → | [`RandomReceives::correct`] |
+//!
+//! # Speed
+//! Nanoseconds for each AND of a ReLU of 22 bits on one Zen 5 core with 512-bit VAES, labels and messages
+//! included; November 2026. Ours by `cargo bench --bench gc` (1024 circuits), emp-tool in the same run; Gazelle's
+//! code was timed earlier on the same machine. The floor is the AES calls alone.
+//!
+//! | | ANDs | garble | evaluate |
+//! | --- | --- | --- | --- |
+//! | TMMO, two AES calls a hash | 107 | 5.3 | 2.6 |
+//! | emp-tool, re-keyed AES | 178 | 37 | 36 |
+//! | Gazelle's code, fixed key | 178 | 21 | 19 |
+//! | floor of TMMO | | 2.7–3.4 | 1.4–1.8 |
 
 mod arithmetic;
 mod base_ot;

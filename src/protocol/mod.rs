@@ -19,7 +19,7 @@ mod work;
 pub use client::Client;
 pub use error::{PartyError, ProtocolError};
 pub use gazelle::{gazelle, gazelle_with};
-pub use inbox::Inbox;
+pub use inbox::{Inbox, Store};
 pub use link::{Link, LinkError};
 pub use roles::{CircuitSettings, Delivery, OtRole, Party, Phase, RingSize};
 pub use server::Server;

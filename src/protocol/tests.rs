@@ -13,7 +13,8 @@ fn run(script: &Script, weights: &Weights, input: &[i64], seed: u64) -> Vec<i64>
     let rng = |party| ChaCha20Rng::seed_from_u64(seed + party);
     let mut client = Client::new(script, input, rng(0)).unwrap();
     let mut server = Server::new(script, weights, rng(1 << 32)).unwrap();
-    let (mut to_client, mut to_server) = (Inbox::default(), Inbox::default());
+    let store = Box::new(std::io::Cursor::new(Vec::new()));
+    let (mut to_client, mut to_server) = (Inbox::on(store), Inbox::default());
     for action in &script.actions {
         let (payload, inbox) = match action.party {
             Party::Client => (client.perform(action, &mut to_client), &mut to_server),
@@ -23,9 +24,10 @@ fn run(script: &Script, weights: &Weights, input: &[i64], seed: u64) -> Vec<i64>
         let foretold = action.sends.map_or(0, |message| message.payload.0);
         assert_eq!(payload.len() as u64, foretold, "{:?}", action.act);
         if let Some(message) = action.sends {
-            inbox.put(action, message, payload);
+            inbox.put(action, message, payload).unwrap();
         }
     }
+    assert_eq!(to_client.stored(), script.stored());
     client.result().unwrap().to_vec()
 }
 

@@ -247,6 +247,17 @@ pub struct Script {
     pub actions: Vec<Action>,
 }
 
+impl Script {
+    /// Bytes that wait with the client between the offline and the online phase: tables, decode bits and
+    /// labels of circuits that were garbled beforehand.
+    pub fn stored(&self) -> Bytes {
+        let offline = self.actions.iter().filter(|a| a.phase == Phase::Offline);
+        let messages = offline.filter_map(|action| action.sends);
+        let garbled = messages.filter(|message| message.kind == MessageKind::Garbled);
+        garbled.map(|message| message.payload).sum()
+    }
+}
+
 impl Task {
     /// The BFV operations `counts` in `ring`, as tasks; products stream `streams` bytes of weights.
     pub fn he(counts: &OpCounts, ring: RingSize, streams: Bytes) -> Vec<Self> {
