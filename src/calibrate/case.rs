@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::bfv::HeOp;
+use crate::gc::Extension;
 use crate::protocol::OtRole;
 
 /// An operation that calibration measures.
@@ -23,6 +24,10 @@ pub enum Op {
     BaseOt,
     /// One correlated transfer by extension, one side.
     OtCorrelated,
+    /// One random transfer by extension, one side: both pads, or the chosen one.
+    OtRandom,
+    /// One chosen transfer by extension, one side, all in.
+    OtChosen,
     /// One prepared transfer turned to the choice that is wanted, one side.
     OtDerandomize,
     /// Sending of bytes over the link.
@@ -40,6 +45,8 @@ impl Op {
             Self::Evaluate => "evaluate",
             Self::BaseOt => "base_ot",
             Self::OtCorrelated => "ot_correlated",
+            Self::OtRandom => "ot_random",
+            Self::OtChosen => "ot_chosen",
             Self::OtDerandomize => "ot_derandomize",
             Self::Send => "send",
             Self::RoundTrip => "round_trip",
@@ -53,6 +60,8 @@ impl Op {
             Self::Evaluate,
             Self::BaseOt,
             Self::OtCorrelated,
+            Self::OtRandom,
+            Self::OtChosen,
             Self::OtDerandomize,
             Self::Send,
             Self::RoundTrip,
@@ -101,8 +110,9 @@ pub struct Case {
     pub q_bits: u32,
     /// Bits of p.
     pub p_bits: u32,
-    /// `special=<bits>` (`special=<bits>+<bits>` for two primes) or `digit=<bits>` for BFV; `circuit=…;ands=…;batch=…` for circuits; `role=…;batch=…` for
-    /// transfers; `bytes=…` for sending.
+    /// `special=<bits>` (`special=<bits>+<bits>` for two primes) or `digit=<bits>` for BFV;
+    /// `circuit=…;ands=…;batch=…` for circuits; `role=…;batch=…` for transfers, with `extension=…`
+    /// where they are extended; `bytes=…` for sending.
     pub param: String,
     /// Threads.
     pub threads: usize,
@@ -130,13 +140,21 @@ impl Case {
             .find(|r| self.param("role") == Some(r.name()))
     }
 
+    /// The extension that transfers were measured with; rows that name none are older than the choice.
+    pub fn extension(&self) -> Option<Extension> {
+        self.param("extension")
+            .map_or(Some(Extension::Iknp), Extension::from_name)
+    }
+
     /// What the time of a batch grows with: ANDs, transfers, bytes; 1 for a round trip.
     pub fn size(&self) -> Option<f64> {
         let positive = |size: &f64| size.is_finite() && *size > 0.0;
         let number = |key| self.param(key)?.parse::<f64>().ok().filter(positive);
         match self.op {
             Op::Garble | Op::Evaluate => Some(number("ands")? * number("batch")?),
-            Op::BaseOt | Op::OtCorrelated | Op::OtDerandomize => number("batch"),
+            Op::BaseOt | Op::OtCorrelated | Op::OtRandom | Op::OtChosen | Op::OtDerandomize => {
+                number("batch")
+            }
             Op::Send => number("bytes"),
             Op::RoundTrip => Some(1.0),
             Op::He(_) => None,

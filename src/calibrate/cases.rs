@@ -4,7 +4,7 @@
 //! 2^50, which the transforms are fastest for, one special prime of the same size, p of 20 bits. A
 //! few others show what the choice costs: digits without a special prime, two special primes,
 //! narrower and wider limbs.
-//! Circuits: ReLU with requantization to 8 bits at p of 20 and of 30 bits. Sizes grow by factors of
+//! Circuits: ReLU with requantization to 8 bits at p of 20 and of 30 bits, from one to 8192 of them. Sizes grow by factors of
 //! at least eight, so that a line through them tells fixed cost from slope.
 //!
 //! Calibration is about time and protects no secret: the rings need not be secure.
@@ -12,7 +12,7 @@
 use super::case::{Case, Op, WorkingSet};
 use super::workload::WorkloadError;
 use crate::bfv::{BfvLiteral, HeOp};
-use crate::gc::{BASE_TRANSFERS, ShareCircuit, ShareFunction};
+use crate::gc::{BASE_TRANSFERS, Extension, ShareCircuit, ShareFunction};
 use crate::network::Requantize;
 use crate::protocol::OtRole;
 use crate::ring::{is_accepted_prime, is_plaintext_prime};
@@ -74,14 +74,19 @@ impl Case {
             cases.extend(Self::of(n, limbs, limb_bits, key_switch));
         }
         for p_bits in CIRCUIT_BITS {
-            for batch in BATCHES {
+            for batch in [1].into_iter().chain(BATCHES) {
                 cases.push(Self::relu(Op::Garble, p_bits, batch)?);
                 cases.push(Self::relu(Op::Evaluate, p_bits, batch)?);
             }
         }
         for role in ROLES {
             cases.push(Self::transfer(Op::BaseOt, role, BASE_TRANSFERS));
-            cases.extend(TRANSFERS.map(|count| Self::transfer(Op::OtCorrelated, role, count)));
+            for extension in Extension::ALL {
+                for op in [Op::OtCorrelated, Op::OtRandom, Op::OtChosen] {
+                    let extended = |count| Self::extended(op, extension, role, count);
+                    cases.extend(TRANSFERS.map(extended));
+                }
+            }
             let choices = BATCHES.map(|batch| batch * CIRCUIT_BITS[0] as usize);
             cases.extend(choices.map(|count| Self::transfer(Op::OtDerandomize, role, count)));
         }
@@ -137,6 +142,15 @@ impl Case {
     /// One side of a number of transfers.
     pub fn transfer(op: Op, role: OtRole, count: usize) -> Self {
         Self::without_ring(op, format!("role={};batch={count}", role.name()))
+    }
+
+    /// One side of a number of transfers by extension.
+    pub fn extended(op: Op, extension: Extension, role: OtRole, count: usize) -> Self {
+        let (role, extension) = (role.name(), extension.name());
+        Self::without_ring(
+            op,
+            format!("role={role};extension={extension};batch={count}"),
+        )
     }
 
     /// A message of a number of bytes over the link.

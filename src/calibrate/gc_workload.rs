@@ -1,26 +1,26 @@
-//! Circuits and transfers as the protocol carries them out, messages written and read included.
+//! Circuits and their inputs as the protocol carries them out, messages written and read included.
 //!
 //! | operation | what one run does |
 //! | --- | --- |
-//! | `garble` | a batch garbled, the garbler's inputs encoded, tables and labels written |
-//! | `evaluate` | tables, labels and label transfer read, the batch evaluated |
-//! | `base_ot` | 128 transfers; sender: offer made and written, reply read, seeds derived; receiver: offer read, reply written |
-//! | `ot_correlated` | receiver: transfers extended, columns written; sender: columns read, transfers extended |
+//! | `garble` | a layer garbled piece by piece, the garbler's inputs encoded; each piece is written where the last one was |
+//! | `evaluate` | the label transfer read, a layer evaluated piece by piece |
 //! | `ot_derandomize` | receiver: shares to choices, corrections written; sender: corrections read, label transfer written |
 //!
 //! A time is that of the whole batch.
 
+use std::sync::Arc;
+
+use rand::RngExt;
 use rand::rngs::ChaCha20Rng;
-use rand::{RngExt, SeedableRng};
 
 use super::case::{Case, Op};
 use super::cases::relu;
+use super::ot_workload::{self, Transfers, generator, written};
 use super::workload::{Workload, WorkloadError};
 use crate::gc::{
-    BASE_TRANSFERS, BaseOtOffer, BaseOtReceiver, BaseOtReply, BaseOtSender, ChoiceCorrections,
-    ChosenSeeds, Delta, EvaluatorInputs, ExtensionColumns, ExtensionReceiver, ExtensionSender,
-    GarbledTables, GarblerLabels, LabelTransfer, PendingLabels, PreparedReceives, PreparedSends,
-    SeedPairs, ShareCircuit, evaluate, extension_blocks, garble,
+    ChoiceCorrections, EvaluatedPieces, EvaluatorInputs, Extension, GarbledPieces, GarblingHash,
+    GcSizes, LabelTransfer, Layer, PendingLabels, PieceMessages, PreparedReceives, PreparedSends,
+    ShareCircuit,
 };
 use crate::protocol::OtRole;
 use crate::units::Bytes;
@@ -37,8 +37,9 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
     match (case.op, case.role()) {
         (Op::Garble, _) => Circuits::of(case, count)?.garble_workload(),
         (Op::Evaluate, _) => Circuits::of(case, count)?.evaluate_workload(),
-        (Op::BaseOt, Some(role)) if count == BASE_TRANSFERS => base_transfers(role),
-        (Op::OtCorrelated, Some(role)) => Transfers::new(count)?.workload(role),
+        (Op::BaseOt | Op::OtCorrelated | Op::OtRandom | Op::OtChosen, _) => {
+            ot_workload::workload(case, count)
+        }
         (Op::OtDerandomize, Some(role)) => {
             let circuit = relu(DERANDOMIZED_BITS).ok_or_else(refused)?;
             let batch = count / circuit.evaluator_input_bits();
@@ -53,111 +54,11 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
 /// Bits of p of the circuit whose choices are derandomized.
 const DERANDOMIZED_BITS: u32 = 20;
 
-fn generator() -> ChaCha20Rng {
-    ChaCha20Rng::seed_from_u64(2)
-}
-
-/// A session's transfers, extended again from the start as often as is needed.
-struct Transfers {
-    delta: Delta,
-    pairs: SeedPairs,
-    chosen: ChosenSeeds,
-    choices: Vec<bool>,
-    columns: Vec<u8>,
-}
-
-impl Transfers {
-    fn new(count: usize) -> Result<Self, WorkloadError> {
-        let mut rng = generator();
-        let delta = Delta::random(&mut rng);
-        let (sender, offer) = BaseOtSender::offer(&mut rng);
-        let (chosen, reply) = BaseOtReceiver::reply(&offer, &delta, &mut rng)?;
-        let pairs = sender.finish(&reply)?;
-        let choices = (0..count).map(|_| rng.random()).collect();
-        let mut transfers = Self {
-            delta,
-            pairs,
-            chosen,
-            choices,
-            columns: Vec::new(),
-        };
-        let mut receiver = ExtensionReceiver::new(&transfers.pairs);
-        let (columns, _) = receiver.extend(&transfers.choices);
-        columns.write(&mut transfers.columns);
-        Ok(transfers)
-    }
-
-    /// The transfers that the columns belong to, receiver's side.
-    fn receives(&self) -> PreparedReceives {
-        ExtensionReceiver::new(&self.pairs).extend(&self.choices).1
-    }
-
-    /// The same, sender's side.
-    fn sends(&self) -> Result<PreparedSends, WorkloadError> {
-        self.extend_sender(&mut ExtensionSender::new(&self.chosen, &self.delta))
-    }
-
-    fn extend_sender(&self, sender: &mut ExtensionSender) -> Result<PreparedSends, WorkloadError> {
-        let count = self.choices.len();
-        let columns = ExtensionColumns::read(extension_blocks(count), &self.columns)?;
-        Ok(sender.extend(count, &columns)?)
-    }
-
-    fn workload(self, role: OtRole) -> Result<Workload<'static>, WorkloadError> {
-        let (size, mut rng) = (self.columns.len(), generator());
-        Ok(match role {
-            OtRole::Sender => {
-                let mut sender = ExtensionSender::new(&self.chosen, &self.delta);
-                Workload::again(Bytes(0), move || self.extend_sender(&mut sender))
-            }
-            OtRole::Receiver => {
-                let mut receiver = ExtensionReceiver::new(&self.pairs);
-                Workload::again(Bytes(size as u64), move || {
-                    let (columns, prepared) = receiver.extend_random(self.choices.len(), &mut rng);
-                    Ok((written(|out| columns.write(out)), prepared))
-                })
-            }
-        })
-    }
-}
-
-fn base_transfers(role: OtRole) -> Result<Workload<'static>, WorkloadError> {
-    let mut rng = generator();
-    let delta = Delta::random(&mut rng);
-    let (_, offer) = BaseOtSender::offer(&mut generator());
-    let offer = written(|out| offer.write(out));
-    let reply = answer(&offer, &delta, &mut rng)?.1;
-    Ok(match role {
-        OtRole::Sender => {
-            Workload::again(Bytes(offer.len() as u64), move || offer_and_finish(&reply))
-        }
-        OtRole::Receiver => Workload::again(Bytes(reply.len() as u64), move || {
-            answer(&offer, &delta, &mut rng)
-        }),
-    })
-}
-
-/// The sender's side: the offer that `reply` answers, and the seeds.
-fn offer_and_finish(reply: &[u8]) -> Result<(Vec<u8>, SeedPairs), WorkloadError> {
-    let (sender, offer) = BaseOtSender::offer(&mut generator());
-    let offer = written(|out| offer.write(out));
-    Ok((offer, sender.finish(&BaseOtReply::read(reply)?)?))
-}
-
-/// The receiver's side.
-fn answer(
-    offer: &[u8],
-    delta: &Delta,
-    rng: &mut ChaCha20Rng,
-) -> Result<(ChosenSeeds, Vec<u8>), WorkloadError> {
-    let (seeds, reply) = BaseOtReceiver::reply(&BaseOtOffer::read(offer)?, delta, rng)?;
-    Ok((seeds, written(|out| reply.write(out))))
-}
-
 /// A batch of circuits with shares, masks and transfers.
 struct Circuits {
     circuit: ShareCircuit,
     batch: usize,
+    layer: Arc<Layer>,
     garbler_shares: Vec<u64>,
     evaluator_shares: Vec<u64>,
     masks: Vec<u64>,
@@ -165,7 +66,8 @@ struct Circuits {
     rng: ChaCha20Rng,
 }
 
-/// Messages of the garbler to the evaluator.
+/// Messages of the garbler to the evaluator, a piece each.
+#[derive(Default)]
 struct Garbled {
     tables: Vec<u8>,
     labels: Vec<u8>,
@@ -187,26 +89,40 @@ impl Circuits {
             garbler_shares: draw(circuit.p_in),
             evaluator_shares: draw(circuit.p_in),
             masks: draw(circuit.p_out),
-            transfers: Transfers::new(batch * circuit.evaluator_input_bits())?,
+            layer: Arc::new(Layer::new(&circuit, batch, GarblingHash::Tmmo)?),
+            transfers: Transfers::new(
+                Extension::default(),
+                batch * circuit.evaluator_input_bits(),
+            )?,
             circuit,
             batch,
             rng,
         })
     }
 
-    fn garble(&mut self) -> Result<(Garbled, EvaluatorInputs), WorkloadError> {
-        let garbling = garble(
-            &self.circuit,
-            self.batch,
-            &self.transfers.delta,
-            &mut self.rng,
-        )?;
-        let labels = garbling
-            .garbler_inputs
-            .encode(&self.garbler_shares, &self.masks)?;
-        let tables = written(|out| garbling.tables.write(out));
-        let labels = written(|out| labels.write(out));
-        Ok((Garbled { tables, labels }, garbling.evaluator_inputs))
+    /// Garbles the layer; `each` sees every piece before the next one takes its place.
+    fn garble(&mut self, mut each: impl FnMut(&Garbled)) -> Result<EvaluatorInputs, WorkloadError> {
+        let mut pieces = GarbledPieces::fresh(&self.layer, &self.transfers.delta, &mut self.rng);
+        let mut piece = Garbled::default();
+        while let Some(inputs) = pieces.next_into(&mut piece.tables, &mut self.rng) {
+            piece.labels.clear();
+            let labels = &mut piece.labels;
+            inputs.encode_into(&self.layer, &self.garbler_shares, &self.masks, labels)?;
+            each(&piece);
+        }
+        Ok(pieces.into_evaluator_inputs())
+    }
+
+    /// The same with every piece kept.
+    fn garble_and_keep(&mut self) -> Result<(Vec<Garbled>, EvaluatorInputs), WorkloadError> {
+        let mut kept = Vec::new();
+        let inputs = self.garble(|piece| {
+            kept.push(Garbled {
+                tables: piece.tables.clone(),
+                labels: piece.labels.clone(),
+            });
+        })?;
+        Ok((kept, inputs))
     }
 
     /// The receiver's corrections of its choices to its shares.
@@ -214,9 +130,7 @@ impl Circuits {
         &self,
         receives: PreparedReceives,
     ) -> Result<(Vec<u8>, PendingLabels), WorkloadError> {
-        let bits = self
-            .circuit
-            .evaluator_bits(&self.evaluator_shares, self.batch)?;
+        let bits = self.layer.choices(&self.evaluator_shares)?;
         let (corrections, pending) = receives.correct(&bits)?;
         Ok((written(|out| corrections.write(out)), pending))
     }
@@ -228,7 +142,7 @@ impl Circuits {
         sends: PreparedSends,
         corrections: &[u8],
     ) -> Result<Vec<u8>, WorkloadError> {
-        let corrections = ChoiceCorrections::read(self.transfers.choices.len(), corrections)?;
+        let corrections = ChoiceCorrections::read(self.transfers.count, corrections)?;
         let transfer = inputs.transfer(sends, &corrections)?;
         Ok(written(|out| transfer.write(out)))
     }
@@ -236,31 +150,30 @@ impl Circuits {
     /// The evaluator's shares of the results.
     fn evaluate(
         &self,
-        garbled: &Garbled,
+        garbled: &[Garbled],
         transfer: &[u8],
         pending: PendingLabels,
     ) -> Result<Vec<u64>, WorkloadError> {
-        let (circuit, batch) = (&self.circuit, self.batch);
-        let tables = GarbledTables::read(circuit, batch, &garbled.tables)?;
-        let labels = GarblerLabels::read(circuit.garbler_input_bits() * batch, &garbled.labels)?;
-        let transfer = LabelTransfer::read(self.transfers.choices.len(), transfer)?;
-        Ok(evaluate(
-            circuit,
-            batch,
-            tables,
-            labels,
-            pending.receive(&transfer)?,
-        )?)
+        let transfer = LabelTransfer::read(self.transfers.count, transfer)?;
+        let mut pieces = EvaluatedPieces::new(&self.layer, pending.receive(&transfer)?)?;
+        let mut outputs = Vec::with_capacity(self.batch);
+        for Garbled { tables, labels } in garbled {
+            pieces.next(PieceMessages { tables, labels }, &mut outputs)?;
+        }
+        Ok(outputs)
     }
 
     fn garble_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
-        let (garbled, _) = self.garble()?;
-        let size = garbled.tables.len() + garbled.labels.len();
-        Ok(Workload::again(Bytes(size as u64), move || self.garble()))
+        let sizes = GcSizes::new(&self.circuit, self.batch)?.pieces;
+        let size = sizes
+            .iter()
+            .map(|piece| piece.tables + piece.garbler_labels);
+        let size = size.sum();
+        Ok(Workload::again(size, move || self.garble(|_| ())))
     }
 
     fn evaluate_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
-        let (garbled, inputs) = self.garble()?;
+        let (garbled, inputs) = self.garble_and_keep()?;
         let (corrections, _) = self.choose(self.transfers.receives())?;
         let transfer = self.transfer(inputs, self.transfers.sends()?, &corrections)?;
         let shared = std::rc::Rc::new(self);
@@ -285,18 +198,12 @@ impl Circuits {
                 Bytes(0),
                 move || {
                     let sends = circuits.borrow().transfers.sends()?;
-                    Ok((circuits.borrow_mut().garble()?.1, sends))
+                    Ok((circuits.borrow_mut().garble(|_| ())?, sends))
                 },
                 move |(inputs, sends)| shared.borrow().transfer(inputs, sends, &corrections),
             ),
         })
     }
-}
-
-fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let mut out = Vec::new();
-    write(&mut out);
-    out
 }
 
 #[cfg(test)]
@@ -307,7 +214,7 @@ mod tests {
     fn circuits_give_the_shares_of_the_plain_function() {
         for bits in [20, 30] {
             let mut circuits = Circuits::new(relu(bits).unwrap(), 5).unwrap();
-            let (garbled, inputs) = circuits.garble().unwrap();
+            let (garbled, inputs) = circuits.garble_and_keep().unwrap();
             let (corrections, pending) = circuits.choose(circuits.transfers.receives()).unwrap();
             let sends = circuits.transfers.sends().unwrap();
             let transfer = circuits.transfer(inputs, sends, &corrections).unwrap();
@@ -321,39 +228,6 @@ mod tests {
                 assert_eq!(output, expected);
             }
         }
-    }
-
-    #[test]
-    fn both_sides_of_the_base_transfers_fit_together() {
-        let delta = Delta::random(&mut generator());
-        let (_, offer) = BaseOtSender::offer(&mut generator());
-        let offer = written(|out| offer.write(out));
-        let (chosen, reply) = answer(&offer, &delta, &mut generator()).unwrap();
-        let (again, pairs) = offer_and_finish(&reply).unwrap();
-        assert_eq!(again, offer);
-        // Extensions from them are correlated: an evaluation would fail otherwise.
-        let mut circuits = Circuits::new(relu(20).unwrap(), 1).unwrap();
-        let columns = ExtensionReceiver::new(&pairs)
-            .extend(&circuits.transfers.choices)
-            .0;
-        let columns = written(|out| columns.write(out));
-        circuits.transfers = Transfers {
-            delta,
-            pairs,
-            chosen,
-            columns,
-            ..circuits.transfers
-        };
-        let (garbled, inputs) = circuits.garble().unwrap();
-        let (corrections, pending) = circuits.choose(circuits.transfers.receives()).unwrap();
-        let sends = circuits.transfers.sends().unwrap();
-        let transfer = circuits.transfer(inputs, sends, &corrections).unwrap();
-        let output = circuits.evaluate(&garbled, &transfer, pending).unwrap();
-        let (a, b) = (&circuits.garbler_shares, &circuits.evaluator_shares);
-        assert_eq!(
-            output,
-            [circuits.circuit.plain(a, b, circuits.masks[0]).unwrap()]
-        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod environment;
 mod gc_workload;
 mod he_workload;
 mod link_workload;
+mod ot_workload;
 mod profile;
 mod runner;
 mod statistics;

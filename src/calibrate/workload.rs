@@ -140,9 +140,13 @@ impl Operands {
                 };
                 Ok(self.he.insert(operands).workload(op, case.working_set))
             }
-            Op::Garble | Op::Evaluate | Op::BaseOt | Op::OtCorrelated | Op::OtDerandomize => {
-                gc_workload::workload(case)
-            }
+            Op::Garble
+            | Op::Evaluate
+            | Op::BaseOt
+            | Op::OtCorrelated
+            | Op::OtRandom
+            | Op::OtChosen
+            | Op::OtDerandomize => gc_workload::workload(case),
             Op::Send | Op::RoundTrip => link_workload::workload(case),
         }
     }

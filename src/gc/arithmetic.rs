@@ -144,16 +144,16 @@ pub(super) enum Sign {
     Twos,
 }
 
-/// The greater of two numbers of the same length: two ANDs a bit.
+/// `x > y` for two numbers of the same length: one AND a bit.
 ///
-/// `x > y` is the carry out of `x + ¬y`; two's complement numbers compare as unsigned ones with
-/// their top bits negated, which is the same as exchanging them.
-pub(super) fn maximum<G: Gates>(
+/// It is the carry out of `x + ¬y`; two's complement numbers compare as unsigned ones with their top bits
+/// negated, which is the same as exchanging them.
+pub(super) fn greater<G: Gates>(
     g: &mut G,
     x: &[Bit<G::Wire>],
     y: &[Bit<G::Wire>],
     sign: Sign,
-) -> Vec<Bit<G::Wire>> {
+) -> Bit<G::Wire> {
     let mut greater = Known(false);
     for (i, (&x_bit, &y_bit)) in x.iter().zip(y).enumerate() {
         let (x_bit, y_bit) = match sign {
@@ -163,10 +163,56 @@ pub(super) fn maximum<G: Gates>(
         let opposite = not(g, y_bit);
         greater = carry(g, x_bit, opposite, greater);
     }
-    x.iter()
-        .zip(y)
-        .map(|(&x, &y)| select(g, greater, x, y))
-        .collect()
+    greater
+}
+
+/// `x > m` for an unsigned x: one AND for each bit above m's trailing ones but the first.
+pub(super) fn exceeds<G: Gates>(g: &mut G, x: &[Bit<G::Wire>], m: i128) -> Bit<G::Wire> {
+    let m: Vec<_> = (0..x.len()).map(|i| Known((m >> i) & 1 == 1)).collect();
+    greater(g, x, &m, Sign::Unsigned)
+}
+
+/// The greater of two numbers of the same length: two ANDs a bit.
+pub(super) fn maximum<G: Gates>(
+    g: &mut G,
+    x: &[Bit<G::Wire>],
+    y: &[Bit<G::Wire>],
+    sign: Sign,
+) -> Vec<Bit<G::Wire>> {
+    let greater = greater(g, x, y, sign);
+    let pairs = x.iter().zip(y);
+    pairs.map(|(&x, &y)| select(g, greater, x, y)).collect()
+}
+
+/// `x − y mod 2^len`, and whether x ≥ y: `x + ¬y + 1` and its carry, one AND a bit.
+pub(super) fn subtract<G: Gates>(
+    g: &mut G,
+    x: &[Bit<G::Wire>],
+    y: &[Bit<G::Wire>],
+) -> (Vec<Bit<G::Wire>>, Bit<G::Wire>) {
+    let mut c = Known(true);
+    let mut difference = Vec::with_capacity(x.len());
+    for (&x, &y) in x.iter().zip(y) {
+        let opposite = not(g, y);
+        let both = xor(g, x, opposite);
+        difference.push(xor(g, both, c));
+        c = carry(g, x, opposite, c);
+    }
+    (difference, c)
+}
+
+/// `x + y mod p` for x and y below p: 3w + 1 ANDs, w being the common length.
+pub(super) fn add_reduced<G: Gates>(
+    g: &mut G,
+    x: &[Bit<G::Wire>],
+    y: &[Bit<G::Wire>],
+    p: &[Bit<G::Wire>],
+) -> Vec<Bit<G::Wire>> {
+    let (sum, carry) = add_carry(g, x, y);
+    let (reduced, not_below) = subtract(g, &sum, p);
+    let over = or(g, carry, not_below);
+    let pairs = reduced.iter().zip(&sum);
+    pairs.map(|(&yes, &no)| select(g, over, yes, no)).collect()
 }
 
 /// Whether any bit is set; `len - 1` ANDs.

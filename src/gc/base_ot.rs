@@ -19,7 +19,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::error::{GcError, expect_len};
 use super::labels::Delta;
-use super::messages::{BASE_TRANSFERS, BaseOtOffer, BaseOtReply};
+use super::transfer_messages::{BASE_TRANSFERS, BaseOtOffer, BaseOtReply};
 
 const CONTEXT: &str = "nass 2026 base oblivious transfer, simplest, Ristretto";
 

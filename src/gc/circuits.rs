@@ -1,27 +1,42 @@
 //! The circuits between linear layers: a non-linear function on additive shares, from p_in to p_out.
 //!
 //! The garbler holds a and its fresh mask r, the evaluator b. With x = a + b mod p_in, centred in
-//! (−p_in/2, p_in/2): `y = clamp((x + 2^(shift−1)) >> shift)` (a shift of 0 adds nothing), clamped to
-//! `[0, 2^l − 1]` (ReLU) or to l-bit two's complement. A max pool takes the greatest x of its window
-//! first. The evaluator learns `y − r mod p_out`; the garbler's share of y is r.
+//! (−p_in/2, p_in/2), and `h = (p_in − 1)/2`, the meaning y is, in exact integers:
 //!
-//! With w = bits of p_in, w' = bits of p_out and h = (p_in − 1)/2, and constants added in the clear:
-//! 1. The garbler feeds `v = ((a + h) mod p_in) + 2^w − p_in`. The sum D of v and b has no carry exactly
-//!    where D + 2^w means the negative number D: then p_in is missing. w ANDs.
-//! 2. `x + 2^(shift−1) = D + K`, K being one of two constants, chosen by the carry bit by bit and for
-//!    free. w − 1 ANDs; the lowest `shift` bits only carry.
-//! 3. Maximum: two ANDs a bit. Clamp: one AND for each bit that must not be set, one for each kept.
-//! 4. The garbler feeds `(−r mod p_out) + 2^w' − p_out`, and one conditional addition of p_out reduces:
-//!    2w' − 1 ANDs.
+//! | function | y |
+//! | --- | --- |
+//! | [`ShareFunction::Requantize`] | `clamp((x + 2^(s−1)) >> s)` to `0..=2^l − 1` (ReLU) or to l-bit two's complement; what [`Requantize::apply`] computes |
+//! | [`ShareFunction::MaxPool`] | the same of the greatest x of a window |
+//! | [`ShareFunction::Clip`] | `clamp((x + 2^(s−1)) >> s, low, high)`: ReLU6 and the like |
+//! | [`ShareFunction::Gazelle`] | the greatest x of a window, or of it and 0 |
+//! | [`ShareFunction::Argmax`] | the first place of the greatest x |
 //!
-//! ReLU with p_in = p_out and no truncation takes 5w − 3 ANDs; Gazelle's takes 8w + 2
-//! (Juvekar, Vaikuntanathan, Chandrakasan 2018).
+//! A shift of 0 adds nothing; `>>` rounds down. The evaluator learns `y − r mod p_out`; the garbler's
+//! share of y is r. The place of an argmax is not shared but opened to the evaluator: its p_out is 1.
+//!
+//! # Gates
+//! With w = bits of p_in, w' = bits of p_out, n the window, B the bits of `h + 2^(s−1)`, one more for the sign,
+//! and b = B − s those that are kept, the ANDs of one evaluation are:
+//!
+//! | | ANDs |
+//! | --- | --- |
+//! | reconstruction and rounding, each x | w + B − 1 |
+//! | maximum | (n − 1) · 2b |
+//! | ReLU and clamp, unsigned; signed; none needed | b − 1; b − 2; 0 |
+//! | masking | 2w' − 1 |
+//! | Gazelle, all in | n(3w + 1) + (n − 1) · 2w + 2w for the ReLU + 3w + 1 |
+//! | argmax of n = 2^m, all in | n(2w − 1) + (2n − 3)w + n − 1 − m |
+//!
+//! ReLU with p_in = p_out and no truncation takes 5w − 3; Gazelle's takes 8w + 2 (Juvekar,
+//! Vaikuntanathan, Chandrakasan 2018). Where every x fits the output, b has no sign bit and B none.
+
+mod argmax;
+mod gazelle;
+mod rounded;
 
 use serde::{Deserialize, Serialize};
 
-use super::arithmetic::{
-    Bit, Sign, add_carry, add_modular, any, maximum, not, select, select_constant, xor,
-};
+use super::arithmetic::Bit;
 use super::error::GcError;
 use super::gates::{Counter, GateCounts, Gates, Plain};
 use super::shares::join;
@@ -42,6 +57,60 @@ pub enum ShareFunction {
         /// What follows.
         then: Requantize,
     },
+    /// Re-quantization to any range around 0.
+    Clip(Clip),
+    /// ReLU and max pool as Gazelle builds them, to reproduce its counts; shares stay modulo one p.
+    Gazelle {
+        /// Values compared; 1 for none.
+        window: usize,
+        /// What follows.
+        rectifier: Rectifier,
+    },
+    /// The place of the greatest of `values` values, opened to the evaluator.
+    Argmax {
+        /// Values compared.
+        values: usize,
+    },
+}
+
+/// A rounding shift and the least and greatest output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Clip {
+    /// Bits that are rounded away.
+    pub shift: u32,
+    /// Least output, at most 0.
+    pub low: i64,
+    /// Greatest output, at least 0.
+    pub high: i64,
+}
+
+/// What becomes of negative values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Rectifier {
+    /// They become 0.
+    Relu,
+    /// They stay.
+    Linear,
+}
+
+impl ShareFunction {
+    /// ReLU alone, in the fewest ANDs: nothing is rounded, and every value fits.
+    pub const fn relu() -> Self {
+        Self::Requantize(Requantize {
+            shift: 0,
+            output_bits: MAX_BITS,
+            signed: false,
+        })
+    }
+
+    /// Truncation alone: a rounding shift without a clamp.
+    pub const fn truncate(shift: u32) -> Self {
+        Self::Requantize(Requantize {
+            shift,
+            output_bits: MAX_BITS,
+            signed: true,
+        })
+    }
 }
 
 /// A function on shares with its two moduli. A plain record: [`ShareCircuit::check`] says whether it
@@ -52,40 +121,24 @@ pub struct ShareCircuit {
     pub function: ShareFunction,
     /// Modulus of the shares that come in; odd, below 2^62.
     pub p_in: u64,
-    /// Modulus of the shares that go out; odd, below 2^62.
+    /// Modulus of the shares that go out; odd, below 2^62; 1 for an argmax, which shares nothing.
     pub p_out: u64,
 }
-
-/// How y leaves the clamp.
-pub(super) enum Range {
-    /// `0..=2^l − 1`.
-    Relu,
-    /// Two's complement of l bits, carried as `y + 2^(l−1)`.
-    Clamped,
-    /// Every x fits: carried as `y + offset`, nothing to clamp.
-    Fits { offset: i128 },
-}
-
-/// The wires of one evaluation, inputs of both parties.
-type Inputs<'a, G> = (&'a [Bit<<G as Gates>::Wire>], &'a [Bit<<G as Gates>::Wire>]);
 
 pub(super) const fn width(modulus: u64) -> usize {
     (u64::BITS - modulus.leading_zeros()) as usize
 }
 
-impl ShareCircuit {
-    /// Re-quantization applied to each value (after the maximum).
-    pub const fn requantize(&self) -> Requantize {
-        match self.function {
-            ShareFunction::Requantize(then) | ShareFunction::MaxPool { then, .. } => then,
-        }
-    }
+/// The input wires of one value: the garbler's bits, the evaluator's.
+type Pair<'a, G> = (&'a [Bit<<G as Gates>::Wire>], &'a [Bit<<G as Gates>::Wire>]);
 
+impl ShareCircuit {
     /// Values that go into one output: 1, or the pooling window.
     pub const fn window(&self) -> usize {
         match self.function {
-            ShareFunction::Requantize(_) => 1,
-            ShareFunction::MaxPool { window, .. } => window,
+            ShareFunction::Requantize(_) | ShareFunction::Clip(_) => 1,
+            ShareFunction::MaxPool { window, .. } | ShareFunction::Gazelle { window, .. } => window,
+            ShareFunction::Argmax { values } => values,
         }
     }
 
@@ -94,36 +147,57 @@ impl ShareCircuit {
     /// # Errors
     /// Names the parameter that is out of range, or an output that p_out cannot hold centred.
     pub fn check(&self) -> Result<(), GcError> {
-        for modulus in [self.p_in, self.p_out] {
-            if modulus < 3 || modulus >> 62 != 0 || modulus % 2 == 0 {
-                return Err(GcError::Modulus { modulus });
-            }
-        }
-        let Requantize {
-            shift, output_bits, ..
-        } = self.requantize();
-        if shift > MAX_BITS {
-            return Err(GcError::Shift { shift });
-        }
-        if output_bits == 0 || output_bits > MAX_BITS {
-            return Err(GcError::OutputBits { output_bits });
+        let argmax = matches!(self.function, ShareFunction::Argmax { .. });
+        check_modulus(self.p_in)?;
+        if !(argmax && self.p_out == 1) {
+            check_modulus(self.p_out)?;
         }
         let window = self.window();
-        if window == 0 || window > MAX_WINDOW {
+        if window == 0 || window > MAX_WINDOW || (argmax && window == 1) {
             return Err(GcError::Window { window });
         }
-        let magnitude = self
-            .clamp(self.highest())
-            .max(-self.clamp(self.lowest()))
-            .unsigned_abs();
+        self.check_function()?;
+        let magnitude = self.clamp(self.highest()).max(-self.clamp(self.lowest()));
         let magnitude = u64::try_from(magnitude).unwrap_or(u64::MAX);
-        if magnitude > (self.p_out - 1) / 2 {
+        if !argmax && magnitude > (self.p_out - 1) / 2 {
             return Err(GcError::OutputRange {
                 modulus: self.p_out,
                 magnitude,
             });
         }
         Ok(())
+    }
+
+    fn check_function(&self) -> Result<(), GcError> {
+        let shift = self.shift();
+        if shift > MAX_BITS {
+            return Err(GcError::Shift { shift });
+        }
+        match self.function {
+            ShareFunction::Requantize(Requantize { output_bits, .. })
+            | ShareFunction::MaxPool {
+                then: Requantize { output_bits, .. },
+                ..
+            } if output_bits == 0 || output_bits > MAX_BITS => {
+                Err(GcError::OutputBits { output_bits })
+            }
+            ShareFunction::Clip(Clip { low, high, .. }) if low > 0 || high < 0 => {
+                Err(GcError::Clip { low, high })
+            }
+            ShareFunction::Gazelle { .. } if self.p_in != self.p_out => {
+                let (p_in, p_out) = (self.p_in, self.p_out);
+                Err(GcError::OneModulus { p_in, p_out })
+            }
+            ShareFunction::Argmax { .. } if self.p_out != 1 => {
+                let modulus = self.p_out;
+                Err(GcError::Modulus { modulus })
+            }
+            ShareFunction::Requantize(_)
+            | ShareFunction::MaxPool { .. }
+            | ShareFunction::Clip(_)
+            | ShareFunction::Gazelle { .. }
+            | ShareFunction::Argmax { .. } => Ok(()),
+        }
     }
 
     /// AND gates of one evaluation.
@@ -149,7 +223,11 @@ impl ShareCircuit {
 
     /// Bits the garbler feeds into one evaluation: its shares, then its mask.
     pub const fn garbler_input_bits(&self) -> usize {
-        self.window() * width(self.p_in) + width(self.p_out)
+        let mask = match self.function {
+            ShareFunction::Argmax { .. } => 0,
+            _ => width(self.p_out),
+        };
+        self.window() * width(self.p_in) + mask
     }
 
     /// Bits the evaluator feeds into one evaluation; one oblivious transfer each.
@@ -159,7 +237,10 @@ impl ShareCircuit {
 
     /// Bits the evaluator learns from one evaluation.
     pub const fn output_bits(&self) -> usize {
-        width(self.p_out)
+        match self.function {
+            ShareFunction::Argmax { values } => width(values.saturating_sub(1) as u64),
+            _ => width(self.p_out),
+        }
     }
 
     /// The meaning, in integers: the evaluator's output share. This is the oracle; it builds no circuit.
@@ -176,8 +257,16 @@ impl ShareCircuit {
             let x = (i128::from(a) + i128::from(b)) % p;
             if x > p / 2 { x - p } else { x }
         });
+        if matches!(self.function, ShareFunction::Argmax { .. }) {
+            let first =
+                |best: (u64, i128), new: (u64, i128)| if new.1 > best.1 { new } else { best };
+            return Ok((0..)
+                .zip(centred)
+                .reduce(first)
+                .map_or(0, |(place, _)| place));
+        }
         let x = centred.max().unwrap_or(0);
-        let y = self.clamp((x + self.half()) >> self.requantize().shift);
+        let y = self.clamp((x + self.half()) >> self.shift());
         Ok((y - i128::from(r)).rem_euclid(p_out) as u64)
     }
 
@@ -192,7 +281,7 @@ impl ShareCircuit {
         Ok(join(self.build(&mut Plain, &garbler, &evaluator)))
     }
 
-    /// The circuit: one output wire for each bit of p_out, lowest first.
+    /// The circuit: the output's wires, lowest first.
     pub(super) fn build<G: Gates>(
         &self,
         g: &mut G,
@@ -202,26 +291,15 @@ impl ShareCircuit {
         let wires = |wires: &[G::Wire]| wires.iter().map(|&w| Bit::Wire(w)).collect::<Vec<_>>();
         let (garbler, evaluator) = (wires(garbler), wires(evaluator));
         let (shares, mask) = garbler.split_at(garbler.len().min(self.evaluator_input_bits()));
-        let (range, w) = (self.range(), width(self.p_in));
-        let sign = match range {
-            Range::Fits { .. } => Sign::Unsigned,
-            Range::Relu | Range::Clamped => Sign::Twos,
+        let w = width(self.p_in);
+        let pairs: Vec<Pair<'_, G>> = shares.chunks(w).zip(evaluator.chunks(w)).collect();
+        let output = match self.function {
+            ShareFunction::Requantize(_)
+            | ShareFunction::MaxPool { .. }
+            | ShareFunction::Clip(_) => self.requantized(g, &pairs, mask),
+            ShareFunction::Gazelle { rectifier, .. } => self.gazelle(g, &pairs, mask, rectifier),
+            ShareFunction::Argmax { .. } => self.argmax(g, &pairs),
         };
-        let mut greatest: Option<Vec<Bit<G::Wire>>> = None;
-        for pair in shares.chunks(w).zip(evaluator.chunks(w)) {
-            let x = self.rounded(g, pair, &range);
-            greatest = Some(match greatest {
-                None => x,
-                Some(other) => maximum(g, &other, &x, sign),
-            });
-        }
-        let x = greatest.unwrap_or_default();
-        let y = match range {
-            Range::Fits { .. } => x,
-            Range::Relu => self.relu(g, &x),
-            Range::Clamped => self.clamp_signed(g, &x),
-        };
-        let output = self.masked(g, y, mask);
         output
             .into_iter()
             .map(|bit| match bit {
@@ -231,116 +309,57 @@ impl ShareCircuit {
             .collect()
     }
 
-    /// Steps 1 and 2: `((x + 2^(shift−1)) >> shift) + offset`, in as few bits as hold every value.
-    fn rounded<G: Gates>(
-        &self,
-        g: &mut G,
-        (v, b): Inputs<'_, G>,
-        range: &Range,
-    ) -> Vec<Bit<G::Wire>> {
-        let shift = self.requantize().shift as usize;
-        let (offset, sign_bits) = match range {
-            Range::Fits { offset } => (offset << shift, 0),
-            Range::Relu | Range::Clamped => (0, 1),
-        };
-        let (mut d, carry) = add_carry(g, v, b);
-        let negative = not(g, carry);
-        let (h, p) = (i128::from(self.p_in / 2), i128::from(self.p_in));
-        let greatest = h + self.half() + offset;
-        let bits = (i128::BITS - greatest.leading_zeros()) as usize + sign_bits;
-        let bits = bits.max(shift + 1);
-        d.resize(bits, negative);
-        let constant = self.half() + offset - h;
-        let k = select_constant(g, negative, (constant + p, constant), bits);
-        add_modular(g, &d, &k, shift)
+    const fn shift(&self) -> u32 {
+        match self.function {
+            ShareFunction::Requantize(then) | ShareFunction::MaxPool { then, .. } => then.shift,
+            ShareFunction::Clip(clip) => clip.shift,
+            ShareFunction::Gazelle { .. } | ShareFunction::Argmax { .. } => 0,
+        }
     }
 
-    /// Step 3 for ReLU: anything above bit l, the sign included, saturates.
-    fn relu<G: Gates>(&self, g: &mut G, x: &[Bit<G::Wire>]) -> Vec<Bit<G::Wire>> {
-        let Some((&sign, magnitude)) = x.split_last() else {
-            return Vec::new();
-        };
-        let kept = magnitude.len().min(self.requantize().output_bits as usize);
-        let saturated = any(g, &x[kept..]);
-        let positive = not(g, sign);
-        magnitude[..kept]
-            .iter()
-            .map(|&bit| select(g, saturated, positive, bit))
-            .collect()
-    }
-
-    /// Step 3 for signed outputs: `y + 2^(l−1)`; saturated where a bit from l − 1 up differs from the sign.
-    fn clamp_signed<G: Gates>(&self, g: &mut G, x: &[Bit<G::Wire>]) -> Vec<Bit<G::Wire>> {
-        let Some((&sign, magnitude)) = x.split_last() else {
-            return Vec::new();
-        };
-        let kept = magnitude
-            .len()
-            .min(self.requantize().output_bits as usize - 1);
-        let differing: Vec<_> = magnitude[kept..]
-            .iter()
-            .map(|&bit| xor(g, bit, sign))
-            .collect();
-        let saturated = any(g, &differing);
-        let positive = not(g, sign);
-        let mut y: Vec<_> = magnitude[..kept]
-            .iter()
-            .map(|&bit| select(g, saturated, positive, bit))
-            .collect();
-        y.push(positive);
-        y
-    }
-
-    /// Step 4: y plus the garbler's input, reduced modulo p_out.
-    fn masked<G: Gates>(
-        &self,
-        g: &mut G,
-        mut y: Vec<Bit<G::Wire>>,
-        mask: &[Bit<G::Wire>],
-    ) -> Vec<Bit<G::Wire>> {
-        y.resize(mask.len(), Bit::Known(false));
-        let (sum, carry) = add_carry(g, mask, &y);
-        let missing = not(g, carry);
-        let p = select_constant(g, missing, (i128::from(self.p_out), 0), mask.len());
-        add_modular(g, &sum, &p, 0)
-    }
-
-    fn half(&self) -> i128 {
-        (1 << self.requantize().shift) >> 1
+    const fn half(&self) -> i128 {
+        (1 << self.shift()) >> 1
     }
 
     fn highest(&self) -> i128 {
-        (i128::from(self.p_in / 2) + self.half()) >> self.requantize().shift
+        (i128::from(self.p_in / 2) + self.half()) >> self.shift()
     }
 
     fn lowest(&self) -> i128 {
-        (self.half() - i128::from(self.p_in / 2)) >> self.requantize().shift
+        (self.half() - i128::from(self.p_in / 2)) >> self.shift()
     }
 
+    /// The rounded value's last step, the place of an argmax left aside.
     fn clamp(&self, y: i128) -> i128 {
-        let Requantize {
-            output_bits,
-            signed,
-            ..
-        } = self.requantize();
-        if signed {
-            let limit = 1 << (output_bits - 1);
-            y.clamp(-limit, limit - 1)
-        } else {
-            y.clamp(0, (1 << output_bits) - 1)
+        match self.function {
+            ShareFunction::Requantize(then) | ShareFunction::MaxPool { then, .. } => {
+                let Requantize {
+                    output_bits,
+                    signed,
+                    ..
+                } = then;
+                if signed {
+                    let limit = 1 << (output_bits - 1);
+                    y.clamp(-limit, limit - 1)
+                } else {
+                    y.clamp(0, (1 << output_bits) - 1)
+                }
+            }
+            ShareFunction::Clip(Clip { low, high, .. }) => y.clamp(low.into(), high.into()),
+            ShareFunction::Gazelle {
+                rectifier: Rectifier::Relu,
+                ..
+            } => y.max(0),
+            ShareFunction::Gazelle { .. } | ShareFunction::Argmax { .. } => y,
         }
     }
+}
 
-    pub(super) fn range(&self) -> Range {
-        let (low, high) = (self.lowest(), self.highest());
-        if !self.requantize().signed {
-            Range::Relu
-        } else if self.clamp(low) == low && self.clamp(high) == high {
-            Range::Fits { offset: -low }
-        } else {
-            Range::Clamped
-        }
+fn check_modulus(modulus: u64) -> Result<(), GcError> {
+    if modulus < 3 || modulus >> 62 != 0 || modulus.is_multiple_of(2) {
+        return Err(GcError::Modulus { modulus });
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -24,8 +24,8 @@ pub enum GcError {
         /// Bits to drop.
         shift: u32,
     },
-    /// A pooling window has 1 to 1024 values.
-    #[error("pooling window of {window} values; expected 1 to 1024")]
+    /// A pooling window has 1 to 1024 values, an argmax 2 to 1024.
+    #[error("pooling window of {window} values; expected 1 to 1024, or 2 for an argmax")]
     Window {
         /// Values in the window.
         window: usize,
@@ -37,6 +37,22 @@ pub enum GcError {
         modulus: u64,
         /// Greatest absolute output.
         magnitude: u64,
+    },
+    /// A clip must let 0 through.
+    #[error("a clip to {low}..={high} leaves out 0")]
+    Clip {
+        /// Least output.
+        low: i64,
+        /// Greatest output.
+        high: i64,
+    },
+    /// Gazelle's circuits keep their modulus.
+    #[error("shares modulo {p_in} in and {p_out} out; this circuit keeps one modulus")]
+    OneModulus {
+        /// Modulus of the input.
+        p_in: u64,
+        /// Modulus of the output.
+        p_out: u64,
     },
     /// A share is not below its modulus.
     #[error("share {index} is not below the modulus {modulus}")]
@@ -67,6 +83,12 @@ pub enum GcError {
     Point {
         /// Position of the point.
         index: usize,
+    },
+    /// More pieces of a layer than it has.
+    #[error("more pieces than the {left} that are left of the layer")]
+    Pieces {
+        /// How many are left.
+        left: usize,
     },
     /// More prepared transfers asked for than are left.
     #[error("{asked} prepared transfers asked for, {left} left")]

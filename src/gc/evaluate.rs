@@ -1,96 +1,182 @@
-//! Evaluation: one active label a wire, one row of tables an AND.
+//! Evaluation: one active label a wire, one row of tables an AND, piece by piece.
 //!
 //! Zahur, Rosulek, Evans (Eurocrypt 2015): with active labels A, B and their lowest bits s_a, s_b,
 //! `W_G = H(A, j) ⊕ s_a T_G`, `W_E = H(B, j') ⊕ s_b (T_E ⊕ A)`, label out `W_G ⊕ W_E`.
-//! An output bit is the lowest bit of its label, corrected by the garbler's decode bit. Tables that were
-//! tampered with give wrong outputs (semi-honest security); wrong lengths are refused.
+//! An output bit is the lowest bit of its label, corrected by the garbler's decode bit. Pieces are read where
+//! they lie and may be dropped afterwards. Tables that were tampered with give wrong outputs
+//! (semi-honest security); wrong lengths are refused.
 
-use super::circuits::ShareCircuit;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
 use super::error::{GcError, expect_len};
-use super::hash::Ciphers;
-use super::kernels::{And, Backend, Cipher, LANES, Table};
-use super::labels::EvaluatorLabels;
-use super::lanes::{Rows, Run, Shape};
-use super::messages::{GarbledTables, GarblerLabels, unpack};
-use super::program::{Program, Step};
-use super::shares::join;
+use super::kernels::{Bytes64, Cipher, Work};
+use super::labels::{Blocks, EvaluatorLabels};
+use super::lanes::{BLOCK, LANES, Piece, Rows, Run};
+use super::layer::Layer;
 
-/// The evaluator's output shares, one an instance. Uses up the tables and labels.
-///
-/// # Errors
-/// As [`ShareCircuit::check`]; also where a message does not have the batch's length.
-pub fn evaluate(
-    circuit: &ShareCircuit,
-    batch: usize,
-    tables: GarbledTables,
-    garbler_labels: GarblerLabels,
-    evaluator_labels: EvaluatorLabels,
-) -> Result<Vec<u64>, GcError> {
-    let shape = Shape::new(circuit, batch)?;
-    expect_len("hash keys", tables.keys.len(), shape.keys())?;
-    expect_len("table rows", tables.rows.len(), shape.tables())?;
-    let (garbler, evaluator) = (&garbler_labels.labels, &evaluator_labels.0);
-    expect_len(
-        "garbler's labels",
-        garbler.len(),
-        batch * shape.garbler_bits,
-    )?;
-    expect_len(
-        "evaluator's labels",
-        evaluator.len(),
-        batch * shape.evaluator_bits,
-    )?;
-    let decode = unpack("decode bits", &tables.decode, batch * shape.output_bits)?;
-
-    let program = Program::new(&shape);
-    let mut rows = Rows::new(program.slots);
-    let mut ciphers = Ciphers::new(&tables.keys);
-    let mut rest = tables.rows.as_slice();
-    let mut outputs = Vec::with_capacity(batch);
-    for run in shape.runs() {
-        rows.load(0, garbler, shape.garbler_bits, &run);
-        rows.load(shape.garbler_bits, evaluator, shape.evaluator_bits, &run);
-        let (tables, later) = rest.split_at(run.lanes * shape.ands);
-        rest = later;
-        evaluate_run(&mut rows, &program, &run, ciphers.of(&run), tables);
-        let decode = &decode[run.first * shape.output_bits..];
-        for (lane, decode) in decode.chunks(shape.output_bits).take(run.lanes).enumerate() {
-            let bits = program.outputs.iter().zip(decode);
-            outputs.push(join(bits.map(|(&slot, &d)| {
-                let label = rows.0[slot][lane / 4].0[lane % 4];
-                (label & 1 == 1) ^ d
-            })));
-        }
-    }
-    Ok(outputs)
+/// A layer being evaluated: takes one piece after another, and each label once.
+pub struct EvaluatedPieces {
+    layer: Arc<Layer>,
+    labels: Blocks,
+    next: usize,
 }
 
-/// A row holds the active labels of a wire.
-fn evaluate_run(
-    rows: &mut Rows,
-    program: &Program,
-    run: &Run,
-    cipher: &Cipher,
-    mut tables: &[Table],
-) {
-    let backend = Backend::fastest();
-    let mut padded = [Table::default(); LANES];
-    let mut first = run.tweak;
-    for step in &program.steps {
-        match step {
-            &Step::Constant { to, .. } => rows.fill(to, 0),
-            &Step::Not { x, to } => rows.0[to] = rows.0[x],
-            Step::Xors(gates) => backend.xor(&mut rows.0, gates),
-            &Step::And(gate) => {
-                let (own, later) = tables.split_at(run.lanes);
-                tables = later;
-                let own = own.first_chunk().unwrap_or_else(|| {
-                    padded[..run.lanes].copy_from_slice(own);
-                    &padded
+/// What the garbler sends of a piece.
+#[derive(Debug, Clone, Copy)]
+pub struct PieceMessages<'a> {
+    /// Key, tables and decode bits.
+    pub tables: &'a [u8],
+    /// The garbler's labels.
+    pub labels: &'a [u8],
+}
+
+impl EvaluatedPieces {
+    /// With the evaluator's labels of the whole layer, in lane order.
+    ///
+    /// # Errors
+    /// Not one label for each input bit.
+    pub fn new(layer: &Arc<Layer>, mut labels: EvaluatorLabels) -> Result<Self, GcError> {
+        let labels = Blocks(std::mem::take(&mut labels.0));
+        let expected = layer.shape.batch * layer.shape.evaluator_bits;
+        expect_len("evaluator's labels", labels.0.len(), expected)?;
+        Ok(Self {
+            layer: Arc::clone(layer),
+            labels,
+            next: 0,
+        })
+    }
+
+    /// Evaluates the next piece: appends its output shares, one an instance.
+    ///
+    /// # Errors
+    /// As [`EvaluatedPieces::next_group`].
+    pub fn next(
+        &mut self,
+        messages: PieceMessages<'_>,
+        outputs: &mut Vec<u64>,
+    ) -> Result<(), GcError> {
+        self.next_group(&[messages], outputs)
+    }
+
+    /// Evaluates the next pieces side by side on the current thread pool.
+    ///
+    /// # Errors
+    /// More pieces than are left, a message that does not have its piece's length, or unused bits that are
+    /// set.
+    pub fn next_group(
+        &mut self,
+        messages: &[PieceMessages<'_>],
+        outputs: &mut Vec<u64>,
+    ) -> Result<(), GcError> {
+        let pieces = self.layer.pieces().skip(self.next).zip(messages);
+        let pieces: Vec<_> = pieces.collect();
+        if pieces.len() < messages.len() {
+            let left = self.layer.pieces().len() - self.next;
+            return Err(GcError::Pieces { left });
+        }
+        let this = &*self;
+        let evaluate =
+            |(piece, messages): &(Piece, &PieceMessages<'_>)| this.evaluate(piece, messages);
+        let results: Vec<_> = if let [only] = pieces.as_slice() {
+            vec![evaluate(only)?]
+        } else {
+            pieces.par_iter().map(evaluate).collect::<Result<_, _>>()?
+        };
+        self.next += messages.len();
+        outputs.extend(results.iter().flatten());
+        Ok(())
+    }
+
+    fn evaluate(&self, piece: &Piece, messages: &PieceMessages<'_>) -> Result<Vec<u64>, GcError> {
+        let (shape, program) = (&self.layer.shape, &self.layer.program);
+        let PieceMessages { tables, labels } = messages;
+        expect_len(
+            "bytes of a piece's tables",
+            tables.len(),
+            shape.tables_size(piece),
+        )?;
+        expect_len(
+            "bytes of garbler's labels",
+            labels.len(),
+            shape.labels_size(piece),
+        )?;
+        let (key, rest) = tables.split_first_chunk().unwrap_or((&[0; BLOCK], &[]));
+        let (mut tables, mut decode) = rest.split_at(shape.rows_size(piece));
+        let cipher = Cipher::new(self.layer.backend, key);
+        let mut rows = Rows::new(program.slots);
+        let mut outputs = Vec::with_capacity(piece.circuits);
+        for run in piece.runs() {
+            let first = piece.first + run.first;
+            let from = |first: usize, width: usize| first * width..(first + run.lanes) * width;
+            let width = BLOCK * shape.garbler_bits;
+            rows.read(0, &labels[from(run.first, width)], run.lanes);
+            let own = &self.labels.0[from(first, shape.evaluator_bits)];
+            rows.load(shape.garbler_bits, own, run.lanes);
+            let (here, later) = tables.split_at(2 * BLOCK * shape.ands * run.lanes);
+            tables = later;
+            let work = Work {
+                hash: self.layer.hash,
+                steps: &program.steps,
+                rows: &mut rows.0,
+                quads: run.quads(),
+                first: run.first * shape.ands,
+                lanes: run.lanes,
+            };
+            if run.lanes % 4 == 0 {
+                cipher.evaluate(work, here.as_chunks().0);
+            } else {
+                cipher.evaluate(work, &padded(here, run));
+            }
+            let (here, later) = decode.split_at(shape.output_bits * run.bytes());
+            decode = later;
+            self.read_outputs(&rows, here, run, &mut outputs)?;
+        }
+        Ok(outputs)
+    }
+
+    /// Appends the numbers whose bits are the outputs of a run.
+    fn read_outputs(
+        &self,
+        rows: &Rows,
+        decode: &[u8],
+        run: Run,
+        outputs: &mut Vec<u64>,
+    ) -> Result<(), GcError> {
+        let mut values = [0; LANES];
+        let decode = decode.chunks(run.bytes());
+        for (bit, (output, bytes)) in self.layer.program.outputs.iter().zip(decode).enumerate() {
+            let mut word = [0; 4];
+            word[..bytes.len()].copy_from_slice(bytes);
+            let word = u32::from_le_bytes(word);
+            if word & !run.mask() != 0 {
+                return Err(GcError::Padding {
+                    what: "decode bits",
                 });
-                cipher.evaluate_and(&mut rows.0, And { gate, first }, own);
-                first += run.lanes;
+            }
+            let word = word
+                ^ self
+                    .layer
+                    .backend
+                    .lowest_bits(&rows.0[output.slot as usize]);
+            for (lane, value) in values.iter_mut().enumerate() {
+                *value |= u64::from(word >> lane & 1) << bit;
             }
         }
+        outputs.extend_from_slice(&values[..run.lanes]);
+        Ok(())
     }
+}
+
+/// The rows of a run whose instances fill no whole quads, filled up.
+fn padded(rows: &[u8], run: Run) -> Vec<Bytes64> {
+    let mut padded = vec![[0; 4 * BLOCK]; rows.len() / (BLOCK * run.lanes) * run.quads()];
+    let pairs = padded
+        .chunks_mut(run.quads())
+        .zip(rows.chunks(BLOCK * run.lanes));
+    for (padded, row) in pairs {
+        padded.as_flattened_mut()[..row.len()].copy_from_slice(row);
+    }
+    padded
 }

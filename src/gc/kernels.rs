@@ -1,14 +1,16 @@
 //! The inner loops over rows of labels, and the one place that picks their variant at run time.
 //!
-//! A row ([`Row`]) holds one wire's labels in [`LANES`] equal circuits. In come rows, an AES-128 key π and
-//! the number of a gate's first table; out come the same rows with one more filled, and tables:
-//! [`Cipher::garble_and`], [`Cipher::evaluate_and`], [`Backend::xor`]. Also AES in counter mode
-//! ([`Cipher::counter`]) and the transposition of 128 × 128 bits ([`Backend::transpose`]).
+//! A row ([`Row`]) holds one wire's labels in [`LANES`] equal circuits. In come the steps of a program, rows with
+//! the inputs filled in, and the hash's AES key; out come the same rows with every slot filled, and
+//! tables: [`Cipher::garble`], [`Cipher::evaluate`]. The tables of an AND are a row of T_G, then one of T_E. Also
+//! AES in counter mode ([`Cipher::counter`]), choosing labels by bits ([`Backend::choose`]), reading their lowest
+//! bits ([`Backend::lowest_bits`]), and the transposition of 128 × 128 bits ([`Backend::transpose`]).
 //!
-//! Hash: TMMO, `H(x, j) = π(π(x) ⊕ j) ⊕ π(x)` (see `hash`). Gates: half gates (see `garble`, `evaluate`).
-//! `portable` uses the `aes` crate and is the oracle; `vaes512` needs AVX-512 with VAES. All variants give
-//! the same bits. No branch and no index depends on a label. What lies in lanes past a run's last
-//! is arbitrary: callers drop it.
+//! Hashes: see `hash`. Gates: half gates (see `garble`, `evaluate`). `portable` uses the `aes` crate, which
+//! finds AES-NI and VAES by itself, and is the oracle; `vaes512` needs AVX-512 with VAES. (The tokens of
+//! `fearless_simd` below AVX-512 do not vouch for AES, so without `unsafe` nothing lies between.) All
+//! variants give the same bits. No branch and no index depends on a label. Work is done in whole quads of
+//! lanes: what lies in lanes past a run's last is arbitrary, and callers drop it.
 
 mod portable;
 #[cfg(target_arch = "x86_64")]
@@ -17,6 +19,9 @@ mod vaes512;
 #[cfg(target_arch = "x86_64")]
 use fearless_simd::Avx512;
 use zeroize::DefaultIsZeroes;
+
+use super::hash::GarblingHash;
+use super::program::Step;
 
 /// Labels of four neighbouring lanes: one 512-bit register.
 #[derive(Clone, Copy, Default)]
@@ -31,28 +36,27 @@ pub(super) const QUADS: usize = 8;
 pub(super) const LANES: usize = 4 * QUADS;
 /// The labels of one wire.
 pub(super) type Row = [Quad; QUADS];
-/// `[T_G, T_E]` of one AND.
-pub(super) type Table = [u128; 2];
 /// 128 rows of 128 bits, four times side by side.
 pub(super) type Square = [Quad; 128];
 
-/// A gate with two inputs: the rows it reads and the one it writes, which may be the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Gate {
-    pub(super) x: usize,
-    pub(super) y: usize,
-    pub(super) to: usize,
+/// One run of a program.
+pub(super) struct Work<'a> {
+    pub(super) hash: GarblingHash,
+    pub(super) steps: &'a [Step],
+    pub(super) rows: &'a mut [Row],
+    /// Quads of each row that are in use.
+    pub(super) quads: usize,
+    /// The position of the first AND's table in lane 0: the tweaks of lane k are `2 (first + k)` and the next.
+    pub(super) first: usize,
+    /// What the position grows by from AND to AND.
+    pub(super) lanes: usize,
 }
 
-/// An AND gate and the number of its table in lane 0: lane k's tweaks are `2 (first + k)` and the next.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct And {
-    pub(super) gate: Gate,
-    pub(super) first: usize,
-}
+/// Four blocks of a message.
+pub(super) type Bytes64 = [u8; 64];
 
 /// A variant that this processor can run.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Backend {
     Portable,
     #[cfg(target_arch = "x86_64")]
@@ -69,12 +73,21 @@ impl Backend {
         Self::Portable
     }
 
-    /// `to = x ⊕ y`, gate after gate.
-    pub(super) fn xor(self, rows: &mut [Row], gates: &[Gate]) {
+    /// `zero ⊕ bᵢ Δ` in every lane i, b being the bits of `bits`.
+    pub(super) fn choose(self, zero: &mut Row, bits: u32, delta: u128) {
         match self {
-            Self::Portable => portable::xor(rows, gates),
+            Self::Portable => portable::choose(zero, bits, delta),
             #[cfg(target_arch = "x86_64")]
-            Self::Vaes512(token) => vaes512::xor(token, rows, gates),
+            Self::Vaes512(token) => vaes512::choose(token, zero, bits, delta),
+        }
+    }
+
+    /// The lowest bit of every lane.
+    pub(super) fn lowest_bits(self, row: &Row) -> u32 {
+        match self {
+            Self::Portable => portable::lowest_bits(row),
+            #[cfg(target_arch = "x86_64")]
+            Self::Vaes512(token) => vaes512::lowest_bits(token, row),
         }
     }
 
@@ -104,31 +117,30 @@ impl Cipher {
         }
     }
 
-    /// One AND in every lane: zero labels in, zero labels and tables out.
-    pub(super) fn garble_and(
-        &self,
-        rows: &mut [Row],
-        and: And,
-        delta: u128,
-        tables: &mut [Table; LANES],
-    ) {
+    /// Runs the steps on zero labels; `tables` holds two rows of [`Work::quads`] an AND.
+    pub(super) fn garble(&self, work: Work<'_>, delta: u128, tables: &mut [Bytes64]) {
         match self {
-            Self::Portable(key) => portable::garble_and(key, rows, and, delta, tables),
+            Self::Portable(key) => portable::garble(key, work, delta, tables),
             #[cfg(target_arch = "x86_64")]
-            Self::Vaes512(token, key) => {
-                vaes512::garble_and(*token, key, rows, and, delta, tables);
-            }
+            Self::Vaes512(token, key) => vaes512::garble(*token, key, work, delta, tables),
         }
     }
 
-    /// One AND in every lane: active labels and tables in, active labels out.
-    pub(super) fn evaluate_and(&self, rows: &mut [Row], and: And, tables: &[Table; LANES]) {
+    /// Runs the steps on active labels; `tables` as [`Cipher::garble`] made them.
+    pub(super) fn evaluate(&self, work: Work<'_>, tables: &[Bytes64]) {
         match self {
-            Self::Portable(key) => portable::evaluate_and(key, rows, and, tables),
+            Self::Portable(key) => portable::evaluate(key, work, tables),
             #[cfg(target_arch = "x86_64")]
-            Self::Vaes512(token, key) => {
-                vaes512::evaluate_and(*token, key, rows, and, tables);
-            }
+            Self::Vaes512(token, key) => vaes512::evaluate(*token, key, work, tables),
+        }
+    }
+
+    /// Replaces block i of `blocks` by `H(block, first + i)`.
+    pub(super) fn hash(&self, first: u64, blocks: &mut [Quad]) {
+        match self {
+            Self::Portable(key) => portable::hash(key, first, blocks),
+            #[cfg(target_arch = "x86_64")]
+            Self::Vaes512(token, key) => vaes512::hash(*token, key, first, blocks),
         }
     }
 

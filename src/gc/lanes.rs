@@ -1,14 +1,24 @@
 //! Wires of many equal circuits in lockstep: each wire is a row of labels, one for each instance.
 //!
-//! Lockstep lets the kernels work on many blocks at a time. Also here: how a batch is cut into runs under
-//! one AES key. The position of an AND's table is its tweak, so no tweak repeats under one key.
+//! Lockstep lets the kernels work on many blocks at a time. A layer (a batch of equal circuits) is cut into
+//! [`Piece`]s, each garbled under a key of its own and small enough for the second cache, and a
+//! piece into runs of at most [`LANES`] instances. Everything that is listed for the wires of a layer
+//! (labels, choices, decode bits) is in the order run, wire, instance: *lane order*. A row on the wire
+//! holds as many blocks as its run has instances.
+//!
+//! The position of an AND's table in its piece is its tweak: none repeats under one key.
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::circuits::ShareCircuit;
 use super::error::GcError;
 use super::hash::ANDS_PER_KEY;
-use super::kernels::{LANES, QUADS, Quad, Row};
+pub(super) use super::kernels::LANES;
+use super::kernels::{Quad, Row};
+pub(super) use super::messages::BLOCK;
+
+/// ANDs in a piece, about: 1 MiB of tables.
+const ANDS_PER_PIECE: usize = 1 << 15;
 
 /// The rows of a run, one a slot of the program. Wiped on drop.
 pub(super) struct Rows(pub(super) Vec<Row>);
@@ -18,40 +28,59 @@ impl Rows {
         Self(vec![Row::default(); slots])
     }
 
-    /// Fills the rows from `slot` on, one for each of the `width` inputs, out of blocks in the
-    /// order instance, bit.
-    pub(super) fn load(&mut self, slot: usize, blocks: &[u128], width: usize, run: &Run) {
-        let rows = &mut self.0[slot..slot + width];
-        let blocks = &blocks[run.first * width..(run.first + run.lanes) * width];
-        for (quad, instances) in blocks.chunks(4 * width.max(1)).enumerate() {
-            let (first, others) = instances.split_at(width);
-            for (bit, row) in rows.iter_mut().enumerate() {
-                let label = |k: usize| others.get((k - 1) * width + bit).copied();
-                row[quad].0 = [
-                    first[bit],
-                    label(1).unwrap_or_default(),
-                    label(2).unwrap_or_default(),
-                    label(3).unwrap_or_default(),
-                ];
+    /// Fills the rows from `slot` on with labels in lane order.
+    pub(super) fn load(&mut self, slot: usize, labels: &[u128], lanes: usize) {
+        let rows = self.0[slot..].iter_mut();
+        for (row, labels) in rows.zip(labels.chunks(lanes)) {
+            let (whole, rest) = labels.as_chunks();
+            for (quad, &labels) in row.iter_mut().zip(whole) {
+                quad.0 = labels;
+            }
+            if !rest.is_empty() {
+                row[whole.len()].0[..rest.len()].copy_from_slice(rest);
             }
         }
     }
 
-    /// Fills a row with one block.
-    pub(super) fn fill(&mut self, slot: usize, block: u128) {
-        self.0[slot] = [Quad([block; 4]); QUADS];
+    /// The same from a message.
+    pub(super) fn read(&mut self, slot: usize, labels: &[u8], lanes: usize) {
+        let rows = self.0[slot..].iter_mut();
+        for (row, bytes) in rows.zip(labels.chunks(BLOCK * lanes)) {
+            read_row(row, bytes);
+        }
     }
+}
 
-    /// `to = x ⊕ block`.
-    pub(super) fn shift(&mut self, x: usize, block: u128, to: usize) {
-        self.0[to] = self.0[x].map(|quad| Quad(quad.0.map(|label| label ^ block)));
+/// Appends the first `lanes` blocks of a row.
+pub(super) fn append_row(out: &mut Vec<u8>, row: &Row, lanes: usize) {
+    let (whole, rest) = (lanes / 4, BLOCK * (lanes % 4));
+    for quad in &row[..whole] {
+        out.extend_from_slice(&to_bytes(quad));
     }
+    if rest > 0 {
+        out.extend_from_slice(&to_bytes(&row[whole])[..rest]);
+    }
+}
 
-    /// The lowest bits of the first `lanes` labels.
-    pub(super) fn lowest_bits(&self, slot: usize, lanes: usize) -> impl Iterator<Item = bool> {
-        let labels = self.0[slot].iter().flat_map(|quad| quad.0);
-        labels.take(lanes).map(|label| label & 1 == 1)
+/// Reads the first blocks of a row, as many as there are.
+fn read_row(row: &mut Row, bytes: &[u8]) {
+    let (whole, rest) = bytes.as_chunks();
+    for (quad, bytes) in row.iter_mut().zip(whole) {
+        *quad = of_bytes(*bytes);
     }
+    if !rest.is_empty() {
+        let mut padded = [0; 4 * BLOCK];
+        padded[..rest.len()].copy_from_slice(rest);
+        row[whole.len()] = of_bytes(padded);
+    }
+}
+
+fn to_bytes(quad: &Quad) -> [u8; 4 * BLOCK] {
+    bytemuck::must_cast(quad.0.map(u128::to_le))
+}
+
+fn of_bytes(bytes: [u8; 4 * BLOCK]) -> Quad {
+    Quad(bytemuck::must_cast::<_, [u128; 4]>(bytes).map(u128::from_le))
 }
 
 impl Zeroize for Rows {
@@ -68,21 +97,59 @@ impl Drop for Rows {
     }
 }
 
-/// Instances in lockstep under one key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Run {
-    /// Index of the key.
-    pub(super) key: usize,
+/// Instances of a layer that are garbled under one key, sent and evaluated at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
     /// First instance.
     pub(super) first: usize,
     /// Instances.
+    pub(super) circuits: usize,
+}
+
+impl Piece {
+    /// The instances of the layer that lie in it.
+    pub const fn instances(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.circuits
+    }
+
+    /// The runs, in order.
+    pub(super) fn runs(&self) -> impl Iterator<Item = Run> + use<> {
+        let circuits = self.circuits;
+        (0..circuits).step_by(LANES).map(move |first| Run {
+            first,
+            lanes: LANES.min(circuits - first),
+        })
+    }
+}
+
+/// Instances in lockstep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    /// First instance, counted from the piece's first.
+    pub(super) first: usize,
+    /// Instances.
     pub(super) lanes: usize,
-    /// Tweak of the first AND: ANDs already garbled under this key.
-    pub(super) tweak: usize,
+}
+
+impl Run {
+    /// Quads that the instances take.
+    pub(super) const fn quads(self) -> usize {
+        self.lanes.div_ceil(4)
+    }
+
+    /// Bytes that hold one bit an instance.
+    pub(super) const fn bytes(self) -> usize {
+        self.lanes.div_ceil(8)
+    }
+
+    /// One bit an instance, set.
+    pub(super) const fn mask(self) -> u32 {
+        u32::MAX >> (LANES - self.lanes)
+    }
 }
 
 /// A checked circuit with its counts and a batch: what both readers agree on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) circuit: ShareCircuit,
     pub(super) batch: usize,
@@ -107,34 +174,33 @@ impl Shape {
         })
     }
 
-    fn instances_per_key(&self) -> usize {
-        (ANDS_PER_KEY / self.ands.max(1)).max(1)
+    /// Instances of every piece but the last: whole runs, or fewer than one where a circuit is large.
+    fn piece_circuits(&self) -> usize {
+        let ands = self.ands.max(1);
+        let runs = ANDS_PER_PIECE / (LANES * ands);
+        (LANES * runs.max(1)).min(ANDS_PER_KEY / ands).max(1)
     }
 
-    /// AES keys used for the batch.
-    pub(super) fn keys(&self) -> usize {
-        self.batch.div_ceil(self.instances_per_key())
-    }
-
-    /// AND gates of the batch.
-    pub(super) fn tables(&self) -> usize {
-        self.ands.saturating_mul(self.batch)
-    }
-
-    /// The runs, in order; their tables follow one another.
-    pub(super) fn runs(&self) -> impl Iterator<Item = Run> + use<> {
-        let (per_key, batch, ands) = (self.instances_per_key(), self.batch, self.ands);
-        (0..self.keys()).flat_map(move |key| {
-            let (start, end) = (key * per_key, batch.min((key + 1) * per_key));
-            (start..end).step_by(LANES).map(move |first| {
-                let lanes = LANES.min(end - first);
-                Run {
-                    key,
-                    first,
-                    lanes,
-                    tweak: (first - start) * ands,
-                }
-            })
+    pub(super) fn pieces(&self) -> impl ExactSizeIterator<Item = Piece> + use<> {
+        let (batch, size) = (self.batch, self.piece_circuits());
+        (0..batch.div_ceil(size)).map(move |index| Piece {
+            first: index * size,
+            circuits: size.min(batch - index * size),
         })
+    }
+
+    /// The bits of a layer, from the order instance, wire to lane order.
+    pub(super) fn lane_order(&self, bits: &[bool], wires: usize) -> Vec<bool> {
+        let mut ordered = Vec::with_capacity(bits.len());
+        for piece in self.pieces() {
+            for run in piece.runs() {
+                let first = (piece.first + run.first) * wires;
+                let run = &bits[first..first + run.lanes * wires];
+                for wire in 0..wires {
+                    ordered.extend(run[wire..].iter().step_by(wires));
+                }
+            }
+        }
+        ordered
     }
 }

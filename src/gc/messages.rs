@@ -1,4 +1,4 @@
-//! What goes over the wire: every message, its exact size, its bytes, and the sizes foretold.
+//! What goes over the wire for a layer (for transfers: `transfer_messages`): sizes foretold, and bytes.
 //!
 //! Blocks are 16 bytes, little-endian; bits are packed eight to a byte, lowest first, and the unused
 //! bits of the last byte are zero. No message carries lengths: both parties know the circuit and
@@ -9,77 +9,13 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::circuits::ShareCircuit;
 use super::error::{GcError, expect_len};
-use super::lanes::Shape;
+use super::extension::Extension;
+use super::lanes::{Piece, Shape};
+use super::transfer_messages::{BaseOtOffer, BaseOtReply, TreeSums};
 use crate::units::Bytes;
 
-const BLOCK: usize = 16;
-/// Base transfers, bits of Δ and columns of the extension.
-pub const BASE_TRANSFERS: usize = 128;
-
-/// Garbled tables with the AES keys and decode bits: garbler to evaluator, offline.
-#[derive(Clone, PartialEq, Eq)]
-pub struct GarbledTables {
-    pub(super) keys: Vec<[u8; BLOCK]>,
-    pub(super) rows: Vec<[u128; 2]>,
-    pub(super) decode: Vec<u8>,
-}
-
-impl GarbledTables {
-    /// AND gates garbled.
-    pub fn and_count(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Bytes on the wire.
-    pub fn wire_size(&self) -> usize {
-        BLOCK * (self.keys.len() + 2 * self.rows.len()) + self.decode.len()
-    }
-
-    /// Appends the message.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.reserve(self.wire_size());
-        out.extend_from_slice(self.keys.as_flattened());
-        write_blocks(self.rows.as_flattened(), out);
-        out.extend_from_slice(&self.decode);
-    }
-
-    /// Reads the tables of a batch.
-    ///
-    /// # Errors
-    /// A wrong length, unused bits that are set, or an unusable circuit.
-    pub fn read(circuit: &ShareCircuit, batch: usize, bytes: &[u8]) -> Result<Self, GcError> {
-        let shape = Shape::new(circuit, batch)?;
-        let expected = tables_size(&shape);
-        expect_len("bytes of garbled tables", bytes.len(), expected)?;
-        let (keys, rest) = bytes.split_at(BLOCK * shape.keys());
-        let (rows, decode) = rest.split_at(2 * BLOCK * shape.tables());
-        unpack(
-            "decode bits",
-            decode,
-            shape.batch.saturating_mul(shape.output_bits),
-        )?;
-        let (rows, _) = rows.as_chunks::<{ 2 * BLOCK }>();
-        let halves = |row: &[u8; 2 * BLOCK]| bytemuck::must_cast::<_, [[u8; BLOCK]; 2]>(*row);
-        let rows = rows
-            .iter()
-            .map(|row| halves(row).map(u128::from_le_bytes))
-            .collect();
-        Ok(Self {
-            keys: keys.as_chunks().0.to_vec(),
-            rows,
-            decode: decode.to_vec(),
-        })
-    }
-}
-
-fn tables_size(shape: &Shape) -> usize {
-    let blocks = shape
-        .tables()
-        .saturating_mul(2)
-        .saturating_add(shape.keys());
-    let decode = shape.batch.saturating_mul(shape.output_bits).div_ceil(8);
-    blocks.saturating_mul(BLOCK).saturating_add(decode)
-}
+/// Bytes of a block.
+pub(super) const BLOCK: usize = 16;
 
 /// Defines a message that is a list of blocks.
 macro_rules! block_message {
@@ -93,192 +29,106 @@ macro_rules! block_message {
         impl $name {
             /// Bytes on the wire.
             pub fn wire_size(&self) -> usize {
-                BLOCK * self.$field.len()
+                $crate::gc::messages::BLOCK * self.$field.len()
             }
 
             /// Appends the message.
             pub fn write(&self, out: &mut Vec<u8>) {
-                write_blocks(&self.$field, out);
+                $crate::gc::messages::write_blocks(&self.$field, out);
             }
 
             /// Reads `count` blocks.
             ///
             /// # Errors
             /// A wrong length.
-            pub fn read(count: usize, bytes: &[u8]) -> Result<Self, GcError> {
-                expect_len($what, bytes.len(), count.saturating_mul(BLOCK))?;
-                Ok(Self { $field: blocks(bytes) })
+            pub fn read(count: usize, bytes: &[u8]) -> Result<Self, $crate::gc::GcError> {
+                let expected = count.saturating_mul($crate::gc::messages::BLOCK);
+                $crate::gc::error::expect_len($what, bytes.len(), expected)?;
+                let $field = $crate::gc::messages::blocks(bytes);
+                Ok(Self { $field })
             }
         }
     };
 }
 
-block_message! {
-    /// Active labels of the garbler's inputs: garbler to evaluator, as soon as those are known. Instances times
-    /// `garbler_input_bits` blocks.
-    GarblerLabels, labels, "bytes of garbler's labels"
-}
+pub(super) use block_message;
+
 block_message! {
     /// Masked labels of the evaluator's inputs: garbler to evaluator, online. Instances times
     /// `evaluator_input_bits` blocks.
     LabelTransfer, masked, "bytes of transferred labels"
 }
-block_message! {
-    /// The receiver's columns of an extension: receiver (evaluator) to sender (garbler), offline. As many
-    /// blocks as there are transfers, rounded up to a multiple of 128 ([`extension_blocks`]).
-    ExtensionColumns, columns, "bytes of extension columns"
-}
-
-/// Blocks in the [`ExtensionColumns`] of `transfers`.
-pub const fn extension_blocks(transfers: usize) -> usize {
-    transfers
-        .div_ceil(BASE_TRANSFERS)
-        .saturating_mul(BASE_TRANSFERS)
-}
-
-/// Which choices the evaluator wants flipped: evaluator to garbler, online, one bit a choice.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ChoiceCorrections {
-    pub(super) bits: Vec<bool>,
-}
-
-impl ChoiceCorrections {
-    /// Bytes on the wire.
-    pub fn wire_size(&self) -> usize {
-        self.bits.len().div_ceil(8)
-    }
-
-    /// Appends the message.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&pack(&self.bits));
-    }
-
-    /// Reads the corrections of `count` choices.
-    ///
-    /// # Errors
-    /// A wrong length, or unused bits that are set.
-    pub fn read(count: usize, bytes: &[u8]) -> Result<Self, GcError> {
-        Ok(Self {
-            bits: unpack("choice corrections", bytes, count)?,
-        })
-    }
-}
-
-/// The base-transfer sender's point S: evaluator to garbler, once a session.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct BaseOtOffer {
-    pub(super) point: [u8; 32],
-}
-
-/// The base-transfer receiver's points R: garbler to evaluator, once a session.
-#[derive(Clone, PartialEq, Eq)]
-pub struct BaseOtReply {
-    pub(super) points: Vec<[u8; 32]>,
-}
-
-impl BaseOtOffer {
-    /// Bytes on the wire.
-    pub const WIRE_SIZE: usize = 32;
-
-    /// Bytes on the wire.
-    pub const fn wire_size(&self) -> usize {
-        Self::WIRE_SIZE
-    }
-
-    /// Appends the message.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.point);
-    }
-
-    /// Reads the message; the point is checked where it is used.
-    ///
-    /// # Errors
-    /// A wrong length.
-    pub fn read(bytes: &[u8]) -> Result<Self, GcError> {
-        expect_len(
-            "bytes of a base transfer offer",
-            bytes.len(),
-            Self::WIRE_SIZE,
-        )?;
-        let mut point = [0; 32];
-        point.copy_from_slice(bytes);
-        Ok(Self { point })
-    }
-}
-
-impl BaseOtReply {
-    /// Bytes on the wire.
-    pub const WIRE_SIZE: usize = 32 * BASE_TRANSFERS;
-
-    /// Bytes on the wire.
-    pub fn wire_size(&self) -> usize {
-        32 * self.points.len()
-    }
-
-    /// Appends the message.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        self.points
-            .iter()
-            .for_each(|point| out.extend_from_slice(point));
-    }
-
-    /// Reads the message; the points are checked where they are used.
-    ///
-    /// # Errors
-    /// A wrong length.
-    pub fn read(bytes: &[u8]) -> Result<Self, GcError> {
-        expect_len(
-            "bytes of a base transfer reply",
-            bytes.len(),
-            Self::WIRE_SIZE,
-        )?;
-        Ok(Self {
-            points: bytes.as_chunks().0.to_vec(),
-        })
-    }
-}
-
-/// Bytes of every message of a batch, before anything runs.
+/// Bytes of a piece, before anything runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PieceSizes {
+    /// Circuits.
+    pub circuits: u64,
+    /// Key, tables and decode bits.
+    pub tables: Bytes,
+    /// The garbler's labels.
+    pub garbler_labels: Bytes,
+}
+
+/// Bytes of every message of a layer, before anything runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GcSizes {
     /// [`BaseOtOffer`], once a session, evaluator to garbler.
     pub base_ot_offer: Bytes,
     /// [`BaseOtReply`], once a session, garbler to evaluator.
     pub base_ot_reply: Bytes,
-    /// [`ExtensionColumns`] if one extension serves this batch alone, evaluator to garbler.
+    /// [`TreeSums`], once a session, evaluator to garbler.
+    pub tree_sums: Bytes,
+    /// [`ExtensionColumns`](super::ExtensionColumns) with random choices if one extension serves this batch
+    /// alone, evaluator to garbler.
     pub extension: Bytes,
-    /// [`GarbledTables`], garbler to evaluator.
-    pub tables: Bytes,
-    /// [`GarblerLabels`], garbler to evaluator.
-    pub garbler_labels: Bytes,
-    /// [`ChoiceCorrections`], evaluator to garbler; nothing is sent if the prepared choices are the inputs.
+    /// What the garbler sends to the evaluator, piece by piece.
+    pub pieces: Vec<PieceSizes>,
+    /// [`ChoiceCorrections`](super::ChoiceCorrections), evaluator to garbler; nothing is sent if the prepared
+    /// choices are the inputs.
     pub corrections: Bytes,
     /// [`LabelTransfer`], garbler to evaluator; nothing is sent if the prepared choices are the inputs.
     pub label_transfer: Bytes,
 }
 
 impl GcSizes {
-    /// Sizes for `batch` instances.
+    /// Sizes for `batch` instances with the default extension.
     ///
     /// # Errors
     /// As [`ShareCircuit::check`].
     pub fn new(circuit: &ShareCircuit, batch: usize) -> Result<Self, GcError> {
+        Self::with_extension(circuit, batch, Extension::default())
+    }
+
+    /// Sizes for `batch` instances.
+    ///
+    /// # Errors
+    /// As [`ShareCircuit::check`].
+    pub fn with_extension(
+        circuit: &ShareCircuit,
+        batch: usize,
+        extension: Extension,
+    ) -> Result<Self, GcError> {
         let shape = Shape::new(circuit, batch)?;
         let size = |bytes: usize| Bytes(bytes as u64);
         let choices = batch.saturating_mul(shape.evaluator_bits);
+        let pieces = |piece: Piece| PieceSizes {
+            circuits: piece.circuits as u64,
+            tables: size(shape.tables_size(&piece)),
+            garbler_labels: size(shape.labels_size(&piece)),
+        };
         Ok(Self {
             base_ot_offer: size(BaseOtOffer::WIRE_SIZE),
             base_ot_reply: size(BaseOtReply::WIRE_SIZE),
-            extension: size(BLOCK.saturating_mul(extension_blocks(choices))),
-            tables: size(tables_size(&shape)),
-            garbler_labels: size(batch.saturating_mul(BLOCK * shape.garbler_bits)),
+            tree_sums: size(TreeSums::wire_size_of(extension)),
+            extension: size(BLOCK.saturating_mul(extension.random_blocks(choices))),
+            pieces: shape.pieces().map(pieces).collect(),
             corrections: Bytes::of_bits(choices as u64),
             label_transfer: size(choices.saturating_mul(BLOCK)),
         })
     }
 }
 
-fn write_blocks(blocks: &[u128], out: &mut Vec<u8>) {
+pub(super) fn write_blocks(blocks: &[u128], out: &mut Vec<u8>) {
     if cfg!(target_endian = "little") {
         out.extend_from_slice(bytemuck::must_cast_slice(blocks));
     } else {
@@ -286,7 +136,7 @@ fn write_blocks(blocks: &[u128], out: &mut Vec<u8>) {
     }
 }
 
-fn blocks(bytes: &[u8]) -> Vec<u128> {
+pub(super) fn blocks(bytes: &[u8]) -> Vec<u128> {
     bytes
         .as_chunks()
         .0

@@ -2,9 +2,9 @@
 //!
 //! Constants are added here, in the clear, where they cost no gate: the garbler feeds
 //! `((a + h) mod p_in) + 2^w − p_in` and `((−r − offset) mod p_out) + 2^w' − p_out` (header of
-//! `circuits`); the evaluator feeds b as it is. Shares that are not below their modulus are refused.
+//! `circuits`; Gazelle's without the powers of two); the evaluator feeds b as it is. Shares that are not below their modulus are refused.
 
-use super::circuits::{Range, ShareCircuit, width};
+use super::circuits::{ShareCircuit, ShareFunction, width};
 use super::error::{GcError, expect_len};
 
 impl ShareCircuit {
@@ -18,25 +18,31 @@ impl ShareCircuit {
         self.check_shares("garbler's shares", shares, batch)?;
         self.check_masks(masks, batch)?;
         let (p, p_out) = (self.p_in, self.p_out);
-        let offset = match self.range() {
-            Range::Relu => 0,
-            Range::Clamped => 1_i128 << (self.requantize().output_bits - 1),
-            Range::Fits { offset } => offset,
-        };
+        let offset = self.offset();
         let mut bits = Vec::with_capacity(batch * self.garbler_input_bits());
         for (shares, &r) in shares.chunks(self.window()).zip(masks) {
             for &a in shares {
-                let centred = (a + p / 2) % p;
-                split(&mut bits, centred + ((1 << width(p)) - p), width(p));
+                split(&mut bits, (a + p / 2) % p + self.headroom(p), width(p));
             }
-            let mask = (-offset - i128::from(r)).rem_euclid(i128::from(p_out)) as u64;
-            split(
-                &mut bits,
-                mask + ((1 << width(p_out)) - p_out),
-                width(p_out),
-            );
+            if self.output_is_shared() {
+                let mask = (-offset - i128::from(r)).rem_euclid(i128::from(p_out)) as u64;
+                split(&mut bits, mask + self.headroom(p_out), width(p_out));
+            }
         }
         Ok(bits)
+    }
+
+    /// `2^w − p`, which the circuits but Gazelle's want added: their sums then carry where they pass p.
+    const fn headroom(&self, p: u64) -> u64 {
+        match self.function {
+            ShareFunction::Gazelle { .. } => 0,
+            _ => (1 << width(p)) - p,
+        }
+    }
+
+    /// Whether the garbler masks the output: not an argmax's.
+    const fn output_is_shared(&self) -> bool {
+        !matches!(self.function, ShareFunction::Argmax { .. })
     }
 
     /// The evaluator's input bits for a batch, in the order instance, bit: what it chooses by transfer.

@@ -1,5 +1,7 @@
 //! The whole exchange: garbled equals plain, foretold bytes equal written bytes, hostile bytes are refused.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use rand::rngs::ChaCha20Rng;
 use rand::{CryptoRng, SeedableRng};
@@ -24,12 +26,25 @@ fn circuits() -> Vec<ShareCircuit> {
         then: requantize(3, 6, false),
     };
     let p = 1_032_193;
+    let clip = ShareFunction::Clip(Clip {
+        shift: 4,
+        low: -3,
+        high: 900,
+    });
+    let gazelle = ShareFunction::Gazelle {
+        window: 2,
+        rectifier: Rectifier::Relu,
+    };
+    let argmax = ShareFunction::Argmax { values: 5 };
     [
         (relu, p, p),
         (truncated, p, 65_537),
         (signed, p, 12_289),
         (fits, p, p),
         (pool, 40_961, 257),
+        (clip, p, 65_537),
+        (gazelle, p, p),
+        (argmax, p, 1),
     ]
     .map(|(function, p_in, p_out)| ShareCircuit {
         function,
@@ -77,6 +92,55 @@ fn bytes(size: usize, write: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
     out
 }
 
+fn layer(circuit: &ShareCircuit, batch: usize) -> Arc<Layer> {
+    Arc::new(Layer::new(circuit, batch, GarblingHash::Tmmo).unwrap())
+}
+
+/// The messages of all pieces, joined: tables, labels.
+fn garble_all<R: CryptoRng>(
+    pieces: &mut GarbledPieces,
+    layer: &Layer,
+    shares: &Shares,
+    rng: &mut R,
+) -> (Vec<u8>, Vec<u8>) {
+    let (mut tables, mut labels, mut buffer) = (Vec::new(), Vec::new(), Vec::new());
+    let mut sizes = layer.pieces();
+    while let Some(inputs) = pieces.next_into(&mut buffer, rng) {
+        let before = labels.len();
+        inputs
+            .encode_into(layer, &shares.garbler, &shares.masks, &mut labels)
+            .unwrap();
+        let piece = sizes.next().unwrap();
+        assert_eq!(buffer.len() as u64, layer.tables_size(&piece).0);
+        assert_eq!((labels.len() - before) as u64, layer.labels_size(&piece).0);
+        tables.extend_from_slice(&buffer);
+    }
+    assert_eq!(sizes.next(), None);
+    (tables, labels)
+}
+
+/// Evaluates joined messages.
+fn evaluate_all(
+    layer: &Arc<Layer>,
+    mut tables: &[u8],
+    mut labels: &[u8],
+    own: EvaluatorLabels,
+) -> Result<Vec<u64>, GcError> {
+    let (mut pieces, mut outputs) = (EvaluatedPieces::new(layer, own)?, Vec::new());
+    for piece in layer.pieces() {
+        let (own, later) = tables.split_at(layer.tables_size(&piece).0 as usize);
+        tables = later;
+        let (own_labels, later) = labels.split_at(layer.labels_size(&piece).0 as usize);
+        labels = later;
+        let messages = PieceMessages {
+            tables: own,
+            labels: own_labels,
+        };
+        pieces.next(messages, &mut outputs)?;
+    }
+    Ok(outputs)
+}
+
 /// Every message goes through its bytes.
 fn session(circuit: &ShareCircuit, batch: usize, shares: &Shares, seed: u64) -> Transcript {
     let mut garbler = ChaCha20Rng::seed_from_u64(seed);
@@ -91,41 +155,44 @@ fn session(circuit: &ShareCircuit, batch: usize, shares: &Shares, seed: u64) -> 
     let pairs = base.finish(&BaseOtReply::read(&reply).unwrap()).unwrap();
 
     let count = batch * circuit.evaluator_input_bits();
-    let mut receiver = ExtensionReceiver::new(&pairs);
-    let (columns, receives) = receiver.extend_random(count, &mut evaluator);
+    let extension = Extension::default();
+    let (mut receiver, sums) = ExtensionReceiver::new(extension, &pairs);
+    let sums = bytes(sums.wire_size(), |out| sums.write(out));
+    let (columns, receives) = receiver.extend_random(count);
     let columns = bytes(columns.wire_size(), |out| columns.write(out));
-    let read = ExtensionColumns::read(extension_blocks(count), &columns).unwrap();
-    let sends = ExtensionSender::new(&chosen, &delta)
+    let read = ExtensionColumns::read(extension.random_blocks(count), &columns).unwrap();
+    let sums_read = TreeSums::read(extension, &sums).unwrap();
+    let sends = ExtensionSender::new(extension, &chosen, &delta, &sums_read)
+        .unwrap()
         .extend(count, &read)
         .unwrap();
 
-    let garbling = garble(circuit, batch, &delta, &mut garbler).unwrap();
-    assert_eq!(
-        garbling.tables.and_count(),
-        batch * circuit.and_count().unwrap()
-    );
-    let tables = bytes(garbling.tables.wire_size(), |out| {
-        garbling.tables.write(out)
-    });
+    let layer = layer(circuit, batch);
+    assert_eq!(layer.and_count(), batch * circuit.and_count().unwrap());
+    let mut pieces = GarbledPieces::fresh(&layer, &delta, &mut garbler);
+    let (tables, labels) = garble_all(&mut pieces, &layer, shares, &mut garbler);
+    let inputs = pieces.into_evaluator_inputs();
 
-    let bits = circuit.evaluator_bits(&shares.evaluator, batch).unwrap();
+    let bits = layer.choices(&shares.evaluator).unwrap();
     let (corrections, pending) = receives.correct(&bits).unwrap();
     let corrections = bytes(corrections.wire_size(), |out| corrections.write(out));
     let read = ChoiceCorrections::read(count, &corrections).unwrap();
-    let transfer = garbling.evaluator_inputs.transfer(sends, &read).unwrap();
+    let transfer = inputs.transfer(sends, &read).unwrap();
     let transfer = bytes(transfer.wire_size(), |out| transfer.write(out));
     let read = LabelTransfer::read(count, &transfer).unwrap();
     let evaluator_labels = pending.receive(&read).unwrap();
 
-    let labels = garbling
-        .garbler_inputs
-        .encode(&shares.garbler, &shares.masks)
-        .unwrap();
-    let labels = bytes(labels.wire_size(), |out| labels.write(out));
-    let read = GarblerLabels::read(batch * circuit.garbler_input_bits(), &labels).unwrap();
-    let received = GarbledTables::read(circuit, batch, &tables).unwrap();
-    let outputs = evaluate(circuit, batch, received, read, evaluator_labels).unwrap();
-    let messages = vec![offer, reply, columns, tables, labels, corrections, transfer];
+    let outputs = evaluate_all(&layer, &tables, &labels, evaluator_labels).unwrap();
+    let messages = vec![
+        offer,
+        reply,
+        columns,
+        tables,
+        labels,
+        corrections,
+        transfer,
+        sums,
+    ];
     Transcript { messages, outputs }
 }
 
@@ -146,10 +213,11 @@ fn garbled_equals_plain_and_bytes_are_as_foretold() {
                 sizes.base_ot_offer,
                 sizes.base_ot_reply,
                 sizes.extension,
-                sizes.tables,
-                sizes.garbler_labels,
+                sizes.pieces.iter().map(|piece| piece.tables).sum(),
+                sizes.pieces.iter().map(|piece| piece.garbler_labels).sum(),
                 sizes.corrections,
                 sizes.label_transfer,
+                sizes.tree_sums,
             ];
             let sent: Vec<_> = transcript
                 .messages
@@ -172,43 +240,132 @@ fn a_seed_repeats_the_transcript_and_another_changes_every_message() {
     }
 }
 
+/// Both parties' sides of transfers with given choices.
+fn transfers<R: CryptoRng>(
+    choices: &[bool],
+    delta: &Delta,
+    rng: &mut R,
+) -> (PreparedReceives, PreparedSends) {
+    let (base, offer) = BaseOtSender::offer(rng);
+    let (chosen, reply) = BaseOtReceiver::reply(&offer, delta, rng).unwrap();
+    let (pairs, extension) = (base.finish(&reply).unwrap(), Extension::default());
+    let (mut receiver, sums) = ExtensionReceiver::new(extension, &pairs);
+    let (columns, receives) = receiver.extend(choices);
+    let mut sender = ExtensionSender::new(extension, &chosen, delta, &sums).unwrap();
+    (receives, sender.extend(choices.len(), &columns).unwrap())
+}
+
 #[test]
 fn choices_that_are_the_inputs_need_no_transfer() {
     let mut rng = ChaCha20Rng::seed_from_u64(13);
     let delta = Delta::random(&mut rng);
-    let (base, offer) = BaseOtSender::offer(&mut rng);
-    let (chosen, reply) = BaseOtReceiver::reply(&offer, &delta, &mut rng).unwrap();
-    let mut receiver = ExtensionReceiver::new(&base.finish(&reply).unwrap());
-    let mut sender = ExtensionSender::new(&chosen, &delta);
     for circuit in circuits() {
-        let shares = shares(&circuit, 5, &mut rng);
-        let bits = circuit.evaluator_bits(&shares.evaluator, 5).unwrap();
-        let (columns, receives) = receiver.extend(&bits);
-        let sends = sender.extend(bits.len(), &columns).unwrap();
-        let (tables, inputs) = garble_for_choices(&circuit, 5, sends, &delta, &mut rng).unwrap();
-        let labels = inputs.encode(&shares.garbler, &shares.masks).unwrap();
-        let outputs = evaluate(&circuit, 5, tables, labels, receives.into_labels()).unwrap();
+        let (shares, layer) = (shares(&circuit, 5, &mut rng), layer(&circuit, 5));
+        let bits = layer.choices(&shares.evaluator).unwrap();
+        let (receives, sends) = transfers(&bits, &delta, &mut rng);
+        let mut pieces = GarbledPieces::for_choices(&layer, sends, &delta).unwrap();
+        let (tables, labels) = garble_all(&mut pieces, &layer, &shares, &mut rng);
+        let outputs = evaluate_all(&layer, &tables, &labels, receives.into_labels()).unwrap();
+        assert_eq!(outputs, plain(&circuit, &shares));
+    }
+}
+
+/// Streamed: choices corrected first, every hash, one thread or several.
+#[test]
+fn corrected_choices_need_no_transfer() {
+    let mut rng = ChaCha20Rng::seed_from_u64(23);
+    let (circuit, batch) = (circuits()[1], 1001);
+    let (shares, delta) = (shares(&circuit, batch, &mut rng), Delta::random(&mut rng));
+    for (hash, at_once) in GarblingHash::ALL.into_iter().zip([1, 2, 3]) {
+        let layer = Arc::new(Layer::new(&circuit, batch, hash).unwrap());
+        assert!(layer.pieces().len() > 2);
+        let choices: Vec<bool> = (0..batch * 20).map(|i| i % 3 == 0).collect();
+        let (receives, sends) = transfers(&choices, &delta, &mut rng);
+        let bits = layer.choices(&shares.evaluator).unwrap();
+        let (corrections, pending) = receives.correct(&bits).unwrap();
+        let mut pieces = GarbledPieces::corrected(&layer, sends, &corrections, &delta).unwrap();
+        let mut evaluated = EvaluatedPieces::new(&layer, pending.into_labels()).unwrap();
+        let (mut buffers, mut outputs) = (vec![Vec::new(); at_once], Vec::new());
+        loop {
+            let inputs = pieces.next_group_into(&mut buffers, &mut rng);
+            let encode = |inputs: GarblerInputs| {
+                let mut labels = Vec::new();
+                inputs
+                    .encode_into(&layer, &shares.garbler, &shares.masks, &mut labels)
+                    .unwrap();
+                labels
+            };
+            let labels: Vec<_> = inputs.into_iter().map(encode).collect();
+            if labels.is_empty() {
+                break;
+            }
+            let pairs = buffers.iter().zip(&labels);
+            let messages: Vec<_> = pairs
+                .map(|(tables, labels)| PieceMessages { tables, labels })
+                .collect();
+            evaluated.next_group(&messages, &mut outputs).unwrap();
+        }
         assert_eq!(outputs, plain(&circuit, &shares));
     }
 }
 
 #[test]
-fn no_key_sees_too_many_gates_and_no_tweak_repeats() {
-    let circuit = circuits()[4];
-    let shape = Shape::new(&circuit, 12_345).unwrap();
-    assert!(shape.keys() > 1);
-    let (mut next, mut key, mut tweak) = (0, 0, 0);
-    for run in shape.runs() {
-        if run.key != key {
-            assert_eq!(run.key, key + 1);
-            (key, tweak) = (run.key, 0);
+fn pieces_are_the_same_side_by_side_and_on_any_kernels() {
+    let mut rng = ChaCha20Rng::seed_from_u64(24);
+    let delta = Delta::random(&mut rng);
+    let layer = |kernels| {
+        let layer = Layer::new(&circuits()[0], 1001, GarblingHash::Tmmo);
+        Arc::new(layer.unwrap().on(kernels))
+    };
+    let garbled = |at_once: usize, kernels| {
+        let layer = layer(kernels);
+        let mut rng = ChaCha20Rng::seed_from_u64(25);
+        let mut pieces = GarbledPieces::fresh(&layer, &delta, &mut rng);
+        let (mut all, mut buffers) = (Vec::new(), vec![Vec::new(); at_once]);
+        loop {
+            let count = pieces.next_group_into(&mut buffers, &mut rng).len();
+            all.extend_from_slice(&buffers[..count]);
+            if count < at_once {
+                return all;
+            }
         }
-        assert_eq!((run.first, run.tweak), (next, tweak));
-        next += run.lanes;
-        tweak += run.lanes * shape.ands;
-        assert!(tweak <= ANDS_PER_KEY);
+    };
+    let first = garbled(1, Kernels::Fastest);
+    assert!(first == garbled(3, Kernels::Fastest));
+    assert!(first == garbled(2, Kernels::Portable));
+}
+
+#[test]
+fn no_key_sees_too_many_gates_and_no_tweak_repeats() {
+    let largest = ShareCircuit {
+        function: ShareFunction::MaxPool {
+            window: 1024,
+            then: Requantize {
+                shift: 0,
+                output_bits: 60,
+                signed: false,
+            },
+        },
+        p_in: (1 << 61) - 1,
+        p_out: (1 << 61) - 1,
+    };
+    for (circuit, batch) in [(circuits()[4], 12_345), (largest, 7)] {
+        let shape = Shape::new(&circuit, batch).unwrap();
+        assert!(shape.pieces().len() > 1);
+        let mut next = 0;
+        for piece in shape.pieces() {
+            assert_eq!(piece.first, next);
+            let mut in_piece = 0;
+            for run in piece.runs() {
+                assert_eq!(run.first, in_piece);
+                in_piece += run.lanes;
+            }
+            assert_eq!(in_piece, piece.circuits);
+            assert!(piece.circuits * shape.ands <= ANDS_PER_KEY);
+            next += piece.circuits;
+        }
+        assert_eq!(next, batch);
     }
-    assert_eq!((next, key + 1), (12_345, shape.keys()));
 }
 
 #[test]
@@ -230,7 +387,7 @@ fn a_batch_under_several_keys_is_right() {
     let batch = 60;
     let mut rng = ChaCha20Rng::seed_from_u64(14);
     let shares = shares(&circuit, batch, &mut rng);
-    assert!(Shape::new(&circuit, batch).unwrap().keys() > 1);
+    assert!(Shape::new(&circuit, batch).unwrap().pieces().len() > 1);
     let transcript = session(&circuit, batch, &shares, 15);
     assert_eq!(transcript.outputs, plain(&circuit, &shares));
 }
@@ -238,21 +395,29 @@ fn a_batch_under_several_keys_is_right() {
 #[test]
 fn messages_of_the_wrong_length_are_refused() {
     let circuit = circuits()[0];
-    let mut rng = ChaCha20Rng::seed_from_u64(16);
-    let tables = garble(&circuit, 3, &Delta::random(&mut rng), &mut rng)
-        .unwrap()
-        .tables;
-    let mut sent = bytes(tables.wire_size(), |out| tables.write(out));
-    assert!(GarbledTables::read(&circuit, 3, &sent).is_ok());
-    assert!(GarbledTables::read(&circuit, 2, &sent).is_err());
-    assert!(GarbledTables::read(&circuit, usize::MAX, &sent).is_err());
-    assert!(GarbledTables::read(&circuit, 3, &sent[1..]).is_err());
-    *sent.last_mut().unwrap() |= 0x80;
+    let (layer, mut rng) = (layer(&circuit, 3), ChaCha20Rng::seed_from_u64(16));
+    let mut pieces = GarbledPieces::fresh(&layer, &Delta::random(&mut rng), &mut rng);
+    let shares = shares(&circuit, 3, &mut rng);
+    let (mut tables, labels) = garble_all(&mut pieces, &layer, &shares, &mut rng);
+    let evaluate = |tables: &[u8], labels: &[u8]| {
+        let own = EvaluatorLabels(vec![1; 3 * circuit.evaluator_input_bits()]);
+        let mut pieces = EvaluatedPieces::new(&layer, own).unwrap();
+        let mut outputs = Vec::new();
+        let messages = PieceMessages { tables, labels };
+        pieces.next(messages, &mut outputs)?;
+        let left = pieces.next(messages, &mut outputs);
+        assert_eq!(left, Err(GcError::Pieces { left: 0 }));
+        Ok(outputs.len())
+    };
+    assert_eq!(evaluate(&tables, &labels), Ok(3));
+    assert!(evaluate(&tables[1..], &labels).is_err());
+    assert!(evaluate(&[], &labels).is_err());
+    assert!(evaluate(&tables, &labels[1..]).is_err());
+    *tables.last_mut().unwrap() |= 0x80;
     let padding = GcError::Padding {
         what: "decode bits",
     };
-    assert_eq!(GarbledTables::read(&circuit, 3, &sent).err(), Some(padding));
-    assert!(GarblerLabels::read(3, &[0; 47]).is_err());
+    assert_eq!(evaluate(&tables, &labels), Err(padding));
     assert!(LabelTransfer::read(usize::MAX, &[0; 48]).is_err());
     assert!(ExtensionColumns::read(3, &[]).is_err());
     assert!(ChoiceCorrections::read(9, &[0; 1]).is_err());
@@ -267,25 +432,24 @@ fn messages_of_the_wrong_length_are_refused() {
 fn state_that_does_not_fit_the_batch_is_refused() {
     let (circuit, mut rng) = (circuits()[0], ChaCha20Rng::seed_from_u64(17));
     let delta = Delta::random(&mut rng);
-    let garbling = garble(&circuit, 2, &delta, &mut rng).unwrap();
-    assert!(garbling.garbler_inputs.encode(&[1], &[1, 2]).is_err());
+    let layer = layer(&circuit, 2);
+    let mut pieces = GarbledPieces::fresh(&layer, &delta, &mut rng);
+    let mut out = Vec::new();
+    let inputs = pieces.next_into(&mut out, &mut rng).unwrap();
+    assert!(inputs.encode_into(&layer, &[1], &[1, 2], &mut out).is_err());
+    assert!(pieces.next_into(&mut out, &mut rng).is_none());
     let none = PreparedSends::default();
     let corrections = ChoiceCorrections::read(0, &[]).unwrap();
-    assert!(
-        garbling
-            .evaluator_inputs
-            .transfer(none, &corrections)
-            .is_err()
-    );
-    assert!(garble_for_choices(&circuit, 1, PreparedSends::default(), &delta, &mut rng).is_err());
-    let (labels, transfer) = (
-        GarblerLabels::read(0, &[]).unwrap(),
-        LabelTransfer::read(1, &[0; 16]).unwrap(),
-    );
+    let inputs = pieces.into_evaluator_inputs();
+    assert!(inputs.transfer(none, &corrections).is_err());
+    let none = PreparedSends::default;
+    assert!(GarbledPieces::for_choices(&layer, none(), &delta).is_err());
+    assert!(GarbledPieces::corrected(&layer, none(), &corrections, &delta).is_err());
+    let transfer = LabelTransfer::read(1, &[0; 16]).unwrap();
     let (_, pending) = PreparedReceives::default().correct(&[]).unwrap();
     assert!(pending.receive(&transfer).is_err());
     let none = PreparedReceives::default().into_labels();
-    assert!(evaluate(&circuit, 2, garbling.tables, labels, none).is_err());
+    assert!(EvaluatedPieces::new(&layer, none).is_err());
     assert!(PreparedReceives::default().correct(&[true]).is_err());
 }
 
@@ -294,7 +458,7 @@ proptest! {
 
     /// A flipped bit is refused or gives a result; it never panics.
     #[test]
-    fn a_flipped_bit_never_panics(message in 0_usize..7, place: prop::sample::Index, bit in 0_u32..8) {
+    fn a_flipped_bit_never_panics(message in 0_usize..8, place: prop::sample::Index, bit in 0_u32..8) {
         let circuit = circuits()[4];
         let shares = shares(&circuit, 2, &mut ChaCha20Rng::seed_from_u64(18));
         let mut sent = session(&circuit, 2, &shares, 19).messages;
@@ -304,6 +468,34 @@ proptest! {
             prop_assert_eq!(outputs.len(), 2);
         }
     }
+}
+
+/// Any bytes in place of a piece's: refused for their length or their padding, else evaluated.
+#[test]
+fn damaged_pieces_are_refused_or_evaluated() {
+    let (circuit, mut rng) = (circuits()[4], ChaCha20Rng::seed_from_u64(26));
+    let layer = layer(&circuit, 3);
+    let piece = layer.pieces().next().unwrap();
+    let sizes = [layer.tables_size(&piece), layer.labels_size(&piece)];
+    let (mut evaluated, mut refused) = (0, 0);
+    for round in 0..300 {
+        let sent = sizes.map(|size| {
+            let change = [0, 0, 0, 1, 16][(rng.next_u32() % 5) as usize];
+            let mut bytes = vec![0; (size.0 as usize + change).saturating_sub(round % 3)];
+            rng.fill_bytes(&mut bytes);
+            bytes
+        });
+        let own = EvaluatorLabels(vec![round as u128; 3 * circuit.evaluator_input_bits()]);
+        let mut pieces = EvaluatedPieces::new(&layer, own).unwrap();
+        let [tables, labels] = sent.each_ref().map(Vec::as_slice);
+        let mut outputs = Vec::new();
+        match pieces.next(PieceMessages { tables, labels }, &mut outputs) {
+            Ok(()) => evaluated += usize::from(outputs.len() == 3),
+            Err(_) => refused += usize::from(outputs.is_empty()),
+        }
+    }
+    assert_eq!(evaluated + refused, 300);
+    assert!(refused > 100, "{refused}");
 }
 
 /// A session whose parties read the given bytes whatever the other one sent.
@@ -321,18 +513,22 @@ fn replay(
     let (base, _) = BaseOtSender::offer(&mut evaluator);
     let (chosen, _) = BaseOtReceiver::reply(&BaseOtOffer::read(&sent[0])?, &delta, &mut garbler)?;
     let pairs = base.finish(&BaseOtReply::read(&sent[1])?)?;
-    let (_, receives) = ExtensionReceiver::new(&pairs).extend_random(count, &mut evaluator);
-    let columns = ExtensionColumns::read(extension_blocks(count), &sent[2])?;
-    let sends = ExtensionSender::new(&chosen, &delta).extend(count, &columns)?;
-    let garbling = garble(circuit, batch, &delta, &mut garbler)?;
-    let bits = circuit.evaluator_bits(&shares.evaluator, batch)?;
+    let extension = Extension::default();
+    let (_, receives) = ExtensionReceiver::new(extension, &pairs)
+        .0
+        .extend_random(count);
+    let columns = ExtensionColumns::read(extension.random_blocks(count), &sent[2])?;
+    let sums = TreeSums::read(extension, &sent[7])?;
+    let sends = ExtensionSender::new(extension, &chosen, &delta, &sums)?.extend(count, &columns)?;
+    let layer = layer(circuit, batch);
+    let pieces = GarbledPieces::fresh(&layer, &delta, &mut garbler);
+    let bits = layer.choices(&shares.evaluator)?;
     let (_, pending) = receives.correct(&bits)?;
     let corrections = ChoiceCorrections::read(count, &sent[5])?;
-    garbling.evaluator_inputs.transfer(sends, &corrections)?;
+    let inputs = pieces.into_evaluator_inputs();
+    inputs.transfer(sends, &corrections)?;
     let labels = pending.receive(&LabelTransfer::read(count, &sent[6])?)?;
-    let tables = GarbledTables::read(circuit, batch, &sent[3])?;
-    let garbler_labels = GarblerLabels::read(batch * circuit.garbler_input_bits(), &sent[4])?;
-    evaluate(circuit, batch, tables, garbler_labels, labels)
+    evaluate_all(&layer, &sent[3], &sent[4], labels)
 }
 
 #[test]

@@ -89,7 +89,7 @@ pub fn estimate(
     for action in &script.actions {
         let computation = computation(action, setting.prices)?;
         let message = action.sends.map(crate::protocol::Message::wire_bytes);
-        let transfer = message.map_or(Nanos(0.0), |bytes| setting.link.time(bytes));
+        let transfer = action.transfer_time(&setting.link);
         let layer = action.step.and_then(|index| layers.get_mut(index));
         if action.phase == Phase::Setup {
             setup.seconds += (computation + transfer).seconds();

@@ -3,8 +3,8 @@
 //! A BFV operation is looked up under its exact case. Where the profile lacks that (n, limbs), the
 //! fit ln t = c₀ + c₁·ln n + c₂·ln limbs over the operation's own rows is used, and named in
 //! [`PriceList::fitted`]. Circuits and transfers are measured in batches of several sizes s (batch ·
-//! ANDs, or transfers). The time of one AND or transfer is interpolated linearly in ln s between them,
-//! since an AND costs more in a batch beyond the caches; beyond the sizes measured the nearest holds.
+//! ANDs, or transfers), the smallest a single circuit. Between two neighbours time is a line in s: a fixed
+//! cost and a slope; beyond the sizes measured the nearest one's time for each AND or transfer holds.
 //! The link is a line, t = fixed + slope · bytes; with one size alone, slope · bytes.
 
 use std::cell::RefCell;
@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 use crate::bfv::HeOp;
-use crate::calibrate::{Case, Op, Profile, WorkingSet, fit_line, fit_plane};
-use crate::gc::ShareCircuit;
+use crate::calibrate::{Case, Op, Profile, Record, WorkingSet, fit_line, fit_plane};
+use crate::gc::{Extension, ShareCircuit};
 use crate::params::{LayerWork, Prices};
 use crate::protocol::{Link, OtRole, RingSize, Task};
 use crate::ring::Modulus;
@@ -62,7 +62,9 @@ impl PriceList {
         let mut exact = BTreeMap::new();
         let mut points: BTreeMap<_, Vec<([f64; 2], f64)>> = BTreeMap::new();
         let mut batches: BTreeMap<BatchKey, Vec<(f64, f64)>> = BTreeMap::new();
-        for record in profile.records.iter().filter(|record| serves(&record.case)) {
+        let extension = extension_priced(profile);
+        let serves = |record: &&Record| serves(&record.case, extension);
+        for record in profile.records.iter().filter(serves) {
             let (case, time) = (&record.case, record.median);
             if let Op::He(op) = case.op {
                 let ring = RingSize {
@@ -186,33 +188,44 @@ impl PriceList {
     fn batch(&self, op: Op, role: Option<OtRole>, size: f64) -> Result<Nanos, PriceError> {
         let measured = self.batches.get(&(op, role)).map_or(&[][..], Vec::as_slice);
         let above = measured.partition_point(|(at, _)| *at < size);
-        let unit = |(at, time): (f64, f64)| time / at;
-        let each = match (
+        let time = match (
             above.checked_sub(1).and_then(|i| measured.get(i)),
             measured.get(above),
         ) {
             (Some(&low), Some(&high)) => {
-                let share = (size / low.0).ln() / (high.0 / low.0).ln();
-                unit(low) + share * (unit(high) - unit(low))
+                let share = (size - low.0) / (high.0 - low.0);
+                low.1 + share * (high.1 - low.1)
             }
-            (Some(&nearest), None) | (None, Some(&nearest)) => unit(nearest),
+            (Some(&nearest), None) | (None, Some(&nearest)) => nearest.1 / nearest.0 * size,
             (None, None) => return Err(not_measured(op, String::new())),
         };
-        Ok(Nanos(each * size))
+        Ok(Nanos(time))
     }
 }
 
-/// Whether prices are drawn from a case: one thread, and for BFV limbs of the fast width that
-/// parameters are chosen with, and one special prime of about that width.
-fn serves(case: &Case) -> bool {
+/// Whether prices are drawn from a case: one thread; for BFV limbs of the fast width that parameters
+/// are chosen with, and one special prime of about that width; for extended transfers the right
+/// extension.
+fn serves(case: &Case, extension: Option<&str>) -> bool {
     let fast = |bits: u32| (FAST_BITS - 5..=FAST_BITS).contains(&bits);
     let ring = || {
         let limb_bits = case.q_bits.checked_div(case.limbs as u32)?;
         let special: u32 = case.param("special")?.parse().ok()?;
         Some(fast(limb_bits) && fast(special))
     };
-    let he = matches!(case.op, Op::He(_));
-    case.threads == 1 && (!he || ring() == Some(true))
+    let parameters = match case.op {
+        Op::He(_) => ring() == Some(true),
+        Op::OtCorrelated => case.param("extension") == extension,
+        _ => true,
+    };
+    case.threads == 1 && parameters
+}
+
+/// The name of the protocol's extension if the profile measured it; none if it names no extension there.
+fn extension_priced(profile: &Profile) -> Option<&'static str> {
+    let name = Some(Extension::default().name());
+    let measured = |record: &Record| record.case.param("extension") == name;
+    name.filter(|_| profile.records.iter().any(measured))
 }
 
 /// ANDs of a circuit that a script holds, and that is therefore a sound one.
@@ -373,10 +386,9 @@ mod tests {
             (sender(100) - 400.0).abs() < 1e-6,
             "a size that was measured"
         );
-        let between = sender(316) / 316.0;
         assert!(
-            3.1 < between && between < 4.0,
-            "between 3.1 and 4 a transfer: {between}"
+            (sender(316) - 1048.0).abs() < 1e-6,
+            "on the line through its neighbours"
         );
         assert!((sender(5) - 5.0 * 13.0).abs() < 1e-6, "as the smallest");
         assert!(

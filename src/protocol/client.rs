@@ -9,12 +9,13 @@ use zeroize::Zeroizing;
 use super::error::PartyError;
 use super::inbox::{Inbox, parts};
 use super::party::{View, out_of_order};
+use super::roles::Delivery;
 use super::shares;
 use super::work::{Act, Action, MessageKind, Script};
 use crate::bfv::{GaloisKeys, PublicKey, Reply, SecretKey, Wire};
 use crate::gc::{
-    BaseOtReply, BaseOtSender, ExtensionReceiver, GarbledTables, GarblerLabels, GcSizes,
-    LabelTransfer, PendingLabels, PreparedReceives, evaluate,
+    BaseOtReply, BaseOtSender, EvaluatedPieces, EvaluatorLabels, Extension, ExtensionReceiver,
+    LabelTransfer, PendingLabels, PieceMessages, PreparedReceives,
 };
 
 /// The client's state in a run.
@@ -27,6 +28,8 @@ pub struct Client<'a, R> {
     prepared: Vec<Option<PreparedReceives>>,
     /// Transfers whose choices have been corrected, before the labels arrive.
     pending: Option<PendingLabels>,
+    /// The layer being evaluated, and its outputs so far.
+    evaluation: Option<(EvaluatedPieces, Zeroizing<Vec<u64>>)>,
     result: Option<Vec<i64>>,
     rng: R,
 }
@@ -56,6 +59,7 @@ impl<'a, R: CryptoRng> Client<'a, R> {
             extension: None,
             prepared: script.steps.iter().map(|_| None).collect(),
             pending: None,
+            evaluation: None,
             result: None,
             rng,
         })
@@ -81,14 +85,16 @@ impl<'a, R: CryptoRng> Client<'a, R> {
             Act::FinishBaseOt => {
                 let reply = BaseOtReply::read(&inbox.take(action, MessageKind::BaseOtReply)?)?;
                 let base = self.base.take().ok_or(out_of_order(action))?;
-                self.extension = Some(ExtensionReceiver::new(&base.finish(&reply)?));
-                Ok(Vec::new())
+                let seeds = base.finish(&reply)?;
+                let (extension, sums) = ExtensionReceiver::new(Extension::default(), &seeds);
+                self.extension = Some(extension);
+                Ok(written(|out| sums.write(out)))
             }
             Act::ExtendOt => self.extend(action),
             Act::EncryptInput => self.encrypt(action),
             Act::DecryptReply => self.decrypt(action, inbox),
             Act::Choose => self.choose(action),
-            Act::Evaluate => self.evaluate(action, inbox),
+            Act::Evaluate(piece) => self.evaluate(action, piece, inbox),
             Act::Local => {
                 let share = self.view.local(action)?.ok_or(out_of_order(action))?;
                 self.view.store(action, share)?;
@@ -98,10 +104,13 @@ impl<'a, R: CryptoRng> Client<'a, R> {
             Act::LoadKeys(_)
             | Act::EncodeWeights
             | Act::AnswerBaseOt
+            | Act::GrowTrees
             | Act::DrawShare
-            | Act::Garble
+            | Act::AcceptExtension
+            | Act::Garble(_)
             | Act::ApplyLinear
             | Act::TransferLabels
+            | Act::AcceptChoices
             | Act::Open => Err(out_of_order(action)),
         }
     }
@@ -129,7 +138,7 @@ impl<'a, R: CryptoRng> Client<'a, R> {
         let (index, _) = self.view.step(action)?;
         let extension = self.extension.as_mut().ok_or(out_of_order(action))?;
         let count = circuit.evaluator_input_bits() * batch;
-        let (columns, prepared) = extension.extend_random(count, &mut self.rng);
+        let (columns, prepared) = extension.extend_random(count);
         self.prepared[index] = Some(prepared);
         Ok(written(|out| columns.write(out)))
     }
@@ -160,34 +169,56 @@ impl<'a, R: CryptoRng> Client<'a, R> {
     }
 
     fn choose(&mut self, action: &Action) -> Result<Vec<u8>, PartyError> {
-        let (circuit, batch) = self.view.circuit(action)?;
         let (index, step) = self.view.step(action)?;
         let operand = Zeroizing::new(shares::circuit_operand(step, self.view.operand(action)?));
-        let choices = Zeroizing::new(circuit.evaluator_bits(&operand, batch)?);
+        let choices = Zeroizing::new(self.view.layer(action)?.choices(&operand)?);
         let prepared = self.prepared[index].take().ok_or(out_of_order(action))?;
         let (corrections, pending) = prepared.correct(&choices)?;
         self.pending = Some(pending);
         Ok(written(|out| corrections.write(out)))
     }
 
-    fn evaluate(&mut self, action: &Action, inbox: &mut Inbox) -> Result<Vec<u8>, PartyError> {
-        let (circuit, batch) = self.view.circuit(action)?;
+    fn evaluate(
+        &mut self,
+        action: &Action,
+        index: usize,
+        inbox: &mut Inbox,
+    ) -> Result<Vec<u8>, PartyError> {
+        let layer = self.view.layer(action)?;
+        if index == 0 {
+            let labels = match self.view.script.circuits.delivery {
+                Delivery::Split => self.receive_labels(action, inbox)?,
+                Delivery::Streamed => {
+                    let pending = self.pending.take().ok_or(out_of_order(action))?;
+                    pending.into_labels()
+                }
+            };
+            let pieces = EvaluatedPieces::new(&layer, labels)?;
+            self.evaluation = Some((pieces, Zeroizing::default()));
+        }
+        let (pieces, outputs) = self.evaluation.as_mut().ok_or(out_of_order(action))?;
+        let piece = layer.pieces().nth(index).ok_or(out_of_order(action))?;
         let garbled = inbox.take(action, MessageKind::Garbled)?;
-        let count = circuit.garbler_input_bits() * batch;
-        let sizes = GcSizes::new(&circuit, batch)?;
-        let (tables, labels) = split_end(&garbled, sizes.garbler_labels.0 as usize);
-        let tables = GarbledTables::read(&circuit, batch, tables)?;
-        let labels = GarblerLabels::read(count, labels)?;
+        let (tables, labels) = split_end(&garbled, layer.labels_size(&piece).0 as usize);
+        pieces.next(PieceMessages { tables, labels }, outputs)?;
+        if index + 1 == layer.pieces().len() {
+            let share = std::mem::take(&mut **outputs);
+            self.evaluation = None;
+            self.view.store(action, share)?;
+        }
+        Ok(Vec::new())
+    }
+
+    fn receive_labels(
+        &mut self,
+        action: &Action,
+        inbox: &mut Inbox,
+    ) -> Result<EvaluatorLabels, PartyError> {
+        let (circuit, batch) = self.view.circuit(action)?;
         let count = circuit.evaluator_input_bits() * batch;
         let transfer = LabelTransfer::read(count, &inbox.take(action, MessageKind::Labels)?)?;
-        let own = self
-            .pending
-            .take()
-            .ok_or(out_of_order(action))?
-            .receive(&transfer)?;
-        let share = evaluate(&circuit, batch, tables, labels, own)?;
-        self.view.store(action, share)?;
-        Ok(Vec::new())
+        let pending = self.pending.take().ok_or(out_of_order(action))?;
+        Ok(pending.receive(&transfer)?)
     }
 
     fn reconstruct(&mut self, action: &Action, inbox: &mut Inbox) -> Result<Vec<u8>, PartyError> {

@@ -81,6 +81,9 @@ pub enum PartyError {
         /// Name of the layer.
         layer: String,
     },
+    /// What should wait could not be stored or read back.
+    #[error("the store for garbled circuits failed: {0}")]
+    Store(#[from] std::io::Error),
     /// The homomorphic encryption refused.
     #[error(transparent)]
     Bfv(#[from] BfvError),

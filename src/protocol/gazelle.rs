@@ -5,21 +5,25 @@
 //! - *Linear layer*, online: the client sends Enc(x_c); the server adds x_s, applies the packing plan,
 //!   adds a flooded public-key encryption of −r (r uniform in all slots), switches the modulus and
 //!   replies; y_c is what the client decrypts, y_s = r + bias.
-//! - *Activation*: tables, the server's labels and the transfer extension are made offline; online the
-//!   client corrects its choices by one bit each, the server answers with masked labels, the client
-//!   evaluates. The server's share of the result is drawn offline.
+//! - *Activation*: tables, the server's labels and the transfer extension are made offline, the tables piece
+//!   by piece, and wait with the client; online the client corrects its choices by one bit each, the server answers with masked labels, the client
+//!   evaluates. The server's share of the result is drawn offline. *Streamed* ([`Delivery`]), the choices are
+//!   corrected first, and the tables made, sent and evaluated online, piece by piece.
 //! - *Pools, sums, flatten*: each party on its own share.
 //! - *End*: the server sends its share of the result.
 //!
 //! Set-up, once a session: keys of each ring, encoded weights, base transfers.
 
 use super::error::ProtocolError;
-use super::roles::{OtRole, Party, Phase, RingSize};
+use super::roles::{CircuitSettings, Delivery, OtRole, Party, Phase, RingSize};
 use super::shares;
 use super::steps::{Held, Rings, layer_params, moduli, operands_held_by_server, plan_step};
 use super::work::{Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Task};
 use crate::bfv::{HeOp, OpCounts};
-use crate::gc::{BASE_TRANSFERS, BaseOtOffer, BaseOtReply, GcSizes};
+use crate::gc::{
+    BASE_TRANSFERS, BaseOtOffer, BaseOtReply, Extension, GcSizes, PieceSizes, ShareCircuit,
+    TreeSums,
+};
 use crate::network::ResolvedNetwork;
 use crate::packing::Plan;
 use crate::params::LayerCrypto;
@@ -33,6 +37,18 @@ pub fn gazelle(
     network: &ResolvedNetwork,
     crypto: &[Option<LayerCrypto>],
 ) -> Result<Script, ProtocolError> {
+    gazelle_with(network, crypto, CircuitSettings::default())
+}
+
+/// [`gazelle()`] with circuits garbled in another way.
+///
+/// # Errors
+/// As there.
+pub fn gazelle_with(
+    network: &ResolvedNetwork,
+    crypto: &[Option<LayerCrypto>],
+    circuits: CircuitSettings,
+) -> Result<Script, ProtocolError> {
     let moduli = moduli(network, crypto);
     let mut rings = Rings::default();
     let steps = (0..network.steps.len())
@@ -42,6 +58,7 @@ pub fn gazelle(
     let mut writer = Writer {
         network,
         steps: &steps,
+        delivery: circuits.delivery,
         actions: Vec::new(),
         step,
         phase,
@@ -60,6 +77,7 @@ pub fn gazelle(
         moduli,
         steps,
         rings: rings.keys,
+        circuits,
         actions,
     })
 }
@@ -68,6 +86,7 @@ pub fn gazelle(
 struct Writer<'a> {
     network: &'a ResolvedNetwork,
     steps: &'a [StepPlan],
+    delivery: Delivery,
     actions: Vec<Action>,
     step: Option<usize>,
     phase: Phase,
@@ -153,7 +172,10 @@ impl Writer<'_> {
                 role: OtRole::Sender,
                 count,
             }];
-            self.client(Act::FinishBaseOt, finish, None);
+            let sums = Bytes(TreeSums::wire_size_of(Extension::default()) as u64);
+            let sums = message(MessageKind::TreeSums, sums);
+            self.client(Act::FinishBaseOt, finish, sums);
+            self.server(Act::GrowTrees, vec![], None);
         }
     }
 
@@ -167,14 +189,21 @@ impl Writer<'_> {
             let extend = |role| Task::ExtendOt { role, count };
             let extension = message(MessageKind::Extension, sizes.extension);
             self.client(Act::ExtendOt, vec![extend(OtRole::Receiver)], extension);
-            let garble = Task::Garble {
-                circuit,
-                batch: batch as u64,
-            };
-            let garbled = message(MessageKind::Garbled, sizes.tables + sizes.garbler_labels);
-            self.server(Act::Garble, vec![extend(OtRole::Sender), garble], garbled);
+            self.server(Act::AcceptExtension, vec![extend(OtRole::Sender)], None);
+            if self.delivery == Delivery::Split {
+                for (index, piece) in sizes.pieces.iter().enumerate() {
+                    self.garble(circuit, index, piece);
+                }
+            }
         }
         Ok(())
+    }
+
+    fn garble(&mut self, circuit: ShareCircuit, index: usize, piece: &PieceSizes) {
+        let batch = piece.circuits;
+        let garbled = message(MessageKind::Garbled, piece.tables + piece.garbler_labels);
+        let tasks = vec![Task::Garble { circuit, batch }];
+        self.server(Act::Garble(index), tasks, garbled);
     }
 
     fn online(&mut self, index: usize, operand: Held) -> Result<(), ProtocolError> {
@@ -188,13 +217,22 @@ impl Writer<'_> {
                 let derandomize = |role| vec![Task::DerandomizeOt { role, count }];
                 let choices = message(MessageKind::Choices, sizes.corrections);
                 self.client(Act::Choose, derandomize(OtRole::Receiver), choices);
-                let labels = message(MessageKind::Labels, sizes.label_transfer);
-                self.server(Act::TransferLabels, derandomize(OtRole::Sender), labels);
-                let evaluate = Task::Evaluate {
-                    circuit,
-                    batch: batch as u64,
-                };
-                self.client(Act::Evaluate, vec![evaluate], None);
+                let answer = derandomize(OtRole::Sender);
+                match self.delivery {
+                    Delivery::Split => {
+                        let labels = message(MessageKind::Labels, sizes.label_transfer);
+                        self.server(Act::TransferLabels, answer, labels);
+                    }
+                    Delivery::Streamed => self.server(Act::AcceptChoices, answer, None),
+                }
+                for (index, piece) in sizes.pieces.iter().enumerate() {
+                    if self.delivery == Delivery::Streamed {
+                        self.garble(circuit, index, piece);
+                    }
+                    let batch = piece.circuits;
+                    let evaluate = vec![Task::Evaluate { circuit, batch }];
+                    self.client(Act::Evaluate(index), evaluate, None);
+                }
             }
             StepPlan::Linear { crypto, plan, .. } => {
                 let (crypto, plan) = (crypto.clone(), plan.clone());

@@ -1,7 +1,8 @@
 //! The link between the parties: bandwidth each way and round-trip time.
 //!
 //! A message of B bytes takes B / bandwidth + rtt/2; consecutive messages in one direction with no
-//! computation between them are not modelled as overlapping.
+//! computation between them are not modelled as overlapping. The pieces of a garbled layer are one
+//! stream: the first waits for rtt/2, the others follow.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -53,7 +54,12 @@ impl Link {
 
     /// Time of one message of `bytes`.
     pub fn time(&self, bytes: Bytes) -> Nanos {
-        Nanos(bytes.0 as f64 * 8e3 / self.mbit_per_s + self.rtt_ms * 1e6 / 2.0)
+        self.time_in_stream(bytes) + Nanos(self.rtt_ms * 1e6 / 2.0)
+    }
+
+    /// Time of a further message of a stream: its bytes follow those before without a gap.
+    pub fn time_in_stream(&self, bytes: Bytes) -> Nanos {
+        Nanos(bytes.0 as f64 * 8e3 / self.mbit_per_s)
     }
 
     /// Reads `mbit=…,rtt_ms=…`.

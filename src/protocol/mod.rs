@@ -18,10 +18,10 @@ mod work;
 
 pub use client::Client;
 pub use error::{PartyError, ProtocolError};
-pub use gazelle::gazelle;
-pub use inbox::Inbox;
+pub use gazelle::{gazelle, gazelle_with};
+pub use inbox::{Inbox, Store};
 pub use link::{Link, LinkError};
-pub use roles::{OtRole, Party, Phase, RingSize};
+pub use roles::{CircuitSettings, Delivery, OtRole, Party, Phase, RingSize};
 pub use server::Server;
 pub use work::{Act, Action, FRAME_HEADER, Message, MessageKind, RingKeys, Script, StepPlan, Task};
 

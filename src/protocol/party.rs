@@ -2,6 +2,8 @@
 //!
 //! Shares are wiped when the view is dropped.
 
+use std::sync::Arc;
+
 use zeroize::Zeroizing;
 
 use super::error::PartyError;
@@ -9,7 +11,7 @@ use super::shares;
 use super::steps::{Held, layer_params, operands_held_by_server};
 use super::work::{Action, Script, StepPlan};
 use crate::bfv::BfvParams;
-use crate::gc::ShareCircuit;
+use crate::gc::{Layer, ShareCircuit};
 use crate::network::{Source, Step};
 use crate::packing::Plan;
 
@@ -17,6 +19,7 @@ use crate::packing::Plan;
 pub(super) struct View<'a> {
     pub(super) script: &'a Script,
     params: Vec<Option<BfvParams>>,
+    layers: Vec<Option<Arc<Layer>>>,
     input: Zeroizing<Vec<u64>>,
     shares: Vec<Option<Zeroizing<Vec<u64>>>>,
 }
@@ -33,11 +36,24 @@ impl<'a> View<'a> {
             .iter()
             .map(params)
             .collect::<Result<Vec<_>, PartyError>>()?;
+        let layer = |step: &StepPlan| match step {
+            StepPlan::Circuit { circuit, batch } => {
+                let layer = Layer::new(circuit, *batch, script.circuits.hash)?;
+                Ok(Some(Arc::new(layer)))
+            }
+            StepPlan::Linear { .. } | StepPlan::Local => Ok(None),
+        };
+        let layers = script
+            .steps
+            .iter()
+            .map(layer)
+            .collect::<Result<Vec<_>, PartyError>>()?;
         let shares = vec![None; script.steps.len()];
         let input = Zeroizing::new(input);
         Ok(Self {
             script,
             params,
+            layers,
             input,
             shares,
         })
@@ -81,6 +97,13 @@ impl<'a> View<'a> {
             StepPlan::Circuit { circuit, batch } => Ok((*circuit, *batch)),
             StepPlan::Linear { .. } | StepPlan::Local => Err(out_of_order(action)),
         }
+    }
+
+    /// The layer of the action's step.
+    pub(super) fn layer(&self, action: &Action) -> Result<Arc<Layer>, PartyError> {
+        let (index, _) = self.step(action)?;
+        let layer = self.layers.get(index).and_then(Option::as_ref);
+        layer.map(Arc::clone).ok_or(out_of_order(action))
     }
 
     /// Modulus of the step's result.

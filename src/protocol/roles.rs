@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::gc::GarblingHash;
+
 /// Who acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -22,6 +24,27 @@ pub enum Phase {
     Offline,
     /// Between the client's input and its answer.
     Online,
+}
+
+/// When the tables of a layer's circuits move.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// Garbled and sent offline, as in Gazelle; they wait with the client. Online one label for each choice.
+    #[default]
+    Split,
+    /// Garbled for the client's choices and sent online, piece by piece; neither party keeps any. Online one
+    /// bit for each choice, and the tables.
+    Streamed,
+}
+
+/// How circuits are garbled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CircuitSettings {
+    /// When their tables move.
+    pub delivery: Delivery,
+    /// How labels are hashed.
+    pub hash: GarblingHash,
 }
 
 /// The size of a ring as operations are priced by it.

@@ -10,13 +10,14 @@ use super::client::written;
 use super::error::PartyError;
 use super::inbox::{Inbox, parts};
 use super::party::{View, out_of_order};
+use super::roles::Delivery;
 use super::shares;
 use super::work::{Act, Action, MessageKind, Script};
 use crate::batch;
 use crate::bfv::{Evaluator, GaloisKeys, HeOps, Plaintext, PublicKey, SeededCiphertext, Wire};
 use crate::gc::{
-    BaseOtOffer, BaseOtReceiver, ChoiceCorrections, Delta, EvaluatorInputs, ExtensionColumns,
-    ExtensionSender, PreparedSends, extension_blocks, garble,
+    BaseOtOffer, BaseOtReceiver, ChoiceCorrections, ChosenSeeds, Delta, Extension,
+    ExtensionColumns, ExtensionSender, GarbledPieces, PreparedSends, TreeSums,
 };
 use crate::network::Weights;
 
@@ -30,10 +31,19 @@ pub struct Server<'a, R> {
     /// What the server adds to the reply's slots, by step and ciphertext: −r.
     masks: Vec<Zeroizing<Vec<Vec<u64>>>>,
     delta: Delta,
+    base: Option<ChosenSeeds>,
     extension: Option<ExtensionSender>,
-    /// Transfers and labels waiting for the client's corrections, by step.
-    garbled: Vec<Option<(PreparedSends, EvaluatorInputs)>>,
+    /// Layers being garbled, or waiting for the client's corrections, by step.
+    garbled: Vec<Option<Garbled>>,
     rng: R,
+}
+
+/// A layer of circuits: its transfers until they are used, its pieces once they can be garbled, and the
+/// server's shares that go in.
+struct Garbled {
+    sends: Option<PreparedSends>,
+    pieces: Option<GarbledPieces>,
+    operand: Zeroizing<Vec<u64>>,
 }
 
 impl<'a, R: CryptoRng> Server<'a, R> {
@@ -51,6 +61,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             encoded: (0..steps).map(|_| Vec::new()).collect(),
             masks: vec![Zeroizing::default(); steps],
             delta: Delta::random(&mut rng),
+            base: None,
             extension: None,
             garbled: (0..steps).map(|_| None).collect(),
             rng,
@@ -68,13 +79,16 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             Act::AnswerBaseOt => {
                 let offer = BaseOtOffer::read(&inbox.take(action, MessageKind::BaseOtPoint)?)?;
                 let (seeds, reply) = BaseOtReceiver::reply(&offer, &self.delta, &mut self.rng)?;
-                self.extension = Some(ExtensionSender::new(&seeds, &self.delta));
+                self.base = Some(seeds);
                 Ok(written(|out| reply.write(out)))
             }
+            Act::GrowTrees => self.grow_trees(action, inbox),
             Act::DrawShare => self.draw_share(action),
-            Act::Garble => self.garble(action, inbox),
+            Act::AcceptExtension => self.extend(action, inbox),
+            Act::Garble(_) => self.garble(action),
             Act::ApplyLinear => self.apply_linear(action, inbox),
             Act::TransferLabels => self.transfer_labels(action, inbox),
+            Act::AcceptChoices => self.accept_choices(action, inbox),
             Act::Open => {
                 let (share, p) = self.view.result(action)?;
                 Ok(shares::pack(share, shares::width(p)))
@@ -86,7 +100,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             | Act::EncryptInput
             | Act::DecryptReply
             | Act::Choose
-            | Act::Evaluate
+            | Act::Evaluate(_)
             | Act::Local
             | Act::Reconstruct => Err(out_of_order(action)),
         }
@@ -104,6 +118,15 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let public = PublicKey::read(params, public)?;
         let evaluator = Evaluator::new(params, GaloisKeys::read(params, galois)?)?;
         self.rings.push((public, evaluator));
+        Ok(Vec::new())
+    }
+
+    fn grow_trees(&mut self, action: &Action, inbox: &mut Inbox) -> Result<Vec<u8>, PartyError> {
+        let sums = inbox.take(action, MessageKind::TreeSums)?;
+        let sums = TreeSums::read(Extension::default(), &sums)?;
+        let seeds = self.base.take().ok_or(out_of_order(action))?;
+        let extension = ExtensionSender::new(Extension::default(), &seeds, &self.delta, &sums)?;
+        self.extension = Some(extension);
         Ok(Vec::new())
     }
 
@@ -163,23 +186,40 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         Ok(share)
     }
 
-    fn garble(&mut self, action: &Action, inbox: &mut Inbox) -> Result<Vec<u8>, PartyError> {
+    fn extend(&mut self, action: &Action, inbox: &mut Inbox) -> Result<Vec<u8>, PartyError> {
         let (circuit, batch) = self.view.circuit(action)?;
         let (index, step) = self.view.step(action)?;
         let count = circuit.evaluator_input_bits() * batch;
         let columns = inbox.take(action, MessageKind::Extension)?;
-        let columns = ExtensionColumns::read(extension_blocks(count), &columns)?;
+        let blocks = Extension::default().random_blocks(count);
+        let columns = ExtensionColumns::read(blocks, &columns)?;
         let extension = self.extension.as_mut().ok_or(out_of_order(action))?;
         let sends = extension.extend(count, &columns)?;
         let operand = Zeroizing::new(shares::circuit_operand(step, self.view.operand(action)?));
+        let layer = self.view.layer(action)?;
+        let pieces = match self.view.script.circuits.delivery {
+            Delivery::Split => Some(GarbledPieces::fresh(&layer, &self.delta, &mut self.rng)),
+            Delivery::Streamed => None,
+        };
+        self.garbled[index] = Some(Garbled {
+            sends: Some(sends),
+            pieces,
+            operand,
+        });
+        Ok(Vec::new())
+    }
+
+    fn garble(&mut self, action: &Action) -> Result<Vec<u8>, PartyError> {
+        let (index, _) = self.view.step(action)?;
+        let layer = self.view.layer(action)?;
         let share = self.view.share(index).ok_or(out_of_order(action))?;
-        let garbling = garble(&circuit, batch, &self.delta, &mut self.rng)?;
-        let labels = garbling.garbler_inputs.encode(&operand, share)?;
-        self.garbled[index] = Some((sends, garbling.evaluator_inputs));
-        Ok(written(|out| {
-            garbling.tables.write(out);
-            labels.write(out);
-        }))
+        let garbled = self.garbled[index].as_mut().ok_or(out_of_order(action))?;
+        let mut out = Vec::new();
+        let pieces = garbled.pieces.as_mut().ok_or(out_of_order(action))?;
+        let inputs = pieces.next_into(&mut out, &mut self.rng);
+        let inputs = inputs.ok_or(out_of_order(action))?;
+        inputs.encode_into(&layer, &garbled.operand, share, &mut out)?;
+        Ok(out)
     }
 
     fn apply_linear(&mut self, action: &Action, inbox: &mut Inbox) -> Result<Vec<u8>, PartyError> {
@@ -207,17 +247,39 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         Ok(out)
     }
 
+    fn choices(&self, action: &Action, inbox: &mut Inbox) -> Result<ChoiceCorrections, PartyError> {
+        let (circuit, batch) = self.view.circuit(action)?;
+        let count = circuit.evaluator_input_bits() * batch;
+        let payload = inbox.take(action, MessageKind::Choices)?;
+        Ok(ChoiceCorrections::read(count, &payload)?)
+    }
+
+    fn accept_choices(
+        &mut self,
+        action: &Action,
+        inbox: &mut Inbox,
+    ) -> Result<Vec<u8>, PartyError> {
+        let choices = self.choices(action, inbox)?;
+        let (index, _) = self.view.step(action)?;
+        let layer = self.view.layer(action)?;
+        let garbled = self.garbled[index].as_mut().ok_or(out_of_order(action))?;
+        let sends = garbled.sends.take().ok_or(out_of_order(action))?;
+        let pieces = GarbledPieces::corrected(&layer, sends, &choices, &self.delta)?;
+        garbled.pieces = Some(pieces);
+        Ok(Vec::new())
+    }
+
     fn transfer_labels(
         &mut self,
         action: &Action,
         inbox: &mut Inbox,
     ) -> Result<Vec<u8>, PartyError> {
-        let (circuit, batch) = self.view.circuit(action)?;
+        let choices = self.choices(action, inbox)?;
         let (index, _) = self.view.step(action)?;
-        let count = circuit.evaluator_input_bits() * batch;
-        let choices = ChoiceCorrections::read(count, &inbox.take(action, MessageKind::Choices)?)?;
-        let (sends, inputs) = self.garbled[index].take().ok_or(out_of_order(action))?;
-        let transfer = inputs.transfer(sends, &choices)?;
+        let garbled = self.garbled[index].take();
+        let both = garbled.and_then(|garbled| Some((garbled.sends?, garbled.pieces?)));
+        let (sends, pieces) = both.ok_or(out_of_order(action))?;
+        let transfer = pieces.into_evaluator_inputs().transfer(sends, &choices)?;
         Ok(written(|out| transfer.write(out)))
     }
 }

@@ -4,20 +4,17 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 
 use super::*;
-use crate::network::{NetworkParams, ResolvedNetwork, Weights, evaluate, zoo};
+use crate::gc::GarblingHash;
+use crate::network::{NetworkParams, Weights, evaluate, zoo};
 use crate::params::{Request, TransformPrices, select_network};
-
-fn script_for(network: &ResolvedNetwork) -> Script {
-    let selection = select_network(network, &Request::default(), &TransformPrices).unwrap();
-    gazelle(network, &selection.layers).unwrap()
-}
 
 /// Runs the script with both parties in turn and gives back the opened result.
 fn run(script: &Script, weights: &Weights, input: &[i64], seed: u64) -> Vec<i64> {
     let rng = |party| ChaCha20Rng::seed_from_u64(seed + party);
     let mut client = Client::new(script, input, rng(0)).unwrap();
     let mut server = Server::new(script, weights, rng(1 << 32)).unwrap();
-    let (mut to_client, mut to_server) = (Inbox::default(), Inbox::default());
+    let store = Box::new(std::io::Cursor::new(Vec::new()));
+    let (mut to_client, mut to_server) = (Inbox::on(store), Inbox::default());
     for action in &script.actions {
         let (payload, inbox) = match action.party {
             Party::Client => (client.perform(action, &mut to_client), &mut to_server),
@@ -27,9 +24,10 @@ fn run(script: &Script, weights: &Weights, input: &[i64], seed: u64) -> Vec<i64>
         let foretold = action.sends.map_or(0, |message| message.payload.0);
         assert_eq!(payload.len() as u64, foretold, "{:?}", action.act);
         if let Some(message) = action.sends {
-            inbox.put(action, message, payload);
+            inbox.put(action, message, payload).unwrap();
         }
     }
+    assert_eq!(to_client.stored(), script.stored());
     client.result().unwrap().to_vec()
 }
 
@@ -43,8 +41,20 @@ fn check(network: &NetworkParams, seed: u64) {
         expected.iter().any(|&y| y != 0),
         "a result of zeros shows nothing"
     );
-    let script = script_for(&resolved);
-    assert_eq!(run(&script, &weights, &input, seed), expected);
+    let selection = select_network(&resolved, &Request::default(), &TransformPrices).unwrap();
+    let settings = [
+        (Delivery::Split, GarblingHash::Tmmo),
+        (Delivery::Streamed, GarblingHash::Rekeyed),
+    ];
+    for (delivery, hash) in settings {
+        let circuits = CircuitSettings { delivery, hash };
+        let script = gazelle_with(&resolved, &selection.layers, circuits).unwrap();
+        assert_eq!(run(&script, &weights, &input, seed), expected);
+        let offline = |action: &&Action| action.phase == Phase::Offline;
+        let garbled = |action: &Action| matches!(action.act, Act::Garble(_));
+        let beforehand = script.actions.iter().filter(offline).any(garbled);
+        assert_eq!(beforehand, delivery == Delivery::Split);
+    }
 }
 
 #[test]

@@ -7,13 +7,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::roles::{OtRole, Party, Phase, RingSize};
+use super::link::Link;
+use super::roles::{CircuitSettings, OtRole, Party, Phase, RingSize};
 use crate::bfv::{HeOp, OpCounts};
 use crate::gc::ShareCircuit;
 use crate::network::ResolvedNetwork;
 use crate::packing::Plan;
 use crate::params::LayerCrypto;
-use crate::units::Bytes;
+use crate::units::{Bytes, Nanos};
 
 /// Bytes of a frame around each message: one for its kind, eight for the payload's length.
 pub const FRAME_HEADER: u64 = 9;
@@ -53,14 +54,14 @@ pub enum Task {
         /// How many.
         count: u64,
     },
-    /// Garbling of a batch.
+    /// Garbling of a piece.
     Garble {
         /// The circuit.
         circuit: ShareCircuit,
         /// How many of it.
         batch: u64,
     },
-    /// Evaluation of a batch.
+    /// Evaluation of a piece.
     Evaluate {
         /// The circuit.
         circuit: ShareCircuit,
@@ -79,13 +80,15 @@ pub enum MessageKind {
     BaseOtPoint,
     /// The base transfer receiver's points.
     BaseOtReply,
+    /// Sums over the trees of the transfer extension.
+    TreeSums,
     /// Encryptions of the client's share.
     EncryptedInput,
     /// Encryptions of the client's share of the output.
     Reply,
     /// The columns of the transfer extension.
     Extension,
-    /// Tables, the garbler's labels, decode bits.
+    /// Tables, decode bits and the garbler's labels of a piece.
     Garbled,
     /// The evaluator's corrected choices.
     Choices,
@@ -132,14 +135,18 @@ pub enum Act {
     StartBaseOt,
     /// Server: answers with its blinded choices.
     AnswerBaseOt,
-    /// Client: derives the base keys.
+    /// Client: derives the base keys, grows the extension's trees.
     FinishBaseOt,
+    /// Server: grows the extension's trees.
+    GrowTrees,
     /// Server: draws its share of the step's result.
     DrawShare,
     /// Client: random choices of the step's transfers, extended.
     ExtendOt,
-    /// Server: extension and garbling of the step's circuits.
-    Garble,
+    /// Server: its side of the step's transfers, extended.
+    AcceptExtension,
+    /// Server: garbles one piece of the step's circuits.
+    Garble(usize),
     /// Client: encrypts its share of the operand.
     EncryptInput,
     /// Server: the linear layer on ciphertexts, masked.
@@ -150,8 +157,10 @@ pub enum Act {
     Choose,
     /// Server: answers with masked labels.
     TransferLabels,
-    /// Client: evaluates the circuits.
-    Evaluate,
+    /// Server: takes the choices into the labels that it is going to garble for.
+    AcceptChoices,
+    /// Client: evaluates one piece of the step's circuits.
+    Evaluate(usize),
     /// Client: its part of a step that needs no message.
     Local,
     /// Server: sends its share of the result.
@@ -175,6 +184,17 @@ pub struct Action {
     pub tasks: Vec<Task>,
     /// The message to the other party that ends it.
     pub sends: Option<Message>,
+}
+
+impl Action {
+    /// Time of its message on a link; a layer's later pieces follow the first without a gap.
+    pub fn transfer_time(&self, link: &Link) -> Nanos {
+        let bytes = self.sends.map(Message::wire_bytes);
+        bytes.map_or(Nanos(0.0), |bytes| match self.act {
+            Act::Garble(piece) if piece > 0 => link.time_in_stream(bytes),
+            _ => link.time(bytes),
+        })
+    }
 }
 
 /// How one step is carried out.
@@ -221,8 +241,21 @@ pub struct Script {
     pub steps: Vec<StepPlan>,
     /// Key sets.
     pub rings: Vec<RingKeys>,
+    /// How circuits are garbled.
+    pub circuits: CircuitSettings,
     /// What happens, in order.
     pub actions: Vec<Action>,
+}
+
+impl Script {
+    /// Bytes that wait with the client between the offline and the online phase: tables, decode bits and
+    /// labels of circuits that were garbled beforehand.
+    pub fn stored(&self) -> Bytes {
+        let offline = self.actions.iter().filter(|a| a.phase == Phase::Offline);
+        let messages = offline.filter_map(|action| action.sends);
+        let garbled = messages.filter(|message| message.kind == MessageKind::Garbled);
+        garbled.map(|message| message.payload).sum()
+    }
 }
 
 impl Task {

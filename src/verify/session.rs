@@ -90,7 +90,7 @@ pub fn serve<R: CryptoRng>(
             times.extend_from_slice(&taken.seconds().to_le_bytes());
             send(&mut channel, action, &payload?)?;
         } else if let Some(message) = action.sends {
-            inbox.put(action, message, channel.receive(message)?);
+            inbox.put(action, message, channel.receive(message)?)?;
         }
     }
     Ok(channel.send_raw(&times)?)
@@ -121,7 +121,7 @@ pub fn request<R: CryptoRng>(
             (cost.computation, cost.link) = (taken.seconds(), sending.seconds());
         } else if let Some(message) = action.sends {
             let (payload, waited) = time(|| channel.receive(message));
-            inbox.put(action, message, payload?);
+            inbox.put(action, message, payload?)?;
             *wait = waited.seconds();
         }
         cost.bytes = channel.sent + channel.received - before;

@@ -6,105 +6,182 @@ use aes::Aes128;
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use zeroize::Zeroize;
 
+use super::super::hash::GarblingHash;
 use super::super::labels::mask;
-use super::{And, Gate, LANES, QUADS, Quad, Row, Square, Table};
+use super::super::program::{And, Step};
+use super::{Bytes64, Quad, Row, Square, Work};
 
-/// The expanded key. Boxed: it is much larger than the other variants' keys.
-pub(in crate::gc) type Key = Box<Aes128>;
+/// The expanded key, and the key as a number. Boxed: it is much larger than the other variants' keys.
+pub(in crate::gc) type Key = Box<(Aes128, u128)>;
 
 pub(super) fn key(key: &[u8; 16]) -> Key {
-    Box::new(Aes128::new(&(*key).into()))
+    Box::new((Aes128::new(&(*key).into()), u128::from_le_bytes(*key)))
 }
 
-pub(super) fn xor(rows: &mut [Row], gates: &[Gate]) {
-    for &Gate { x, y, to } in gates {
-        let (mut sum, y) = (rows[x], rows[y]);
-        for (sum, y) in sum.iter_mut().zip(y) {
-            sum.0 = std::array::from_fn(|k| sum.0[k] ^ y.0[k]);
-        }
-        rows[to] = sum;
+pub(super) fn choose(zero: &mut Row, bits: u32, delta: u128) {
+    for (lane, label) in zero.iter_mut().flat_map(|quad| &mut quad.0).enumerate() {
+        *label ^= mask(u128::from(bits >> lane)) & delta;
     }
 }
 
-/// Replaces each block x by `H(x, j)`; `tweaks[i]` is j of block i.
-fn tmmo<const N: usize>(key: &Aes128, x: &mut [u128; N], tweaks: [u128; N]) {
+pub(super) fn lowest_bits(row: &Row) -> u32 {
+    let labels = row.iter().flat_map(|quad| quad.0).enumerate();
+    labels.fold(0, |bits, (lane, label)| bits | ((label & 1) as u32) << lane)
+}
+
+/// `H(x, j)` of four blocks for each of `N` tweaks; the tweaks of a quad's lanes are j, j + 2, j + 4, j + 6.
+fn hash_gate<const N: usize>(
+    key: &Key,
+    hash: GarblingHash,
+    x: [[u128; 4]; N],
+    tweaks: [usize; N],
+) -> [[u128; 4]; N] {
+    let mut i = 0;
+    let j = tweaks.map(|first| [0, 2, 4, 6].map(|lane| (first + lane) as u128));
+    x.map(|x| {
+        let j = j[i];
+        i += 1;
+        match hash {
+            GarblingHash::Tmmo => tmmo(key, x, j),
+            GarblingHash::Rekeyed => std::array::from_fn(|k| {
+                let fresh = Aes128::new(&(key.1 ^ j[k]).to_le_bytes().into());
+                let mut block = aes::Block::from(x[k].to_le_bytes());
+                fresh.encrypt_block(&mut block);
+                u128::from_le_bytes(block.into()) ^ x[k]
+            }),
+            GarblingHash::FixedKeyAsInPapers => {
+                let doubled = x.map(|x| (x << 1) ^ (mask(x >> 127) & 0x87));
+                let inner = sum(doubled, j);
+                sum(encrypt(&key.0, inner), inner)
+            }
+        }
+    })
+}
+
+/// TMMO of four blocks.
+fn tmmo(key: &Key, x: [u128; 4], j: [u128; 4]) -> [u128; 4] {
+    let inner = encrypt(&key.0, x);
+    sum(encrypt(&key.0, sum(inner, j)), inner)
+}
+
+fn sum(x: [u128; 4], y: [u128; 4]) -> [u128; 4] {
+    std::array::from_fn(|k| x[k] ^ y[k])
+}
+
+fn encrypt(key: &Aes128, x: [u128; 4]) -> [u128; 4] {
     let mut blocks = x.map(|x| aes::Block::from(x.to_le_bytes()));
     key.encrypt_blocks(&mut blocks);
-    for ((x, block), tweak) in x.iter_mut().zip(&mut blocks).zip(tweaks) {
-        *x = u128::from_le_bytes((*block).into());
-        *block = (*x ^ tweak).to_le_bytes().into();
-    }
-    key.encrypt_blocks(&mut blocks);
-    for (x, block) in x.iter_mut().zip(&mut blocks) {
-        *x ^= u128::from_le_bytes((*block).into());
-        block.0.zeroize();
-    }
+    let sealed = blocks.map(|block| u128::from_le_bytes(block.into()));
+    blocks.iter_mut().for_each(|block| block.0.zeroize());
+    sealed
 }
 
-pub(super) fn garble_and(
-    key: &Aes128,
-    rows: &mut [Row],
-    And { gate, first }: And,
-    delta: u128,
-    tables: &mut [Table; LANES],
-) {
-    let Gate { x, y, to } = gate;
-    for q in 0..QUADS {
-        let (a, b) = (rows[x][q].0, rows[y][q].0);
-        let mut h: [u128; 16] = std::array::from_fn(|i| match i / 4 {
-            0 => a[i % 4],
-            1 => a[i % 4] ^ delta,
-            2 => b[i % 4],
-            _ => b[i % 4] ^ delta,
-        });
-        let tweaks = std::array::from_fn(|i| tweak(first, 4 * q + i % 4) + i as u128 / 8);
-        tmmo(key, &mut h, tweaks);
-        for k in 0..4 {
-            let (a, b) = (a[k], b[k]);
-            let t_g = h[k] ^ h[4 + k] ^ (mask(b) & delta);
-            let t_e = h[8 + k] ^ h[12 + k] ^ a;
-            let w_g = h[k] ^ (mask(a) & t_g);
-            let w_e = h[8 + k] ^ (mask(b) & (t_e ^ a));
-            tables[4 * q + k] = [t_g, t_e];
-            rows[to][q].0[k] = w_g ^ w_e;
+/// The sum of one quad of several rows.
+fn sum_rows(rows: &[Row], slots: &[u32], quad: usize) -> [u128; 4] {
+    let rows = slots.iter().map(|&slot| rows[slot as usize][quad].0);
+    rows.fold([0; 4], sum)
+}
+
+pub(super) fn garble(key: &Key, work: Work<'_>, delta: u128, tables: &mut [Bytes64]) {
+    let mut tables = tables.chunks_exact_mut(2 * work.quads);
+    let mut position = work.first;
+    for step in work.steps {
+        match step {
+            Step::Xor { terms, to } => xor(work.rows, terms, *to, work.quads),
+            Step::And(and) => {
+                let Some(tables) = tables.next() else { return };
+                let (t_g, t_e) = tables.split_at_mut(work.quads);
+                for quad in 0..work.quads {
+                    let tweak = 2 * (position + 4 * quad);
+                    let x = inputs(work.rows, and, quad, delta);
+                    let h = hash_gate(
+                        key,
+                        work.hash,
+                        [x[0], sum(x[0], [delta; 4]), x[1], sum(x[1], [delta; 4])],
+                        [tweak, tweak, tweak + 1, tweak + 1],
+                    );
+                    let mut rows = [[0; 4]; 2];
+                    let mut out = sum_rows(work.rows, &[and.add], quad);
+                    for k in 0..4 {
+                        let (a, b) = (x[0][k], x[1][k]);
+                        let t_g = h[0][k] ^ h[1][k] ^ (mask(b) & delta);
+                        let t_e = h[2][k] ^ h[3][k] ^ a;
+                        let w_g = h[0][k] ^ (mask(a) & t_g);
+                        let w_e = h[2][k] ^ (mask(b) & (t_e ^ a));
+                        out[k] ^= w_g ^ w_e;
+                        (rows[0][k], rows[1][k]) = (t_g, t_e);
+                    }
+                    let [garblers, evaluators] = rows.map(|row| row.map(u128::to_le));
+                    t_g[quad] = bytemuck::must_cast(garblers);
+                    t_e[quad] = bytemuck::must_cast(evaluators);
+                    work.rows[and.to as usize][quad].0 = out;
+                }
+                position += work.lanes;
+            }
         }
-        h.zeroize();
     }
 }
 
-pub(super) fn evaluate_and(
-    key: &Aes128,
-    rows: &mut [Row],
-    And { gate, first }: And,
-    tables: &[Table; LANES],
-) {
-    let Gate { x, y, to } = gate;
-    for q in 0..QUADS {
-        let (a, b) = (rows[x][q].0, rows[y][q].0);
-        let mut h: [u128; 8] = std::array::from_fn(|i| if i < 4 { a[i] } else { b[i - 4] });
-        let tweaks = std::array::from_fn(|i| tweak(first, 4 * q + i % 4) + i as u128 / 4);
-        tmmo(key, &mut h, tweaks);
-        for k in 0..4 {
-            let [t_g, t_e] = tables[4 * q + k];
-            let w_g = h[k] ^ (mask(a[k]) & t_g);
-            let w_e = h[4 + k] ^ (mask(b[k]) & (t_e ^ a[k]));
-            rows[to][q].0[k] = w_g ^ w_e;
+pub(super) fn evaluate(key: &Key, work: Work<'_>, tables: &[Bytes64]) {
+    let mut tables = tables.chunks_exact(2 * work.quads);
+    let mut position = work.first;
+    for step in work.steps {
+        match step {
+            Step::Xor { terms, to } => xor(work.rows, terms, *to, work.quads),
+            Step::And(and) => {
+                let Some(tables) = tables.next() else { return };
+                for quad in 0..work.quads {
+                    let tweak = 2 * (position + 4 * quad);
+                    let x = inputs(work.rows, and, quad, 0);
+                    let h = hash_gate(key, work.hash, x, [tweak, tweak + 1]);
+                    let table = [tables[quad], tables[work.quads + quad]];
+                    let [t_g, t_e] = table
+                        .map(|row| bytemuck::must_cast::<_, [u128; 4]>(row).map(u128::from_le));
+                    let mut out = sum_rows(work.rows, &[and.add], quad);
+                    for k in 0..4 {
+                        let (a, b) = (x[0][k], x[1][k]);
+                        let w_g = h[0][k] ^ (mask(a) & t_g[k]);
+                        let w_e = h[1][k] ^ (mask(b) & (t_e[k] ^ a));
+                        out[k] ^= w_g ^ w_e;
+                    }
+                    work.rows[and.to as usize][quad].0 = out;
+                }
+                position += work.lanes;
+            }
         }
-        h.zeroize();
     }
 }
 
-fn tweak(first: usize, lane: usize) -> u128 {
-    2 * (first + lane) as u128
+fn xor(rows: &mut [Row], terms: &[u32; 4], to: u32, quads: usize) {
+    for quad in 0..quads {
+        rows[to as usize][quad].0 = sum_rows(rows, terms, quad);
+    }
 }
 
-pub(super) fn counter(key: &Aes128, iv: u128, start: u64, out: &mut [Quad]) {
+/// One quad of an AND's inputs; a negated one is shifted by `delta`.
+fn inputs(rows: &[Row], and: &And, quad: usize, delta: u128) -> [[u128; 4]; 2] {
+    let input = |slots, negated| {
+        let shift = mask(u128::from(negated)) & delta;
+        sum(sum_rows(rows, slots, quad), [shift; 4])
+    };
+    [input(&and.x, and.negated[0]), input(&and.y, and.negated[1])]
+}
+
+pub(super) fn hash(key: &Key, first: u64, blocks: &mut [Quad]) {
+    for (i, quad) in (0_u64..).zip(blocks) {
+        let start = first.wrapping_add(4 * i);
+        let tweaks = std::array::from_fn(|k| u128::from(start.wrapping_add(k as u64)));
+        quad.0 = tmmo(key, quad.0, tweaks);
+    }
+}
+
+pub(super) fn counter(key: &Key, iv: u128, start: u64, out: &mut [Quad]) {
     for (i, quad) in (0_u64..).zip(out) {
         let mut blocks: [aes::Block; 4] = std::array::from_fn(|k| {
             let place = start.wrapping_add(4 * i).wrapping_add(k as u64);
             (iv ^ u128::from(place)).to_le_bytes().into()
         });
-        key.encrypt_blocks(&mut blocks);
+        key.0.encrypt_blocks(&mut blocks);
         quad.0 = blocks.map(|block| u128::from_le_bytes(block.into()));
     }
 }

@@ -9,7 +9,11 @@ use std::arch::x86_64::*;
 use bytemuck::must_cast;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::{And, Gate, LANES, QUADS, Quad, Row, Square, Table};
+use super::{Quad, Row, Square};
+
+mod half_gates;
+
+pub(super) use half_gates::{evaluate, garble};
 
 /// The round keys. Their number is data: the compiler then keeps the loop over the rounds, and with it
 /// the order of the instructions, eight independent ones in a row. Unrolled, it sorts them by
@@ -41,94 +45,31 @@ fearless_simd::kernel!(
 );
 
 fearless_simd::kernel!(
-    pub(super) fn xor(token: Avx512, rows: &mut [Row], gates: &[Gate]) {
+    pub(super) fn choose(token: Avx512, zero: &mut Row, bits: u32, delta: u128) {
         let _ = token;
-        for &gate in gates {
-            for q in 0..QUADS {
-                let (x, y) = inputs(rows, gate, q);
-                rows[gate.to][q] = store(_mm512_xor_si512(x, y));
-            }
-        }
-    }
-);
-
-fearless_simd::kernel!(
-    pub(super) fn garble_and(
-        token: Avx512,
-        key: &Key,
-        rows: &mut [Row],
-        and: And,
-        delta: u128,
-        tables: &mut [Table; LANES],
-    ) {
-        let _ = token;
-        let And { gate, first } = and;
         let delta = broadcast(delta);
-        let (tables, _) = tables.as_chunks_mut::<8>();
-        for (pair, tables) in tables.iter_mut().enumerate() {
-            let mut h = [delta; 8];
-            for i in 0..2 {
-                let (a, b) = inputs(rows, gate, 2 * pair + i);
-                h[4 * i] = a;
-                h[4 * i + 1] = _mm512_xor_si512(a, delta);
-                h[4 * i + 2] = b;
-                h[4 * i + 3] = _mm512_xor_si512(b, delta);
-            }
-            let j = [tweaks(first, 2 * pair), tweaks(first, 2 * pair + 1)];
-            let h = tmmo(
-                key,
-                h,
-                [
-                    j[0].0, j[0].0, j[0].1, j[0].1, j[1].0, j[1].0, j[1].1, j[1].1,
-                ],
-            );
-            for i in 0..2 {
-                let (a, b) = inputs(rows, gate, 2 * pair + i);
-                let (p_a, p_b) = (lowest_bits(a), lowest_bits(b));
-                let (h_a, h_b) = (h[4 * i], h[4 * i + 2]);
-                let t_g = _mm512_xor_si512(h_a, h[4 * i + 1]);
-                let t_g = _mm512_mask_xor_epi64(t_g, p_b, t_g, delta);
-                let e = _mm512_xor_si512(h_b, h[4 * i + 3]);
-                let w_g = _mm512_mask_xor_epi64(h_a, p_a, h_a, t_g);
-                let w_e = _mm512_mask_xor_epi64(h_b, p_b, h_b, e);
-                rows[gate.to][2 * pair + i] = store(_mm512_xor_si512(w_g, w_e));
-                let rows = interleave(t_g, _mm512_xor_si512(e, a));
-                let (half, _) = tables.as_chunks_mut::<4>();
-                half[i] = must_cast(rows);
-            }
+        for (q, quad) in zero.iter_mut().enumerate() {
+            let four = bits >> (4 * q) & 0xf;
+            let two = (four | four << 2) & 0x33;
+            let one = (two | two << 1) & 0x55;
+            let mask = (one | one << 1) as __mmask8;
+            let label = load(quad);
+            *quad = store(_mm512_mask_xor_epi64(label, mask, label, delta));
         }
     }
 );
 
 fearless_simd::kernel!(
-    pub(super) fn evaluate_and(
-        token: Avx512,
-        key: &Key,
-        rows: &mut [Row],
-        and: And,
-        tables: &[Table; LANES],
-    ) {
+    pub(super) fn lowest_bits(token: Avx512, row: &Row) -> u32 {
         let _ = token;
-        let And { gate, first } = and;
-        let (tables, _) = tables.as_chunks::<16>();
-        for (four, tables) in tables.iter().enumerate() {
-            let (mut h, mut j) = ([_mm512_setzero_si512(); 8], [_mm512_setzero_si512(); 8]);
-            for i in 0..4 {
-                (h[2 * i], h[2 * i + 1]) = inputs(rows, gate, 4 * four + i);
-                (j[2 * i], j[2 * i + 1]) = tweaks(first, 4 * four + i);
-            }
-            let h = tmmo(key, h, j);
-            let (tables, _) = tables.as_chunks::<4>();
-            for i in 0..4 {
-                let (a, b) = inputs(rows, gate, 4 * four + i);
-                let (t_g, t_e) = separate(must_cast(tables[i]));
-                let (h_a, h_b) = (h[2 * i], h[2 * i + 1]);
-                let w_g = _mm512_mask_xor_epi64(h_a, lowest_bits(a), h_a, t_g);
-                let t_e = _mm512_xor_si512(t_e, a);
-                let w_e = _mm512_mask_xor_epi64(h_b, lowest_bits(b), h_b, t_e);
-                rows[gate.to][4 * four + i] = store(_mm512_xor_si512(w_g, w_e));
-            }
+        let lowest = _mm512_set_epi64(0, 1, 0, 1, 0, 1, 0, 1);
+        let mut bits = 0;
+        for (q, quad) in row.iter().enumerate() {
+            let one = u32::from(_mm512_test_epi64_mask(load(quad), lowest));
+            let two = (one | one >> 1) & 0x33;
+            bits |= ((two | two >> 2) & 0xf) << (4 * q);
         }
+        bits
     }
 );
 
@@ -147,9 +88,33 @@ fearless_simd::kernel!(
                 *block = _mm512_xor_si512(*block, place);
                 place = _mm512_add_epi64(place, four);
             }
-            let blocks = encrypt(key, blocks);
+            let [blocks] = encrypt(key, [blocks]);
             for (out, block) in out.iter_mut().zip(blocks) {
                 *out = store(block);
+            }
+        }
+    }
+);
+
+fearless_simd::kernel!(
+    pub(super) fn hash(token: Avx512, key: &Key, first: u64, blocks: &mut [Quad]) {
+        let _ = token;
+        let four = _mm512_set_epi64(0, 4, 0, 4, 0, 4, 0, 4);
+        let mut tweak = _mm512_add_epi64(
+            _mm512_maskz_set1_epi64(0x55, first as i64),
+            _mm512_set_epi64(0, 3, 0, 2, 0, 1, 0, 0),
+        );
+        for quads in blocks.chunks_mut(8) {
+            let (mut x, mut j) = ([_mm512_setzero_si512(); 8], [tweak; 8]);
+            for (x, quad) in x.iter_mut().zip(&*quads) {
+                *x = load(quad);
+            }
+            for j in &mut j {
+                *j = tweak;
+                tweak = _mm512_add_epi64(tweak, four);
+            }
+            for (quad, hash) in quads.iter_mut().zip(tmmo(key, [x], [j]).as_flattened()) {
+                *quad = store(*hash);
             }
         }
     }
@@ -212,89 +177,54 @@ fn broadcast(block: u128) -> __m512i {
     _mm512_broadcast_i32x4(must_cast(block))
 }
 
-/// The labels of one quad of both inputs.
-#[inline(always)]
-fn inputs(rows: &[Row], gate: Gate, quad: usize) -> (__m512i, __m512i) {
-    (load(&rows[gate.x][quad]), load(&rows[gate.y][quad]))
-}
-
-/// The tweaks `2i` and `2i + 1` of the ANDs of one quad.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn tweaks(first: usize, quad: usize) -> (__m512i, __m512i) {
-    let start = _mm512_maskz_set1_epi64(0x55, 2 * (first + 4 * quad) as i64);
-    (
-        _mm512_add_epi64(start, _mm512_set_epi64(0, 6, 0, 4, 0, 2, 0, 0)),
-        _mm512_add_epi64(start, _mm512_set_epi64(0, 7, 0, 5, 0, 3, 0, 1)),
-    )
-}
-
-/// For each block a pair of bits: set where the block's lowest bit is.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn lowest_bits(blocks: __m512i) -> __mmask8 {
-    let low = _mm512_unpacklo_epi64(blocks, blocks);
-    _mm512_test_epi64_mask(low, _mm512_set1_epi64(1))
-}
-
-/// `T_G, T_E` lane by lane.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn interleave(t_g: __m512i, t_e: __m512i) -> [__m512i; 2] {
-    let low = _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0);
-    let high = _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4);
-    [
-        _mm512_permutex2var_epi64(t_g, low, t_e),
-        _mm512_permutex2var_epi64(t_g, high, t_e),
-    ]
-}
-
-/// The inverse of [`interleave`].
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn separate([x, y]: [__m512i; 2]) -> (__m512i, __m512i) {
-    let garbler = _mm512_set_epi64(13, 12, 9, 8, 5, 4, 1, 0);
-    let evaluator = _mm512_set_epi64(15, 14, 11, 10, 7, 6, 3, 2);
-    (
-        _mm512_permutex2var_epi64(x, garbler, y),
-        _mm512_permutex2var_epi64(x, evaluator, y),
-    )
-}
-
+/// `π(π(x) ⊕ j) ⊕ π(x)`.
 #[target_feature(enable = "avx512f,vaes")]
 #[inline]
-fn encrypt(key: &Key, mut x: [__m512i; 8]) -> [__m512i; 8] {
-    let [first, middle @ .., last] = key.0.as_slice() else {
-        return x;
-    };
-    let (first, last) = (broadcast(*first), broadcast(*last));
-    for x in &mut x {
-        *x = _mm512_xor_si512(*x, first);
-    }
-    for &round in middle {
-        let round = broadcast(round);
-        for x in &mut x {
-            *x = _mm512_aesenc_epi128(*x, round);
+fn tmmo<const N: usize, const W: usize>(
+    key: &Key,
+    x: [[__m512i; W]; N],
+    j: [[__m512i; W]; N],
+) -> [[__m512i; W]; N] {
+    let inner = encrypt(key, x);
+    sums(encrypt(key, sums(inner, j)), inner)
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn sums<const N: usize, const W: usize>(
+    mut x: [[__m512i; W]; N],
+    y: [[__m512i; W]; N],
+) -> [[__m512i; W]; N] {
+    for i in 0..N {
+        for k in 0..W {
+            x[i][k] = _mm512_xor_si512(x[i][k], y[i][k]);
         }
-    }
-    for x in &mut x {
-        *x = _mm512_aesenclast_epi128(*x, last);
     }
     x
 }
 
-/// `H(x, j) = π(π(x) ⊕ j) ⊕ π(x)`.
+/// π of every block.
 #[target_feature(enable = "avx512f,vaes")]
 #[inline]
-fn tmmo(key: &Key, x: [__m512i; 8], j: [__m512i; 8]) -> [__m512i; 8] {
-    let inner = encrypt(key, x);
-    let mut outer = inner;
-    for (x, j) in outer.iter_mut().zip(j) {
-        *x = _mm512_xor_si512(*x, j);
+fn encrypt<const N: usize, const W: usize>(
+    key: &Key,
+    mut x: [[__m512i; W]; N],
+) -> [[__m512i; W]; N] {
+    let [first, middle @ .., last] = key.0.as_slice() else {
+        return x;
+    };
+    let (first, last) = (broadcast(*first), broadcast(*last));
+    for x in x.as_flattened_mut() {
+        *x = _mm512_xor_si512(*x, first);
     }
-    let mut outer = encrypt(key, outer);
-    for (x, inner) in outer.iter_mut().zip(inner) {
-        *x = _mm512_xor_si512(*x, inner);
+    for &round in middle {
+        let round = broadcast(round);
+        for x in x.as_flattened_mut() {
+            *x = _mm512_aesenc_epi128(*x, round);
+        }
     }
-    outer
+    for x in x.as_flattened_mut() {
+        *x = _mm512_aesenclast_epi128(*x, last);
+    }
+    x
 }

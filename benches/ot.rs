@@ -1,0 +1,21 @@
+//! Oblivious transfers of every kind by every extension, as `nass calibrate` measures them; ids are
+//! `operation/parameters`, times those of the whole batch, throughput in transfers.
+//!
+//! Run with `cargo bench --bench ot`, or a part with `cargo bench --bench ot -- softspoken4`.
+
+mod support;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use nass::calibrate::{Case, Op};
+
+fn ot(criterion: &mut Criterion) {
+    let chosen = |case: &Case| {
+        let op = case.op;
+        op == Op::BaseOt || case.param("extension").is_some()
+    };
+    let id = |case: &Case| format!("{}/{}", case.op, case.param.replace(';', "/"));
+    support::bench(criterion, chosen, id);
+}
+
+criterion_group!(benches, ot);
+criterion_main!(benches);

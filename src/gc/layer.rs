@@ -1,0 +1,108 @@
+//! A layer of equal circuits, as both parties know it before anything is garbled.
+//!
+//! In come a circuit, how many of it, and the hash; out come the pieces in which the layer is garbled,
+//! sent and evaluated, with their exact sizes. Nothing here is secret.
+//!
+//! A piece on the wire: the AES key of its hash (16 bytes); the tables, run by run, for each AND a row of
+//! T_G and a row of T_E; the decode bits, run by run, for each output bit the run's instances, lowest
+//! first, filled up to whole bytes with zeros. The garbler's labels of a piece are rows, run by run.
+
+use super::circuits::ShareCircuit;
+use super::error::GcError;
+use super::hash::GarblingHash;
+use super::kernels::Backend;
+use super::lanes::{BLOCK, Piece, Shape};
+use super::program::Program;
+use crate::units::Bytes;
+
+/// Which of this machine's kernels garble and evaluate. All give the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kernels {
+    /// The fastest ones it has.
+    Fastest,
+    /// Those that run everywhere: to compare.
+    Portable,
+}
+
+/// A layer, ready to be garbled or evaluated.
+#[derive(Debug)]
+pub struct Layer {
+    pub(super) shape: Shape,
+    pub(super) hash: GarblingHash,
+    pub(super) program: Program,
+    pub(super) backend: Backend,
+}
+
+impl Layer {
+    /// `batch` instances of a circuit. Both parties must choose the same hash.
+    ///
+    /// # Errors
+    /// As [`ShareCircuit::check`].
+    pub fn new(circuit: &ShareCircuit, batch: usize, hash: GarblingHash) -> Result<Self, GcError> {
+        let shape = Shape::new(circuit, batch)?;
+        let program = Program::new(circuit);
+        Ok(Self {
+            shape,
+            hash,
+            program,
+            backend: Backend::fastest(),
+        })
+    }
+
+    /// The same layer on other kernels.
+    #[must_use]
+    pub fn on(self, kernels: Kernels) -> Self {
+        let backend = match kernels {
+            Kernels::Fastest => Backend::fastest(),
+            Kernels::Portable => Backend::Portable,
+        };
+        Self { backend, ..self }
+    }
+
+    /// The pieces, in order.
+    pub fn pieces(&self) -> impl ExactSizeIterator<Item = Piece> + use<> {
+        self.shape.pieces()
+    }
+
+    /// AND gates of the layer.
+    pub const fn and_count(&self) -> usize {
+        self.shape.ands * self.shape.batch
+    }
+
+    /// The evaluator's choices for its shares, in lane order.
+    ///
+    /// # Errors
+    /// A wrong number of shares, or one that is not below its modulus.
+    pub fn choices(&self, shares: &[u64]) -> Result<Vec<bool>, GcError> {
+        let bits = self
+            .shape
+            .circuit
+            .evaluator_bits(shares, self.shape.batch)?;
+        Ok(self.shape.lane_order(&bits, self.shape.evaluator_bits))
+    }
+
+    /// Bytes of a piece's key, tables and decode bits.
+    pub fn tables_size(&self, piece: &Piece) -> Bytes {
+        Bytes(self.shape.tables_size(piece) as u64)
+    }
+
+    /// Bytes of the garbler's labels of a piece.
+    pub fn labels_size(&self, piece: &Piece) -> Bytes {
+        Bytes(self.shape.labels_size(piece) as u64)
+    }
+}
+
+impl Shape {
+    pub(super) const fn rows_size(&self, piece: &Piece) -> usize {
+        2 * BLOCK * self.ands * piece.circuits
+    }
+
+    pub(super) fn tables_size(&self, piece: &Piece) -> usize {
+        let decode = piece.runs().map(|run| self.output_bits * run.bytes());
+        BLOCK + self.rows_size(piece) + decode.sum::<usize>()
+    }
+
+    pub(super) const fn labels_size(&self, piece: &Piece) -> usize {
+        BLOCK * self.garbler_bits * piece.circuits
+    }
+}
