@@ -365,6 +365,30 @@ mod tests {
         );
     }
 
+    /// The protocol's extension has its own rows; where no row names one, all are taken.
+    #[test]
+    fn transfers_are_priced_by_the_protocols_extension() {
+        let row = |extension: &str, median| {
+            let param = format!("role=sender;{extension}batch=100");
+            record(Op::OtCorrelated, 0, 0, &param, median)
+        };
+        let (role, count) = (OtRole::Sender, 100);
+        let price = |records| {
+            let profile = Profile {
+                records,
+                ..Profile::default()
+            };
+            let task = Task::ExtendOt { role, count };
+            PriceList::new(&profile).task(&task).unwrap().0
+        };
+        let own = format!("extension={};", Extension::default().name());
+        let other = row("extension=iknp;", 900.0);
+        let all = vec![row("", 700.0), other.clone(), row(&own, 400.0)];
+        assert!((price(all) - 400.0).abs() < 1e-9);
+        let older = vec![row("", 700.0), other];
+        assert!((price(older) - 700.0).abs() < 1e-9);
+    }
+
     #[test]
     fn the_link_is_a_line_through_what_was_sent() {
         let link = prices().loopback().unwrap();
