@@ -110,7 +110,7 @@ impl Circuits {
             inputs.encode_into(&self.layer, &self.garbler_shares, &self.masks, labels)?;
             each(&piece);
         }
-        Ok(pieces.into_evaluator_inputs())
+        Ok(pieces.into_evaluator_inputs()?)
     }
 
     /// The same with every piece kept.

@@ -84,6 +84,9 @@ pub enum GcError {
         /// Position of the point.
         index: usize,
     },
+    /// The evaluator has its labels already.
+    #[error("the evaluator's labels came from its transfers already")]
+    LabelsGiven,
     /// More pieces of a layer than it has.
     #[error("more pieces than the {left} that are left of the layer")]
     Pieces {

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::error::{GcError, expect_len};
 use super::kernels::{Bytes64, Cipher, Work};
 use super::labels::{Blocks, EvaluatorLabels};
-use super::lanes::{BLOCK, LANES, Piece, Rows, Run};
+use super::lanes::{BLOCK, LANES, Piece, Rows, Run, load};
 use super::layer::Layer;
 
 /// A layer being evaluated: takes one piece after another, and each label once.
@@ -113,7 +113,7 @@ impl EvaluatedPieces {
             let width = BLOCK * shape.garbler_bits;
             rows.read(0, &labels[from(run.first, width)], run.lanes);
             let own = &self.labels.0[from(first, shape.evaluator_bits)];
-            rows.load(shape.garbler_bits, own, run.lanes);
+            load(&mut rows.0[shape.garbler_bits..], own, run.lanes);
             let (here, later) = tables.split_at(2 * BLOCK * shape.ands * run.lanes);
             tables = later;
             let work = Work {

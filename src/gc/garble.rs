@@ -7,7 +7,8 @@
 //! i counts the ANDs under one key. Nothing here branches on a secret.
 //!
 //! [`GarbledPieces`] makes one piece at a time in a buffer of the caller's: what a layer takes in memory is a
-//! piece, and 16 bytes for each of the evaluator's choices. Where those labels come from:
+//! piece, and two seeds for each, or 16 bytes for each of the evaluator's choices that comes from a transfer.
+//! Where the evaluator's labels come from:
 //!
 //! | | evaluator's zero labels | online |
 //! | --- | --- | --- |
@@ -27,16 +28,26 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::error::{GcError, expect_len};
 use super::extension::PreparedSends;
-use super::kernels::{Bytes64, Cipher, QUADS, Work};
+use super::kernels::{Bytes64, Cipher, QUADS, Row, Work};
 use super::labels::{Blocks, Delta, Stretch, mask};
-use super::lanes::{BLOCK, Piece, Rows, Run, append_row};
+use super::lanes::{BLOCK, Piece, Rows, Run, append_row, load};
 use super::layer::Layer;
 use super::transfer_messages::ChoiceCorrections;
 
-/// The evaluator's input labels of a layer, both for each bit. Used up by [`EvaluatorInputs::transfer`].
+/// The evaluator's input labels of a layer, both for each bit, as the seeds they are stretched from. Used up by
+/// [`EvaluatorInputs::transfer`].
 pub struct EvaluatorInputs {
-    pub(super) zero: Blocks,
+    layer: Arc<Layer>,
+    seeds: Vec<Zeroizing<[u8; 32]>>,
     pub(super) delta: Delta,
+}
+
+/// Where the evaluator's zero labels of a layer come from.
+enum Zeros {
+    /// Transfers.
+    Given(Blocks),
+    /// A seed for each piece.
+    Drawn(Vec<Zeroizing<[u8; 32]>>),
 }
 
 /// The garbler's input labels of a piece, both for each bit, as the seed they are stretched from. Used up by
@@ -54,12 +65,14 @@ impl ZeroizeOnDrop for EvaluatorInputs {}
 /// A layer being garbled: gives one piece after another.
 pub struct GarbledPieces {
     layer: Arc<Layer>,
-    inputs: EvaluatorInputs,
+    zeros: Zeros,
+    delta: Delta,
     next: usize,
 }
 
 /// What is drawn for a piece.
 struct Draw {
+    index: usize,
     piece: Piece,
     key: [u8; BLOCK],
     seed: Zeroizing<[u8; 32]>,
@@ -68,9 +81,8 @@ struct Draw {
 impl GarbledPieces {
     /// With fresh labels, still to be transferred ([`GarbledPieces::into_evaluator_inputs`]).
     pub fn fresh<R: CryptoRng>(layer: &Arc<Layer>, delta: &Delta, rng: &mut R) -> Self {
-        let shape = &layer.shape;
-        let zero = Stretch::random(rng).blocks(shape.batch * shape.evaluator_bits);
-        Self::new(layer, zero, delta)
+        let seeds = layer.pieces().map(|_| seed(rng));
+        Self::new(layer, Zeros::Drawn(seeds.collect()), delta)
     }
 
     /// For an evaluator whose prepared choices are its input bits, in lane order: the labels are those
@@ -86,7 +98,7 @@ impl GarbledPieces {
         let zero = sends.into_blocks();
         let expected = layer.shape.batch * layer.shape.evaluator_bits;
         expect_len("prepared transfers", zero.0.len(), expected)?;
-        Ok(Self::new(layer, zero, delta))
+        Ok(Self::new(layer, Zeros::Given(zero), delta))
     }
 
     /// For an evaluator that has corrected its prepared choices: its labels are those of the transfers too,
@@ -100,21 +112,21 @@ impl GarbledPieces {
         corrections: &ChoiceCorrections,
         delta: &Delta,
     ) -> Result<Self, GcError> {
+        expect_len("choice corrections", corrections.bits.len(), sends.len())?;
         let mut pieces = Self::for_choices(layer, sends, delta)?;
-        let zero = &mut pieces.inputs.zero.0;
-        expect_len("choice corrections", corrections.bits.len(), zero.len())?;
-        for (label, &d) in zero.iter_mut().zip(&corrections.bits) {
-            *label ^= mask(u128::from(d)) & delta.0;
+        if let Zeros::Given(zero) = &mut pieces.zeros {
+            for (label, &d) in zero.0.iter_mut().zip(&corrections.bits) {
+                *label ^= mask(u128::from(d)) & delta.0;
+            }
         }
         Ok(pieces)
     }
 
-    fn new(layer: &Arc<Layer>, zero: Blocks, delta: &Delta) -> Self {
-        let delta = delta.copy();
-        let inputs = EvaluatorInputs { zero, delta };
+    fn new(layer: &Arc<Layer>, zeros: Zeros, delta: &Delta) -> Self {
         Self {
             layer: Arc::clone(layer),
-            inputs,
+            zeros,
+            delta: delta.copy(),
             next: 0,
         }
     }
@@ -138,9 +150,10 @@ impl GarbledPieces {
         let draws: Vec<Draw> = self
             .layer
             .pieces()
+            .enumerate()
             .skip(self.next)
             .take(out.len())
-            .map(|piece| Draw::new(piece, rng))
+            .map(|(index, piece)| Draw::new(index, piece, rng))
             .collect();
         self.next += draws.len();
         let this = &*self;
@@ -153,20 +166,45 @@ impl GarbledPieces {
         let inputs = draws.into_iter().map(|draw| GarblerInputs {
             piece: draw.piece,
             seed: draw.seed,
-            delta: self.inputs.delta.copy(),
+            delta: self.delta.copy(),
         });
         inputs.collect()
     }
 
-    /// What answers the evaluator's choices, after [`GarbledPieces::fresh`]. Labels that come from transfers
-    /// are never to be given a second time: there is nothing to answer then.
-    pub fn into_evaluator_inputs(self) -> EvaluatorInputs {
-        self.inputs
+    /// What answers the evaluator's choices, after [`GarbledPieces::fresh`].
+    ///
+    /// # Errors
+    /// The labels come from transfers: the evaluator has them, and must not get a second set.
+    pub fn into_evaluator_inputs(self) -> Result<EvaluatorInputs, GcError> {
+        let Zeros::Drawn(seeds) = self.zeros else {
+            return Err(GcError::LabelsGiven);
+        };
+        Ok(EvaluatorInputs {
+            layer: self.layer,
+            seeds,
+            delta: self.delta,
+        })
+    }
+
+    /// Fills rows with the evaluator's zero labels, run after run.
+    fn zeros_of(&self, draw: &Draw) -> impl FnMut(&mut [Row], Run) {
+        let (first, width) = (draw.piece.first, self.layer.shape.evaluator_bits);
+        let mut source = match &self.zeros {
+            Zeros::Given(zero) => Err(&zero.0),
+            Zeros::Drawn(seeds) => Ok(Labels::new(&seeds[draw.index])),
+        };
+        move |rows, run| match &mut source {
+            Ok(labels) => labels.fill(rows, run),
+            Err(zero) => {
+                let first = (first + run.first) * width;
+                load(rows, &zero[first..first + run.lanes * width], run.lanes);
+            }
+        }
     }
 
     fn garble(&self, draw: &Draw, out: &mut Vec<u8>) {
         let (shape, program) = (&self.layer.shape, &self.layer.program);
-        let (piece, delta) = (&draw.piece, self.inputs.delta.0);
+        let (piece, delta) = (&draw.piece, self.delta.0);
         out.resize(shape.tables_size(piece), 0);
         let (key, rest) = out.split_at_mut(BLOCK);
         key.copy_from_slice(&draw.key);
@@ -174,12 +212,12 @@ impl GarbledPieces {
         let backend = self.layer.backend;
         let cipher = Cipher::new(backend, &draw.key);
         let mut labels = Labels::new(&draw.seed);
+        let mut zeros = self.zeros_of(draw);
         let mut rows = Rows::new(program.slots);
+        let (own, evaluators) = (shape.garbler_bits, shape.evaluator_bits);
         for run in piece.runs() {
-            labels.fill(&mut rows, shape.garbler_bits, run);
-            let first = (piece.first + run.first) * shape.evaluator_bits;
-            let zero = &self.inputs.zero.0[first..first + run.lanes * shape.evaluator_bits];
-            rows.load(shape.garbler_bits, zero, run.lanes);
+            labels.fill(&mut rows.0[..own], run);
+            zeros(&mut rows.0[own..own + evaluators], run);
             let (own, later) = tables.split_at_mut(2 * BLOCK * shape.ands * run.lanes);
             tables = later;
             let work = Work {
@@ -219,15 +257,25 @@ fn cut(padded: &[Bytes64], own: &mut [u8], run: Run) {
 }
 
 impl Draw {
-    fn new<R: CryptoRng>(piece: Piece, rng: &mut R) -> Self {
-        let (mut key, mut seed) = ([0; BLOCK], Zeroizing::new([0; 32]));
+    fn new<R: CryptoRng>(index: usize, piece: Piece, rng: &mut R) -> Self {
+        let mut key = [0; BLOCK];
         rng.fill_bytes(&mut key);
-        rng.fill_bytes(&mut *seed);
-        Self { piece, key, seed }
+        Self {
+            index,
+            piece,
+            key,
+            seed: seed(rng),
+        }
     }
 }
 
-/// The garbler's zero labels of a piece, run by run.
+fn seed<R: CryptoRng>(rng: &mut R) -> Zeroizing<[u8; 32]> {
+    let mut seed = Zeroizing::new([0; 32]);
+    rng.fill_bytes(&mut *seed);
+    seed
+}
+
+/// One party's zero labels of a piece, run by run.
 struct Labels(Stretch);
 
 impl Labels {
@@ -235,15 +283,36 @@ impl Labels {
         Self(Stretch::new(*seed))
     }
 
-    /// Fills the first `count` rows with the labels of the next run.
-    fn fill(&mut self, rows: &mut Rows, count: usize, run: Run) {
-        let (rows, quads) = (&mut rows.0[..count], run.quads());
+    /// Fills rows with the labels of the next run.
+    fn fill(&mut self, rows: &mut [Row], run: Run) {
+        let quads = run.quads();
         if quads == QUADS {
             self.0.fill(rows.as_flattened_mut());
         } else {
             rows.iter_mut()
                 .for_each(|row| self.0.fill(&mut row[..quads]));
         }
+    }
+}
+
+impl EvaluatorInputs {
+    /// The zero labels, in lane order.
+    pub(super) fn zeros(&self) -> Blocks {
+        let width = self.layer.shape.evaluator_bits;
+        let mut zeros = Blocks(Vec::with_capacity(self.layer.shape.batch * width));
+        let mut rows = Rows::new(width);
+        for (piece, seed) in self.layer.pieces().zip(&self.seeds) {
+            let mut labels = Labels::new(seed);
+            for run in piece.runs() {
+                labels.fill(&mut rows.0, run);
+                for row in &rows.0 {
+                    zeros
+                        .0
+                        .extend(row.iter().flat_map(|quad| quad.0).take(run.lanes));
+                }
+            }
+        }
+        zeros
     }
 }
 
@@ -293,7 +362,7 @@ impl GarblerInputs {
         let (backend, wires) = (layer.backend, shape.garbler_bits);
         let (mut labels, mut rows) = (Labels::new(&self.seed), Rows::new(wires));
         for run in piece.runs() {
-            labels.fill(&mut rows, wires, run);
+            labels.fill(&mut rows.0, run);
             let bits = &bits[run.first * wires..];
             for (wire, row) in rows.0.iter_mut().enumerate() {
                 let lanes = bits[wire..]

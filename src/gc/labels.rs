@@ -71,37 +71,10 @@ impl Stretch {
         stretch
     }
 
-    pub(super) fn random<R: CryptoRng>(rng: &mut R) -> Self {
-        let mut seed = [0; 32];
-        rng.fill_bytes(&mut seed);
-        Self::new(seed)
-    }
-
     /// Fills `quads` with the next blocks of the stream.
     pub(super) fn fill(&mut self, quads: &mut [Quad]) {
         self.cipher.counter(self.iv, self.position, quads);
         self.position += 4 * quads.len() as u64;
-    }
-
-    /// The next `count` blocks of the stream, in whole quads: what is left of the last one is lost.
-    pub(super) fn blocks(&mut self, count: usize) -> Blocks {
-        let mut blocks = Blocks(Vec::with_capacity(count));
-        self.extend(&mut blocks, count);
-        blocks
-    }
-
-    /// Appends `count` blocks within the capacity, as [`Stretch::blocks`].
-    pub(super) fn extend(&mut self, blocks: &mut Blocks, count: usize) {
-        let mut buffer = [Quad::default(); 32];
-        let mut left = count;
-        while left > 0 {
-            let quads = &mut buffer[..left.div_ceil(4).min(32)];
-            self.fill(quads);
-            let fresh = quads.iter().flat_map(|quad| quad.0);
-            blocks.0.extend(fresh.take(left));
-            left = left.saturating_sub(4 * quads.len());
-        }
-        buffer.zeroize();
     }
 }
 

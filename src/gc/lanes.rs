@@ -28,25 +28,24 @@ impl Rows {
         Self(vec![Row::default(); slots])
     }
 
-    /// Fills the rows from `slot` on with labels in lane order.
-    pub(super) fn load(&mut self, slot: usize, labels: &[u128], lanes: usize) {
-        let rows = self.0[slot..].iter_mut();
-        for (row, labels) in rows.zip(labels.chunks(lanes)) {
-            let (whole, rest) = labels.as_chunks();
-            for (quad, &labels) in row.iter_mut().zip(whole) {
-                quad.0 = labels;
-            }
-            if !rest.is_empty() {
-                row[whole.len()].0[..rest.len()].copy_from_slice(rest);
-            }
-        }
-    }
-
-    /// The same from a message.
+    /// Fills the rows from `slot` on with labels of a message.
     pub(super) fn read(&mut self, slot: usize, labels: &[u8], lanes: usize) {
         let rows = self.0[slot..].iter_mut();
         for (row, bytes) in rows.zip(labels.chunks(BLOCK * lanes)) {
             read_row(row, bytes);
+        }
+    }
+}
+
+/// Fills rows with labels in lane order.
+pub(super) fn load(rows: &mut [Row], labels: &[u128], lanes: usize) {
+    for (row, labels) in rows.iter_mut().zip(labels.chunks(lanes)) {
+        let (whole, rest) = labels.as_chunks();
+        for (quad, &labels) in row.iter_mut().zip(whole) {
+            quad.0 = labels;
+        }
+        if !rest.is_empty() {
+            row[whole.len()].0[..rest.len()].copy_from_slice(rest);
         }
     }
 }

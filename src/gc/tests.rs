@@ -171,7 +171,7 @@ fn session(circuit: &ShareCircuit, batch: usize, shares: &Shares, seed: u64) -> 
     assert_eq!(layer.and_count(), batch * circuit.and_count().unwrap());
     let mut pieces = GarbledPieces::fresh(&layer, &delta, &mut garbler);
     let (tables, labels) = garble_all(&mut pieces, &layer, shares, &mut garbler);
-    let inputs = pieces.into_evaluator_inputs();
+    let inputs = pieces.into_evaluator_inputs().unwrap();
 
     let bits = layer.choices(&shares.evaluator).unwrap();
     let (corrections, pending) = receives.correct(&bits).unwrap();
@@ -267,6 +267,8 @@ fn choices_that_are_the_inputs_need_no_transfer() {
         let (tables, labels) = garble_all(&mut pieces, &layer, &shares, &mut rng);
         let outputs = evaluate_all(&layer, &tables, &labels, receives.into_labels()).unwrap();
         assert_eq!(outputs, plain(&circuit, &shares));
+        let again = pieces.into_evaluator_inputs();
+        assert_eq!(again.err(), Some(GcError::LabelsGiven));
     }
 }
 
@@ -440,7 +442,7 @@ fn state_that_does_not_fit_the_batch_is_refused() {
     assert!(pieces.next_into(&mut out, &mut rng).is_none());
     let none = PreparedSends::default();
     let corrections = ChoiceCorrections::read(0, &[]).unwrap();
-    let inputs = pieces.into_evaluator_inputs();
+    let inputs = pieces.into_evaluator_inputs().unwrap();
     assert!(inputs.transfer(none, &corrections).is_err());
     let none = PreparedSends::default;
     assert!(GarbledPieces::for_choices(&layer, none(), &delta).is_err());
@@ -525,7 +527,7 @@ fn replay(
     let bits = layer.choices(&shares.evaluator)?;
     let (_, pending) = receives.correct(&bits)?;
     let corrections = ChoiceCorrections::read(count, &sent[5])?;
-    let inputs = pieces.into_evaluator_inputs();
+    let inputs = pieces.into_evaluator_inputs().unwrap();
     inputs.transfer(sends, &corrections)?;
     let labels = pending.receive(&LabelTransfer::read(count, &sent[6])?)?;
     evaluate_all(&layer, &sent[3], &sent[4], labels)

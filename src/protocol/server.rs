@@ -279,7 +279,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let garbled = self.garbled[index].take();
         let both = garbled.and_then(|garbled| Some((garbled.sends?, garbled.pieces?)));
         let (sends, pieces) = both.ok_or(out_of_order(action))?;
-        let transfer = pieces.into_evaluator_inputs().transfer(sends, &choices)?;
+        let transfer = pieces.into_evaluator_inputs()?.transfer(sends, &choices)?;
         Ok(written(|out| transfer.write(out)))
     }
 }

@@ -1,16 +1,22 @@
 //! Extended transfers against their defining equation, and label transfer against the wanted labels.
 
+use std::sync::Arc;
+
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
 
 use super::super::base_ot::{BaseOtReceiver, BaseOtSender};
-use super::super::garble::EvaluatorInputs;
+use super::super::circuits::{ShareCircuit, ShareFunction};
+use super::super::garble::GarbledPieces;
+use super::super::hash::GarblingHash;
 use super::super::kernels::Cipher;
 use super::super::labels::Stretch;
+use super::super::layer::Layer;
 use super::super::transfer_messages::{
     ChoiceCorrections, ChosenMessages, PadKeys, TreeSums, pad_keys,
 };
 use super::*;
+use crate::network::Requantize;
 
 fn parties(
     extension: Extension,
@@ -89,7 +95,9 @@ fn rows_are_those_of_the_definition() {
         let mut rows = vec![0_u128; 200];
         for (i, pairs) in seeds.0.chunks(k).enumerate() {
             for (x, leaf) in trees::grow(pairs).0.iter().enumerate() {
-                let stream = Stretch::new(*leaf).blocks(2).0.clone();
+                let mut stream = [Quad::default()];
+                Stretch::new(*leaf).fill(&mut stream);
+                let stream = stream[0].0;
                 for (j, row) in rows.iter_mut().enumerate() {
                     let bit = stream[j / 128] >> (j % 128) & 1;
                     *row ^= (bit * x as u128) << (i * k);
@@ -146,17 +154,26 @@ fn every_wanted_bit_gets_its_label_whatever_the_prepared_choice() {
     let (choices, bits) = ([false, false, true, true], [false, true, false, true]);
     let (columns, receives) = receiver.extend(&choices);
     let sends = sender.extend(4, &columns).unwrap();
-    let zero = Stretch::random(&mut rng).blocks(4);
-    let expected: Vec<u128> = zero
+    let function = ShareFunction::Requantize(Requantize {
+        shift: 0,
+        output_bits: 3,
+        signed: false,
+    });
+    let circuit = ShareCircuit {
+        function,
+        p_in: 15,
+        p_out: 15,
+    };
+    let layer = Arc::new(Layer::new(&circuit, 1, GarblingHash::Tmmo).unwrap());
+    let pieces = GarbledPieces::fresh(&layer, &delta, &mut rng);
+    let inputs = pieces.into_evaluator_inputs().unwrap();
+    let expected: Vec<u128> = inputs
+        .zeros()
         .0
         .iter()
         .zip(bits)
         .map(|(w, b)| w ^ (u128::from(b) * delta.0))
         .collect();
-    let inputs = EvaluatorInputs {
-        zero,
-        delta: delta.copy(),
-    };
     let (corrections, pending) = receives.correct(&bits).unwrap();
     let transfer = inputs.transfer(sends, &corrections).unwrap();
     assert_eq!(pending.receive(&transfer).unwrap().0, expected);

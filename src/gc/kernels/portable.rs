@@ -4,7 +4,6 @@
 
 use aes::Aes128;
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
-use zeroize::Zeroize;
 
 use super::super::hash::GarblingHash;
 use super::super::labels::mask;
@@ -36,44 +35,44 @@ fn hash_gate<const N: usize>(
     x: [[u128; 4]; N],
     tweaks: [usize; N],
 ) -> [[u128; 4]; N] {
-    let mut i = 0;
     let j = tweaks.map(|first| [0, 2, 4, 6].map(|lane| (first + lane) as u128));
-    x.map(|x| {
-        let j = j[i];
-        i += 1;
-        match hash {
-            GarblingHash::Tmmo => tmmo(key, x, j),
-            GarblingHash::Rekeyed => std::array::from_fn(|k| {
-                let fresh = Aes128::new(&(key.1 ^ j[k]).to_le_bytes().into());
-                let mut block = aes::Block::from(x[k].to_le_bytes());
+    match hash {
+        GarblingHash::Tmmo => tmmo(key, x, j),
+        GarblingHash::Rekeyed => std::array::from_fn(|i| {
+            std::array::from_fn(|k| {
+                let fresh = Aes128::new(&(key.1 ^ j[i][k]).to_le_bytes().into());
+                let mut block = aes::Block::from(x[i][k].to_le_bytes());
                 fresh.encrypt_block(&mut block);
-                u128::from_le_bytes(block.into()) ^ x[k]
-            }),
-            GarblingHash::FixedKeyAsInPapers => {
-                let doubled = x.map(|x| (x << 1) ^ (mask(x >> 127) & 0x87));
-                let inner = sum(doubled, j);
-                sum(encrypt(&key.0, inner), inner)
-            }
+                u128::from_le_bytes(block.into()) ^ x[i][k]
+            })
+        }),
+        GarblingHash::FixedKeyAsInPapers => {
+            let doubled = x.map(|x| x.map(|x| (x << 1) ^ (mask(x >> 127) & 0x87)));
+            let inner = sums(doubled, j);
+            sums(encrypt(&key.0, inner), inner)
         }
-    })
+    }
 }
 
-/// TMMO of four blocks.
-fn tmmo(key: &Key, x: [u128; 4], j: [u128; 4]) -> [u128; 4] {
+/// `π(π(x) ⊕ j) ⊕ π(x)`.
+fn tmmo<const N: usize>(key: &Key, x: [[u128; 4]; N], j: [[u128; 4]; N]) -> [[u128; 4]; N] {
     let inner = encrypt(&key.0, x);
-    sum(encrypt(&key.0, sum(inner, j)), inner)
+    sums(encrypt(&key.0, sums(inner, j)), inner)
 }
 
 fn sum(x: [u128; 4], y: [u128; 4]) -> [u128; 4] {
     std::array::from_fn(|k| x[k] ^ y[k])
 }
 
-fn encrypt(key: &Aes128, x: [u128; 4]) -> [u128; 4] {
-    let mut blocks = x.map(|x| aes::Block::from(x.to_le_bytes()));
-    key.encrypt_blocks(&mut blocks);
-    let sealed = blocks.map(|block| u128::from_le_bytes(block.into()));
-    blocks.iter_mut().for_each(|block| block.0.zeroize());
-    sealed
+fn sums<const N: usize>(x: [[u128; 4]; N], y: [[u128; 4]; N]) -> [[u128; 4]; N] {
+    std::array::from_fn(|i| sum(x[i], y[i]))
+}
+
+/// π of every block, in one call: the `aes` crate runs several side by side.
+fn encrypt<const N: usize>(key: &Aes128, x: [[u128; 4]; N]) -> [[u128; 4]; N] {
+    let mut blocks = x.map(|x| x.map(|x| aes::Block::from(x.to_le_bytes())));
+    key.encrypt_blocks(blocks.as_flattened_mut());
+    blocks.map(|blocks| blocks.map(|block| u128::from_le_bytes(block.into())))
 }
 
 /// The sum of one quad of several rows.
@@ -171,7 +170,7 @@ pub(super) fn hash(key: &Key, first: u64, blocks: &mut [Quad]) {
     for (i, quad) in (0_u64..).zip(blocks) {
         let start = first.wrapping_add(4 * i);
         let tweaks = std::array::from_fn(|k| u128::from(start.wrapping_add(k as u64)));
-        quad.0 = tmmo(key, quad.0, tweaks);
+        [quad.0] = tmmo(key, [quad.0], [tweaks]);
     }
 }
 
