@@ -1,4 +1,5 @@
-//! The BFV operations, as `nass calibrate` measures them; ids are `operation/n=…/q=limbs x bits/set`.
+//! The BFV operations, as `nass calibrate` measures them; ids are
+//! `operation/n=…/q=limbs x bits/key switching/set`.
 //!
 //! Run with `cargo bench --bench bfv`, or a part with `cargo bench --bench bfv -- rotate/n=4096`.
 
@@ -16,7 +17,7 @@ fn id(case: &Case) -> String {
         .checked_div(case.limbs)
         .unwrap_or_default();
     let (n, limbs, set) = (case.n, case.limbs, case.working_set.name());
-    format!("{}/n={n}/q={limbs}x{bits}/{set}", case.op)
+    format!("{}/n={n}/q={limbs}x{bits}/{}/{set}", case.op, case.param)
 }
 
 criterion_group!(benches, bfv);

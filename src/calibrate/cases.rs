@@ -35,12 +35,10 @@ const RINGS: [(usize, usize); 13] = [
 ];
 const LIMB_BITS: u32 = 50;
 /// Other rings: n, limbs, bits of a limb, key switching.
-const OTHERS: [(usize, usize, u32, KeySwitch); 6] = [
+const OTHERS: [(usize, usize, u32, KeySwitch); 4] = [
     (2048, 1, 50, KeySwitch::Digits(25)),
-    (2048, 1, 54, KeySwitch::Digits(27)),
     (4096, 2, 36, KeySwitch::Special(&[37])),
     (8192, 2, 60, KeySwitch::Special(&[60])),
-    (8192, 4, 44, KeySwitch::Special(&[44])),
     (8192, 4, 44, KeySwitch::Special(&[44, 45])),
 ];
 const P_BITS: u32 = 20;
@@ -81,11 +79,11 @@ impl Case {
         }
         for role in ROLES {
             cases.push(Self::transfer(Op::BaseOt, role, BASE_TRANSFERS));
-            for extension in Extension::ALL {
-                for op in [Op::OtCorrelated, Op::OtRandom, Op::OtChosen] {
-                    let extended = |count| Self::extended(op, extension, role, count);
-                    cases.extend(TRANSFERS.map(extended));
-                }
+            let hashed = [Op::OtRandom, Op::OtChosen].map(|op| (op, Extension::default()));
+            let all = Extension::ALL.map(|extension| (Op::OtCorrelated, extension));
+            for (op, extension) in all.into_iter().chain(hashed) {
+                let extended = |count| Self::extended(op, extension, role, count);
+                cases.extend(TRANSFERS.map(extended));
             }
             let choices = BATCHES.map(|batch| batch * CIRCUIT_BITS[0] as usize);
             cases.extend(choices.map(|count| Self::transfer(Op::OtDerandomize, role, count)));
