@@ -77,6 +77,12 @@ impl Evaluator {
         &self.params
     }
 
+    /// Touches memory for `count` ciphertexts, so that operations find it at hand later: the first touch of
+    /// a page costs more than most operations on it.
+    pub fn reserve(&self, count: usize) {
+        drop(vec![Ciphertext::zero(&self.params); count]);
+    }
+
     /// Adds `slots` to what `ct` encrypts.
     ///
     /// # Errors

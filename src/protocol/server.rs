@@ -142,6 +142,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let p = params.plaintext_modulus();
         let encode = |index| evaluator.encode(&plan.weight_slots(&weights, p, index));
         self.encoded[index] = batch::try_map((0..plan.weight_count()).collect(), encode)?;
+        evaluator.reserve(plan.working_ciphertexts());
         Ok(Vec::new())
     }
 
