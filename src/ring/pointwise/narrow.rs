@@ -101,8 +101,8 @@ fn sums(m: Narrow, terms: &[Term<'_>], block: usize) -> [__m512i; FLIGHT] {
     }
     for i in 0..FLIGHT {
         let multiple = low(zero, l[i], m.inverse);
-        // Both end in the same 52 bits: the difference is the carry.
-        let carry = _mm512_srli_epi64::<52>(_mm512_sub_epi64(l[i], low(zero, multiple, m.q)));
+        // The multiple of q ends in the same 52 bits: the others are the carry.
+        let carry = _mm512_srli_epi64::<52>(l[i]);
         // At most eight products of q²/2^52 ≤ q/4 each.
         h[i] = _mm512_sub_epi64(_mm512_add_epi64(h[i], carry), high(zero, multiple, m.q));
     }

@@ -68,13 +68,18 @@ fn product([l, t, h]: Digits, x: __m512i, factor: __m512i) -> Digits {
 fn reduced(m: Wide, [l, t, h]: Digits) -> __m512i {
     let zero = _mm512_setzero_si512();
     let first = low(zero, l, m.inverse);
-    let carry = _mm512_srli_epi64::<52>(low(l, first, m.q));
-    let t = _mm512_add_epi64(low(high(t, first, m.q), first, m.high), carry);
+    let t = _mm512_add_epi64(low(high(t, first, m.q), first, m.high), carry(l));
     let h = high(h, first, m.high);
     let second = low(zero, t, m.inverse);
-    let carry = _mm512_srli_epi64::<52>(low(t, second, m.q));
-    let h = _mm512_add_epi64(low(high(h, second, m.q), second, m.high), carry);
+    let h = _mm512_add_epi64(low(high(h, second, m.q), second, m.high), carry(t));
     _mm512_add_epi64(h, _mm512_slli_epi64::<52>(high(zero, second, m.high)))
+}
+
+/// What a digit carries when the multiple of q that clears its low 52 bits is added: ⌈x/2^52⌉.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn carry(x: __m512i) -> __m512i {
+    _mm512_srli_epi64::<52>(_mm512_add_epi64(x, splat(u64::MAX >> 12)))
 }
 
 /// x·f, below q + 2^22.
