@@ -22,6 +22,9 @@ const PRIMES: [u64; 3] = [
     1_125_899_905_744_897,
 ];
 
+/// One way to the sum.
+type Way<'a> = &'a dyn Fn() -> Result<Ciphertext, BfvError>;
+
 fn rotations(criterion: &mut Criterion) {
     for n in [4096, 8192] {
         for limbs in [1, 2] {
@@ -52,7 +55,7 @@ fn bench(criterion: &mut Criterion, n: usize, limbs: usize) -> Result<(), BfvErr
         }
         Ok::<_, BfvError>(sum)
     };
-    let ways: [(&str, &dyn Fn() -> Result<Ciphertext, BfvError>); 3] = [
+    let ways: [(&str, Way<'_>); 3] = [
         ("one_by_one", &|| sum(&|step| evaluator.rotate(&ct, step))),
         ("hoisted", &|| {
             let decomposed = evaluator.decompose(&ct);

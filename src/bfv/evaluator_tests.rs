@@ -8,8 +8,8 @@ use super::super::test_support::{
 };
 use super::super::{BfvLiteral, SecretKey, digit_ranges};
 use super::*;
-use crate::ring::Modulus;
 use crate::ring::sampler::ERROR_SIGMA;
+use crate::ring::{Modulus, is_accepted_prime};
 
 /// Both parties, with keys for `rotations`.
 struct Parties {
@@ -94,19 +94,32 @@ fn every_rotation_moves_slots_as_its_contract_says() {
     }
 }
 
+/// Limbs of 50 bits that suit every degree up to 32768.
+fn literal_at(n: usize, limbs: usize) -> BfvLiteral {
+    let two_n = 2 * 32_768;
+    let numbers = (1..).map(|i| (1_u64 << 50) - i * two_n + 1);
+    let mut primes = numbers.filter(|&x| is_accepted_prime(x, 32_768).is_ok());
+    BfvLiteral {
+        n,
+        p: 786_433,
+        q: primes.by_ref().take(limbs).collect(),
+        special: primes.take(1).collect(),
+        ..insecure_literal(64, limbs)
+    }
+}
+
 #[test]
 fn real_degrees_with_one_to_three_limbs() {
     let rotations = [
-        Rotation::rows(1),
-        Rotation::rows(1000),
+        Rotation::rows(500),
         Rotation {
             step: 5,
             swap: true,
         },
     ];
-    for n in [2048, 4096, 8192] {
-        for limbs in 1..=3 {
-            let mut parties = Parties::new(&insecure_literal(n, limbs), &rotations);
+    for n in [1024, 2048, 4096, 8192, 16_384, 32_768] {
+        for limbs in if n > 8192 { 2..=2 } else { 1..=3 } {
+            let mut parties = Parties::new(&literal_at(n, limbs), &rotations);
             let (x, y) = (parties.slots(), parties.slots());
             let (ct, p) = (parties.encrypt(&x), parties.p());
             for rotation in rotations {

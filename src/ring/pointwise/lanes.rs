@@ -133,3 +133,116 @@ fearless_simd::kernel!(
         portable::take_digit(bits, x_rest, digit_rest);
     }
 );
+
+/// The loops with one product for each residue, from the module's own `prepare`, `times`, `plus_times`
+/// (reduced products, the second added to a residue), `constant`, `scaled` and `plus_scaled` (the same
+/// for a constant factor).
+macro_rules! product_loops {
+    () => {
+        fearless_simd::kernel!(
+            pub(super) fn multiply(
+                token: Avx512,
+                q: Modulus,
+                x: &[u64],
+                factor: &[u64],
+                out: &mut [u64],
+            ) {
+                let _ = token;
+                let m = prepare(q);
+                let ((x, x_rest), (factor, factor_rest)) = (x.as_chunks(), factor.as_chunks());
+                let (out, out_rest) = out.as_chunks_mut();
+                for ((out, x), factor) in out.iter_mut().zip(x).zip(factor) {
+                    *out = store(times(m, load(x), load(factor)));
+                }
+                portable::multiply(q, x_rest, factor_rest, out_rest);
+            }
+        );
+
+        fearless_simd::kernel!(
+            pub(super) fn multiply_assign(
+                token: Avx512,
+                q: Modulus,
+                x: &mut [u64],
+                factor: &[u64],
+            ) {
+                let _ = token;
+                let m = prepare(q);
+                let ((x, x_rest), (factor, factor_rest)) = (x.as_chunks_mut(), factor.as_chunks());
+                for (x, factor) in x.iter_mut().zip(factor) {
+                    *x = store(times(m, load(x), load(factor)));
+                }
+                portable::multiply_assign(q, x_rest, factor_rest);
+            }
+        );
+
+        fearless_simd::kernel!(
+            pub(super) fn multiply_accumulate(
+                token: Avx512,
+                q: Modulus,
+                acc: &mut [u64],
+                x: &[u64],
+                factor: &[u64],
+            ) {
+                let _ = token;
+                let m = prepare(q);
+                let ((x, x_rest), (factor, factor_rest)) = (x.as_chunks(), factor.as_chunks());
+                let (acc, acc_rest) = acc.as_chunks_mut();
+                for ((acc, x), factor) in acc.iter_mut().zip(x).zip(factor) {
+                    *acc = store(plus_times(m, load(acc), load(x), load(factor)));
+                }
+                portable::multiply_accumulate(q, acc_rest, x_rest, factor_rest);
+            }
+        );
+
+        fearless_simd::kernel!(
+            pub(super) fn scale_assign(token: Avx512, q: Modulus, x: &mut [u64], w: Constant) {
+                let _ = token;
+                let (m, lanes) = (prepare(q), constant(q, w));
+                let (x, x_rest) = x.as_chunks_mut();
+                for x in x {
+                    *x = store(scaled(m, lanes, load(x)));
+                }
+                portable::scale_assign(q, x_rest, w);
+            }
+        );
+
+        fearless_simd::kernel!(
+            pub(super) fn sub_scale_assign(
+                token: Avx512,
+                q: Modulus,
+                acc: &mut [u64],
+                x: &[u64],
+                w: Constant,
+            ) {
+                let _ = token;
+                let (m, lanes) = (prepare(q), constant(q, w));
+                let ((acc, acc_rest), (x, x_rest)) = (acc.as_chunks_mut(), x.as_chunks());
+                for (acc, x) in acc.iter_mut().zip(x) {
+                    let difference = _mm512_add_epi64(_mm512_sub_epi64(load(acc), load(x)), m.q);
+                    *acc = store(scaled(m, lanes, difference));
+                }
+                portable::sub_scale_assign(q, acc_rest, x_rest, w);
+            }
+        );
+
+        fearless_simd::kernel!(
+            pub(super) fn scale_accumulate(
+                token: Avx512,
+                q: Modulus,
+                acc: &mut [u64],
+                x: &[u64],
+                w: Constant,
+            ) {
+                let _ = token;
+                let (m, lanes) = (prepare(q), constant(q, w));
+                let ((acc, acc_rest), (x, x_rest)) = (acc.as_chunks_mut(), x.as_chunks());
+                for (acc, x) in acc.iter_mut().zip(x) {
+                    *acc = store(plus_scaled(m, load(acc), lanes, load(x)));
+                }
+                portable::scale_accumulate(q, acc_rest, x_rest, w);
+            }
+        );
+    };
+}
+
+pub(super) use product_loops;

@@ -8,7 +8,7 @@
 
 use std::arch::x86_64::*;
 
-use super::lanes::{Lanes, fold, lift, load, splat, store};
+use super::lanes::{Lanes, fold, lift, load, product_loops, splat, store};
 pub(super) use super::lanes::{add_assign, centre, neg_assign, reduce_signed, sub_assign};
 use super::{Term, portable};
 use crate::ring::modulus::{Constant, Modulus};
@@ -30,7 +30,7 @@ struct Multiplier {
 
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn narrow(q: Modulus) -> Narrow {
+fn prepare(q: Modulus) -> Narrow {
     Narrow {
         q: splat(q.value()),
         twice: splat(2 * q.value()),
@@ -40,7 +40,7 @@ fn narrow(q: Modulus) -> Narrow {
 
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn multiplier(w: Constant) -> Multiplier {
+fn constant(_q: Modulus, w: Constant) -> Multiplier {
     Multiplier {
         value: splat(w.value()),
         quotient: splat(w.quotient_52()),
@@ -70,10 +70,39 @@ fn product(m: Narrow, x: __m512i, factor: __m512i) -> __m512i {
     _mm512_sub_epi64(high(zero, x, factor), high(zero, multiple, m.q))
 }
 
-/// w·x modulo q, below 2q; for x < 2^52.
+/// x·f, reduced.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn times(m: Narrow, x: __m512i, factor: __m512i) -> __m512i {
+    lift(product(m, x, factor), m.q)
+}
+
+/// acc + x·f, reduced.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn plus_times(m: Narrow, acc: __m512i, x: __m512i, factor: __m512i) -> __m512i {
+    fold(lift(_mm512_add_epi64(acc, product(m, x, factor)), m.q), m.q)
+}
+
+/// w·x, reduced; for x < 2^52.
 #[target_feature(enable = "avx512f,avx512ifma")]
 #[inline]
 fn scaled(m: Narrow, w: Multiplier, x: __m512i) -> __m512i {
+    fold(nearly_scaled(m, w, x), m.q)
+}
+
+/// acc + w·x, reduced; for x < 2^52.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn plus_scaled(m: Narrow, acc: __m512i, w: Multiplier, x: __m512i) -> __m512i {
+    let sum = _mm512_add_epi64(acc, nearly_scaled(m, w, x));
+    fold(fold(sum, m.twice), m.q)
+}
+
+/// w·x modulo q, below 2q; for x < 2^52.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn nearly_scaled(m: Narrow, w: Multiplier, x: __m512i) -> __m512i {
     let zero = _mm512_setzero_si512();
     let quotient = high(zero, x, w.quotient);
     let difference = _mm512_sub_epi64(low(zero, x, w.value), low(zero, quotient, m.q));
@@ -120,7 +149,7 @@ fn flight(x: &[u64], block: usize) -> Option<&[Lanes; FLIGHT]> {
 fearless_simd::kernel!(
     pub(super) fn inner_product(token: Avx512, q: Modulus, terms: &[Term<'_>], out: &mut [u64]) {
         let _ = token;
-        let m = narrow(q);
+        let m = prepare(q);
         let (flights, rest) = flights_mut(out);
         for (block, out) in flights.iter_mut().enumerate() {
             let sums = sums(m, terms, block);
@@ -142,7 +171,7 @@ fearless_simd::kernel!(
         terms: &[Term<'_>],
     ) {
         let _ = token;
-        let m = narrow(q);
+        let m = prepare(q);
         let (flights, rest) = flights_mut(acc);
         for (block, acc) in flights.iter_mut().enumerate() {
             let sums = sums(m, terms, block);
@@ -165,100 +194,7 @@ fn flights_mut(x: &mut [u64]) -> (&mut [[Lanes; FLIGHT]], &mut [u64]) {
     (flights.as_chunks_mut().0.as_chunks_mut().0, rest)
 }
 
-fearless_simd::kernel!(
-    pub(super) fn multiply(token: Avx512, q: Modulus, x: &[u64], factor: &[u64], out: &mut [u64]) {
-        let _ = token;
-        let m = narrow(q);
-        let ((x, x_rest), (factor, factor_rest)) = (x.as_chunks(), factor.as_chunks());
-        let (out, out_rest) = out.as_chunks_mut();
-        for ((out, x), factor) in out.iter_mut().zip(x).zip(factor) {
-            *out = store(lift(product(m, load(x), load(factor)), m.q));
-        }
-        portable::multiply(q, x_rest, factor_rest, out_rest);
-    }
-);
-
-fearless_simd::kernel!(
-    pub(super) fn multiply_assign(token: Avx512, q: Modulus, x: &mut [u64], factor: &[u64]) {
-        let _ = token;
-        let m = narrow(q);
-        let ((x, x_rest), (factor, factor_rest)) = (x.as_chunks_mut(), factor.as_chunks());
-        for (x, factor) in x.iter_mut().zip(factor) {
-            *x = store(lift(product(m, load(x), load(factor)), m.q));
-        }
-        portable::multiply_assign(q, x_rest, factor_rest);
-    }
-);
-
-fearless_simd::kernel!(
-    pub(super) fn multiply_accumulate(
-        token: Avx512,
-        q: Modulus,
-        acc: &mut [u64],
-        x: &[u64],
-        factor: &[u64],
-    ) {
-        let _ = token;
-        let m = narrow(q);
-        let ((x, x_rest), (factor, factor_rest)) = (x.as_chunks(), factor.as_chunks());
-        let (acc, acc_rest) = acc.as_chunks_mut();
-        for ((acc, x), factor) in acc.iter_mut().zip(x).zip(factor) {
-            let sum = _mm512_add_epi64(load(acc), product(m, load(x), load(factor)));
-            *acc = store(fold(lift(sum, m.q), m.q));
-        }
-        portable::multiply_accumulate(q, acc_rest, x_rest, factor_rest);
-    }
-);
-
-fearless_simd::kernel!(
-    pub(super) fn scale_assign(token: Avx512, q: Modulus, x: &mut [u64], w: Constant) {
-        let _ = token;
-        let (m, lanes) = (narrow(q), multiplier(w));
-        let (x, x_rest) = x.as_chunks_mut();
-        for x in x {
-            *x = store(fold(scaled(m, lanes, load(x)), m.q));
-        }
-        portable::scale_assign(q, x_rest, w);
-    }
-);
-
-fearless_simd::kernel!(
-    pub(super) fn sub_scale_assign(
-        token: Avx512,
-        q: Modulus,
-        acc: &mut [u64],
-        x: &[u64],
-        w: Constant,
-    ) {
-        let _ = token;
-        let (m, lanes) = (narrow(q), multiplier(w));
-        let ((acc, acc_rest), (x, x_rest)) = (acc.as_chunks_mut(), x.as_chunks());
-        for (acc, x) in acc.iter_mut().zip(x) {
-            let difference = _mm512_add_epi64(_mm512_sub_epi64(load(acc), load(x)), m.q);
-            *acc = store(fold(scaled(m, lanes, difference), m.q));
-        }
-        portable::sub_scale_assign(q, acc_rest, x_rest, w);
-    }
-);
-
-fearless_simd::kernel!(
-    pub(super) fn scale_accumulate(
-        token: Avx512,
-        q: Modulus,
-        acc: &mut [u64],
-        x: &[u64],
-        w: Constant,
-    ) {
-        let _ = token;
-        let (m, lanes) = (narrow(q), multiplier(w));
-        let ((acc, acc_rest), (x, x_rest)) = (acc.as_chunks_mut(), x.as_chunks());
-        for (acc, x) in acc.iter_mut().zip(x) {
-            let sum = _mm512_add_epi64(load(acc), scaled(m, lanes, load(x)));
-            *acc = store(fold(fold(sum, m.twice), m.q));
-        }
-        portable::scale_accumulate(q, acc_rest, x_rest, w);
-    }
-);
+product_loops!();
 
 fearless_simd::kernel!(
     pub(super) fn lift_centred(
@@ -269,13 +205,13 @@ fearless_simd::kernel!(
         out: &mut [u64],
     ) {
         let _ = token;
-        let (m, one) = (narrow(to), multiplier(to.constant(1)));
+        let (m, one) = (prepare(to), constant(to, to.constant(1)));
         let (half, shift) = (splat(from.half()), splat(to.reduce(from.value())));
         let ((x, x_rest), (out, out_rest)) = (x.as_chunks(), out.as_chunks_mut());
         for (out, x) in out.iter_mut().zip(x) {
             let x = load(x);
             let above = _mm512_cmpgt_epu64_mask(x, half);
-            let reduced = fold(scaled(m, one, x), m.q);
+            let reduced = scaled(m, one, x);
             let signed = _mm512_mask_sub_epi64(reduced, above, reduced, shift);
             *out = store(lift(signed, m.q));
         }

@@ -7,7 +7,7 @@
 
 use std::arch::x86_64::*;
 
-use super::lanes::{Lanes, fold, lift, load, splat, store};
+use super::lanes::{Lanes, fold, lift, load, product_loops, splat, store};
 pub(super) use super::lanes::{add_assign, centre, neg_assign, reduce_signed, sub_assign};
 use super::{Term, portable};
 use crate::ring::modulus::{Constant, Modulus};
@@ -24,7 +24,7 @@ struct Wide {
 
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn wide(q: Modulus) -> Wide {
+fn prepare(q: Modulus) -> Wide {
     Wide {
         q: splat(q.value()),
         high: splat(q.value() >> 52),
@@ -89,10 +89,39 @@ fn multiplied(m: Wide, x: __m512i, factor: __m512i) -> __m512i {
     reduced(m, product([_mm512_setzero_si512(); 3], x, factor))
 }
 
+/// x·f, reduced.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn times(m: Wide, x: __m512i, factor: __m512i) -> __m512i {
+    fold(multiplied(m, x, factor), m.q)
+}
+
+/// acc + x·f, reduced.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn plus_times(m: Wide, acc: __m512i, x: __m512i, factor: __m512i) -> __m512i {
+    let sum = _mm512_add_epi64(acc, multiplied(m, x, factor));
+    fold(fold(sum, m.twice), m.q)
+}
+
+/// w·x, reduced, for w·R in all lanes.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn scaled(m: Wide, w: __m512i, x: __m512i) -> __m512i {
+    times(m, x, w)
+}
+
+/// acc + w·x, reduced, for w·R in all lanes.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+fn plus_scaled(m: Wide, acc: __m512i, w: __m512i, x: __m512i) -> __m512i {
+    plus_times(m, acc, x, w)
+}
+
 /// w·R in all lanes.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn factor(q: Modulus, w: Constant) -> __m512i {
+fn constant(q: Modulus, w: Constant) -> __m512i {
     splat(q.mul_constant(q.radix(), w.value()))
 }
 
@@ -112,7 +141,7 @@ fn sum(m: Wide, terms: &[Term<'_>], i: usize) -> __m512i {
 fearless_simd::kernel!(
     pub(super) fn inner_product(token: Avx512, q: Modulus, terms: &[Term<'_>], out: &mut [u64]) {
         let _ = token;
-        let m = wide(q);
+        let m = prepare(q);
         let (vectors, rest) = out.as_chunks_mut();
         for (i, out) in vectors.iter_mut().enumerate() {
             *out = store(fold(sum(m, terms, i), m.q));
@@ -130,7 +159,7 @@ fearless_simd::kernel!(
         terms: &[Term<'_>],
     ) {
         let _ = token;
-        let m = wide(q);
+        let m = prepare(q);
         let (vectors, rest) = acc.as_chunks_mut();
         for (i, acc) in vectors.iter_mut().enumerate() {
             let sum = _mm512_add_epi64(sum(m, terms, i), load(acc));
@@ -146,100 +175,7 @@ fn vector(x: &[u64], i: usize) -> Option<&Lanes> {
     x.as_chunks().0.get(i)
 }
 
-fearless_simd::kernel!(
-    pub(super) fn multiply(token: Avx512, q: Modulus, x: &[u64], factor: &[u64], out: &mut [u64]) {
-        let _ = token;
-        let m = wide(q);
-        let ((x, x_rest), (factor, factor_rest)) = (x.as_chunks(), factor.as_chunks());
-        let (out, out_rest) = out.as_chunks_mut();
-        for ((out, x), factor) in out.iter_mut().zip(x).zip(factor) {
-            *out = store(fold(multiplied(m, load(x), load(factor)), m.q));
-        }
-        portable::multiply(q, x_rest, factor_rest, out_rest);
-    }
-);
-
-fearless_simd::kernel!(
-    pub(super) fn multiply_assign(token: Avx512, q: Modulus, x: &mut [u64], factor: &[u64]) {
-        let _ = token;
-        let m = wide(q);
-        let ((x, x_rest), (factor, factor_rest)) = (x.as_chunks_mut(), factor.as_chunks());
-        for (x, factor) in x.iter_mut().zip(factor) {
-            *x = store(fold(multiplied(m, load(x), load(factor)), m.q));
-        }
-        portable::multiply_assign(q, x_rest, factor_rest);
-    }
-);
-
-fearless_simd::kernel!(
-    pub(super) fn multiply_accumulate(
-        token: Avx512,
-        q: Modulus,
-        acc: &mut [u64],
-        x: &[u64],
-        factor: &[u64],
-    ) {
-        let _ = token;
-        let m = wide(q);
-        let ((x, x_rest), (factor, factor_rest)) = (x.as_chunks(), factor.as_chunks());
-        let (acc, acc_rest) = acc.as_chunks_mut();
-        for ((acc, x), factor) in acc.iter_mut().zip(x).zip(factor) {
-            let sum = _mm512_add_epi64(load(acc), multiplied(m, load(x), load(factor)));
-            *acc = store(fold(fold(sum, m.twice), m.q));
-        }
-        portable::multiply_accumulate(q, acc_rest, x_rest, factor_rest);
-    }
-);
-
-fearless_simd::kernel!(
-    pub(super) fn scale_assign(token: Avx512, q: Modulus, x: &mut [u64], w: Constant) {
-        let _ = token;
-        let (m, factor) = (wide(q), factor(q, w));
-        let (x, x_rest) = x.as_chunks_mut();
-        for x in x {
-            *x = store(fold(multiplied(m, load(x), factor), m.q));
-        }
-        portable::scale_assign(q, x_rest, w);
-    }
-);
-
-fearless_simd::kernel!(
-    pub(super) fn sub_scale_assign(
-        token: Avx512,
-        q: Modulus,
-        acc: &mut [u64],
-        x: &[u64],
-        w: Constant,
-    ) {
-        let _ = token;
-        let (m, factor) = (wide(q), factor(q, w));
-        let ((acc, acc_rest), (x, x_rest)) = (acc.as_chunks_mut(), x.as_chunks());
-        for (acc, x) in acc.iter_mut().zip(x) {
-            let difference = _mm512_add_epi64(_mm512_sub_epi64(load(acc), load(x)), m.q);
-            *acc = store(fold(multiplied(m, difference, factor), m.q));
-        }
-        portable::sub_scale_assign(q, acc_rest, x_rest, w);
-    }
-);
-
-fearless_simd::kernel!(
-    pub(super) fn scale_accumulate(
-        token: Avx512,
-        q: Modulus,
-        acc: &mut [u64],
-        x: &[u64],
-        w: Constant,
-    ) {
-        let _ = token;
-        let (m, factor) = (wide(q), factor(q, w));
-        let ((acc, acc_rest), (x, x_rest)) = (acc.as_chunks_mut(), x.as_chunks());
-        for (acc, x) in acc.iter_mut().zip(x) {
-            let sum = _mm512_add_epi64(load(acc), multiplied(m, load(x), factor));
-            *acc = store(fold(fold(sum, m.twice), m.q));
-        }
-        portable::scale_accumulate(q, acc_rest, x_rest, w);
-    }
-);
+product_loops!();
 
 fearless_simd::kernel!(
     /// For `from` < 4·`to`.
@@ -251,7 +187,7 @@ fearless_simd::kernel!(
         out: &mut [u64],
     ) {
         let _ = token;
-        let m = wide(to);
+        let m = prepare(to);
         let (half, shift) = (splat(from.half()), splat(to.reduce(from.value())));
         let ((x, x_rest), (out, out_rest)) = (x.as_chunks(), out.as_chunks_mut());
         for (out, x) in out.iter_mut().zip(x) {
