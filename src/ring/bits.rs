@@ -3,10 +3,10 @@
 //!
 //! Residue i lies at the bits i·w … i·w + w − 1, bit 8k + j being bit j of byte k; n residues, n a
 //! multiple of 8, fill n·w/8 bytes exactly. Eight residues begin on a byte, which is what the vector
-//! kernels work on. [`accept`] keeps the strings that are below q in their order: of uniform bits
+//! kernels work on. `accept` keeps the strings that are below q in their order: of uniform bits
 //! these are uniform modulo q (rejection sampling).
 //!
-//! All variants give the same bits. What is accepted decides addresses in [`accept`] alone, which is for
+//! All variants give the same bits. What is accepted decides addresses in `accept` alone, which is for
 //! public polynomials only.
 
 #[cfg(target_arch = "x86_64")]

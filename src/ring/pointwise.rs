@@ -140,14 +140,14 @@ pub fn multiply_accumulate(q: Modulus, acc: &mut [u64], x: &[u64], factor: &[u64
     dispatch!(Variant::of(q), multiply_accumulate(q, acc, x, factor));
 }
 
-/// out = Σ x ⊙ f, reduced once for every [`TERMS`] products.
+/// out = Σ x ⊙ f, reduced once for every eight products.
 pub fn inner_product(q: Modulus, terms: &[Term<'_>], out: &mut [u64]) {
     let (first, rest) = terms.split_at_checked(TERMS).unwrap_or((terms, &[]));
     dispatch!(Variant::of(q), inner_product(q, first, out));
     add_inner_product(q, out, rest);
 }
 
-/// acc += Σ x ⊙ f, reduced once for every [`TERMS`] products.
+/// acc += Σ x ⊙ f, reduced once for every eight products.
 pub fn add_inner_product(q: Modulus, acc: &mut [u64], terms: &[Term<'_>]) {
     for terms in terms.chunks(TERMS) {
         dispatch!(Variant::of(q), add_inner_product(q, acc, terms));

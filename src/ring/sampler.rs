@@ -1,7 +1,7 @@
 //! Random polynomials: uniform from a seed, ternary secrets, Gaussian errors, flooding noise.
 //!
 //! - Uniform: the blake3 output stream keyed by a 32-byte seed, one stream a limb, read as strings of
-//!   ⌈log2 q⌉ bits, of which those below q are kept ([`bits::accept`]). So a seed of 32 bytes
+//!   ⌈log2 q⌉ bits, of which those below q are kept (`bits::accept`). So a seed of 32 bytes
 //!   stands for a polynomial on the wire, the same on every processor.
 //! - Secret polynomials: one seed of 32 bytes is drawn from the caller's generator and expanded by the
 //!   same keyed stream, which is faster than the generator; no one can tell its words from random
