@@ -45,8 +45,8 @@ impl Evaluator {
         ct.c1.multiply_assign(basis, &pt.0);
     }
 
-    /// The sum of rotations of decomposed ciphertexts, divided by the special primes once: cheaper than
-    /// the rotations one by one, from two on.
+    /// The sum of rotations of decomposed ciphertexts, divided by the special primes once, which
+    /// saves most transforms of each rotation but the first (`cargo bench --bench rotations`).
     ///
     /// # Errors
     /// [`BfvError::MissingKey`].

@@ -319,7 +319,7 @@ fn noise_of_each_operation_is_what_the_formulas_say() {
     near(of_rotation, sigma2 + switch, "rotation");
 }
 
-/// The noise that one rotation adds, by FACTS on key switching: for each digit n·σ²·|d|²/12 with
+/// The noise that one rotation adds: for each digit n·σ²·|d|²/12 with
 /// |d| its range, divided by P², and the rounding of the division.
 fn switch_variance(params: &BfvParams) -> f64 {
     let (n, sigma2) = (params.degree() as f64, ERROR_SIGMA * ERROR_SIGMA);

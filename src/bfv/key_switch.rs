@@ -2,7 +2,7 @@
 //!
 //! c is split into digits d_j, small polynomials with Σd_j·g_j = c modulo q. The key holds for each
 //! j an encryption (b_j, a_j) of P·g_j·s′ modulo q·P, and Σd_j·(b_j, a_j), divided by P with rounding,
-//! is what is looked for (FACTS on key switching: Halevi, Polyakov and Shoup, "An improved RNS variant
+//! is what is looked for (Halevi, Polyakov and Shoup, "An improved RNS variant
 //! of the BFV scheme", 2019, section 3; Kim, Polyakov and Zucca, "Revisiting homomorphic encryption
 //! schemes for finite fields", 2021, appendix B). Two ways to split:
 //!

@@ -1,9 +1,8 @@
 //! Words in memory at a multiple of 64 bytes, so that no vector of eight lies across two cache lines.
 //!
 //! Memory that is given up is kept for the next polynomial of the same size, whatever thread asks for
-//! it, up to [`KEPT`] bytes: fresh pages cost more than most operations on them (about 0.25 µs for
-//! 4 KiB, an addition of as much 0.05 µs), and a time that includes them now and then predicts
-//! nothing. What was secret must be wiped before it is given up, as everywhere.
+//! it, up to [`KEPT`] bytes: the first touch of fresh pages costs more than most operations on them, and
+//! a time that includes it now and then predicts nothing. What was secret must be wiped before it is given up, as everywhere.
 
 use std::collections::BTreeMap;
 use std::mem;

@@ -1,4 +1,4 @@
-//! Eight residues in a register, and the loops that need no multiplier.
+//! Eight residues in a register; the loops that need no product, and the frame of those that do.
 //!
 //! The kernels take slices of equal length, whole vectors first; what is left over goes to `portable`.
 //! Their names and meanings are those of `pointwise`.
@@ -43,6 +43,20 @@ pub(super) fn fold(x: __m512i, m: __m512i) -> __m512i {
 #[inline]
 pub(super) fn lift(x: __m512i, m: __m512i) -> __m512i {
     _mm512_min_epu64(x, _mm512_add_epi64(x, m))
+}
+
+/// acc + the low 52 bits of the product of the low 52 bits of x and y.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+pub(super) fn low(acc: __m512i, x: __m512i, y: __m512i) -> __m512i {
+    _mm512_madd52lo_epu64(acc, x, y)
+}
+
+/// acc + the high 52 bits of it.
+#[target_feature(enable = "avx512f,avx512ifma")]
+#[inline]
+pub(super) fn high(acc: __m512i, x: __m512i, y: __m512i) -> __m512i {
+    _mm512_madd52hi_epu64(acc, x, y)
 }
 
 fearless_simd::kernel!(

@@ -8,7 +8,7 @@
 
 use std::arch::x86_64::*;
 
-use super::lanes::{Lanes, fold, lift, load, product_loops, splat, store};
+use super::lanes::{Lanes, fold, high, lift, load, low, product_loops, splat, store};
 pub(super) use super::lanes::{add_assign, centre, neg_assign, reduce_signed, sub_assign};
 use super::{Term, portable};
 use crate::ring::modulus::{Constant, Modulus};
@@ -45,20 +45,6 @@ fn constant(_q: Modulus, w: Constant) -> Multiplier {
         value: splat(w.value()),
         quotient: splat(w.quotient_52()),
     }
-}
-
-/// acc + the low 52 bits of x·y.
-#[target_feature(enable = "avx512f,avx512ifma")]
-#[inline]
-fn low(acc: __m512i, x: __m512i, y: __m512i) -> __m512i {
-    _mm512_madd52lo_epu64(acc, x, y)
-}
-
-/// acc + the high 52 bits of x·y.
-#[target_feature(enable = "avx512f,avx512ifma")]
-#[inline]
-fn high(acc: __m512i, x: __m512i, y: __m512i) -> __m512i {
-    _mm512_madd52hi_epu64(acc, x, y)
 }
 
 /// x·f, between −q and q.

@@ -7,7 +7,7 @@
 
 use std::arch::x86_64::*;
 
-use super::lanes::{Lanes, fold, lift, load, product_loops, splat, store};
+use super::lanes::{Lanes, fold, high, lift, load, low, product_loops, splat, store};
 pub(super) use super::lanes::{add_assign, centre, neg_assign, reduce_signed, sub_assign};
 use super::{Term, portable};
 use crate::ring::modulus::{Constant, Modulus};
@@ -31,20 +31,6 @@ fn prepare(q: Modulus) -> Wide {
         twice: splat(2 * q.value()),
         inverse: splat(q.inverse_52().wrapping_neg()),
     }
-}
-
-/// acc + the low 52 bits of the product of the low 52 bits of x and y.
-#[target_feature(enable = "avx512f,avx512ifma")]
-#[inline]
-fn low(acc: __m512i, x: __m512i, y: __m512i) -> __m512i {
-    _mm512_madd52lo_epu64(acc, x, y)
-}
-
-/// acc + the high 52 bits of it.
-#[target_feature(enable = "avx512f,avx512ifma")]
-#[inline]
-fn high(acc: __m512i, x: __m512i, y: __m512i) -> __m512i {
-    _mm512_madd52hi_epu64(acc, x, y)
 }
 
 /// l + t·2^52 + h·2^104.
