@@ -35,6 +35,7 @@ mod noise;
 mod noise_form;
 mod plaintext;
 mod prices;
+mod primality;
 mod primes;
 mod reply;
 mod select;
@@ -50,9 +51,10 @@ pub use noise::{
 pub use noise_form::{LayerNoise, NoiseForm, NoiseSources, NoiseTracker, Variance};
 pub use plaintext::PlaintextBound;
 pub use prices::{LayerWork, Prices, TransformPrices};
+pub use primality::is_probable_prime;
 pub use primes::{
-    GazelleModulus, MAX_PRIME_BITS, PrimeError, Width, ascending_ntt_primes, descending_ntt_primes,
-    gazelle_modulus, is_probable_prime, ntt_primes,
+    Congruence, GazelleModulus, MAX_PRIME_BITS, PrimeError, Width, ascending_ntt_primes,
+    congruent_primes, descending_ntt_primes, gazelle_modulus, ntt_primes,
 };
 pub use select::{RING_DEGREES, Request, Selection, select_network};
 
