@@ -38,7 +38,10 @@
 mod alignment;
 mod conv_output_rotation;
 mod counter;
+mod fc_bsgs;
 mod fc_hybrid;
+mod fc_layout;
+mod fc_naive;
 mod plain_slots;
 mod plan;
 mod shape;
@@ -47,7 +50,9 @@ mod sums;
 
 pub use conv_output_rotation::ConvOutputRotation;
 pub use counter::Counter;
-pub use fc_hybrid::FcHybrid;
+pub use fc_bsgs::FcBsgs;
+pub use fc_hybrid::{AllDiagonals, DiagonalRule, FcByDiagonals, FcDiagonal, FcHybrid, Hybrid};
+pub use fc_naive::FcNaive;
 pub use plain_slots::PlainSlots;
 pub use plan::{Plan, PlanRequest, Schedule};
 pub use shape::{ConvShape, LinearShape, PackingError};

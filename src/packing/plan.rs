@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::conv_output_rotation::ConvOutputRotation;
-use super::fc_hybrid::FcHybrid;
+use super::fc_bsgs::FcBsgs;
+use super::fc_hybrid::{FcDiagonal, FcHybrid};
+use super::fc_naive::FcNaive;
 use super::shape::{LinearShape, PackingError};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 use crate::network::Step;
@@ -244,7 +246,7 @@ impl Plan {
         let mut why = PackingError::Empty;
         for attempt in attempts {
             match attempt {
-                Err(PackingError::WrongLayer { .. }) => {}
+                Err(PackingError::WrongLayer { .. } | PackingError::NothingToGain { .. }) => {}
                 Err(error) => why = error,
                 Ok(plan) => return Ok(plan),
             }
@@ -303,6 +305,12 @@ impl TryFrom<PlanRequest> for Plan {
 schedules! {
     /// Fully connected, Gazelle's hybrid of diagonals and folding.
     FcHybrid,
+    /// Fully connected, by baby steps and giant steps over the hybrid's diagonals.
+    FcBsgs,
+    /// Fully connected, Halevi and Shoup's diagonals without a fold.
+    FcDiagonal,
+    /// Fully connected, row by row.
+    FcNaive,
     /// Convolution, Gazelle's two-stage output rotation.
     ConvOutputRotation,
 }
