@@ -15,7 +15,7 @@
 //! Source: Halevi, Shoup, "Faster homomorphic linear transformations in HElib" (CRYPTO 2018), section 3.
 
 use std::borrow::Borrow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fc_layout::{Diagonals, FcLayout, Term};
 use super::plan::Schedule;
@@ -144,15 +144,18 @@ impl Schedule for FcBsgs {
         counts
     }
 
-    fn rotations(&self) -> BTreeSet<Rotation> {
-        let blocks = [0, self.layout.blocks() - 1];
-        let hoisted = blocks.into_iter().flat_map(|block| self.hoisted(block));
-        let hoisted = hoisted.map(|step| self.layout.slots.rotation(step));
-        let sums = self.inner_sums().into_iter();
-        let giants = sums.filter(|(_, step)| *step > 0);
-        let giants = giants.map(|(_, step)| self.giant(step));
-        let folds = self.layout.fold_rotations();
-        hoisted.chain(giants).chain(folds).collect()
+    fn rotation_counts(&self) -> BTreeMap<Rotation, u64> {
+        let mut counts = self.layout.fold_rotations();
+        let last = self.layout.blocks() - 1;
+        for (block, times) in [(0, last as u64), (last, 1)] {
+            for step in self.hoisted(block) {
+                *counts.entry(self.layout.slots.rotation(step)).or_default() += times;
+            }
+        }
+        for (_, step) in self.inner_sums().into_iter().filter(|&(_, step)| step > 0) {
+            *counts.entry(self.giant(step)).or_default() += 1;
+        }
+        counts
     }
 
     fn input_ciphertexts(&self) -> usize {

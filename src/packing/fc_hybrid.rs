@@ -14,7 +14,7 @@
 //! Always true: a diagonal that meets no weight is neither rotated for nor multiplied.
 
 use std::borrow::Borrow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
@@ -120,11 +120,15 @@ impl<R: DiagonalRule> Schedule for FcByDiagonals<R> {
         counts
     }
 
-    fn rotations(&self) -> BTreeSet<Rotation> {
-        let hoisted = [0, self.layout.blocks() - 1].map(|block| self.hoisted(block));
-        let shifts = hoisted.into_iter().flatten();
-        let hoisted = shifts.map(|shift| self.layout.slots.rotation(shift));
-        hoisted.chain(self.layout.fold_rotations()).collect()
+    fn rotation_counts(&self) -> BTreeMap<Rotation, u64> {
+        let mut counts = self.layout.fold_rotations();
+        let last = self.layout.blocks() - 1;
+        for (block, times) in [(0, last as u64), (last, 1)] {
+            for shift in self.hoisted(block) {
+                *counts.entry(self.layout.slots.rotation(shift)).or_default() += times;
+            }
+        }
+        counts
     }
 
     fn input_ciphertexts(&self) -> usize {

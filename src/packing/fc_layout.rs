@@ -11,7 +11,7 @@
 //!
 //! A diagonal that meets no weight is no [`Term`].
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::shape::{LinearShape, PackingError};
 use super::slots::{Slots, residue};
@@ -152,10 +152,13 @@ impl FcLayout {
             .take_while(move |&shift| shift < period)
     }
 
-    /// Rotations of all folds.
-    pub(super) fn fold_rotations(&self) -> BTreeSet<Rotation> {
-        let shifts = (0..self.groups()).flat_map(|group| self.fold_shifts(group));
-        shifts.map(|shift| self.slots.rotation(shift)).collect()
+    /// Rotations of all folds, and how often each happens.
+    pub(super) fn fold_rotations(&self) -> BTreeMap<Rotation, u64> {
+        let mut counts = BTreeMap::new();
+        for shift in (0..self.groups()).flat_map(|group| self.fold_shifts(group)) {
+            *counts.entry(self.slots.rotation(shift)).or_default() += 1;
+        }
+        counts
     }
 
     /// Rotations, each with its sum, of all folds.

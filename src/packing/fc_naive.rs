@@ -5,7 +5,7 @@
 //! section 4.1, table 2).
 
 use std::borrow::Borrow;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::plan::Schedule;
 use super::shape::{LinearShape, PackingError};
@@ -71,9 +71,11 @@ impl Schedule for FcNaive {
         counts
     }
 
-    fn rotations(&self) -> BTreeSet<Rotation> {
+    fn rotation_counts(&self) -> BTreeMap<Rotation, u64> {
         let shifts = self.shifts();
-        shifts.map(|shift| self.slots.rotation(shift)).collect()
+        shifts
+            .map(|shift| (self.slots.rotation(shift), self.outputs as u64))
+            .collect()
     }
 
     fn input_ciphertexts(&self) -> usize {

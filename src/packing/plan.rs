@@ -4,11 +4,13 @@
 //! schedule's name, n, the layer's shapes), so a plan read from a file is built and checked anew.
 
 use std::borrow::Borrow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::conv_output_rotation::ConvOutputRotation;
+use super::conv_client_rotation::ConvClientRotation;
+use super::conv_input_rotation::{ConvInputRotation, ConvInputRotationDecimated};
+use super::conv_output_rotation::{ConvOutputRotation, ConvOutputRotationDecimated};
 use super::fc_bsgs::FcBsgs;
 use super::fc_hybrid::{FcDiagonal, FcHybrid};
 use super::fc_naive::FcNaive;
@@ -36,8 +38,8 @@ pub trait Schedule: Sized {
     /// What [`Schedule::run`] does, in closed form.
     fn counts(&self) -> OpCounts;
 
-    /// The rotations whose Galois keys the server needs.
-    fn rotations(&self) -> BTreeSet<Rotation>;
+    /// How often each rotation is carried out, hoisted or not; the identity is none.
+    fn rotation_counts(&self) -> BTreeMap<Rotation, u64>;
 
     /// Ciphertexts from client to server.
     fn input_ciphertexts(&self) -> usize;
@@ -142,9 +144,9 @@ macro_rules! schedules {
                 match self { $(Self::$name(plan) => plan.counts()),+ }
             }
 
-            /// The rotations whose Galois keys the server needs.
-            pub fn rotations(&self) -> BTreeSet<Rotation> {
-                match self { $(Self::$name(plan) => plan.rotations()),+ }
+            /// How often each rotation is carried out, hoisted or not; the identity is none.
+            pub fn rotation_counts(&self) -> BTreeMap<Rotation, u64> {
+                match self { $(Self::$name(plan) => plan.rotation_counts()),+ }
             }
 
             /// Ciphertexts from client to server.
@@ -271,6 +273,11 @@ impl Plan {
         self.run_with(ops, inputs, |index| Ok(&weights[index]))
     }
 
+    /// The rotations whose Galois keys the server needs.
+    pub fn rotations(&self) -> BTreeSet<Rotation> {
+        self.rotation_counts().into_keys().collect()
+    }
+
     /// Bytes of the encoded weights, in words of 64 bits, over `limbs` primes.
     pub fn weight_bytes(&self, limbs: usize) -> Bytes {
         Bytes((self.weight_count() * self.made_for().0 * limbs * 8) as u64)
@@ -313,4 +320,12 @@ schedules! {
     FcNaive,
     /// Convolution, Gazelle's two-stage output rotation.
     ConvOutputRotation,
+    /// The same over a decimated input, for strides.
+    ConvOutputRotationDecimated,
+    /// Convolution, inputs rotated for taps and channels at once.
+    ConvInputRotation,
+    /// The same over a decimated input, for strides.
+    ConvInputRotationDecimated,
+    /// Convolution, inputs rotated by the client as in DELPHI.
+    ConvClientRotation,
 }
