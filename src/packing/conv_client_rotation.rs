@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use super::conv_layout::{ConvLayout, Stride};
 use super::conv_products::{Product, Products};
+use super::output_sum::OutputSum;
 use super::plan::Schedule;
 use super::shape::{LinearShape, PackingError};
 use super::sums::{accumulate, merge};
@@ -166,6 +167,15 @@ impl Schedule for ConvClientRotation {
 
     fn weight_count(&self) -> usize {
         self.products.len()
+    }
+
+    fn output_sums(&self) -> Option<Vec<OutputSum>> {
+        let sums = self.products.kinds().map(|(products, _)| OutputSum {
+            products: products.len() as u64,
+            turns: self.turns(products).len() as u64,
+            ..OutputSum::default()
+        });
+        Some(sums.collect())
     }
 
     fn working_ciphertexts(&self) -> usize {

@@ -19,6 +19,7 @@ use std::sync::OnceLock;
 use super::alignment::Alignment;
 use super::conv_layout::ConvLayout;
 use super::conv_products::{Product, Products};
+use super::output_sum::OutputSum;
 use super::plan::Schedule;
 use super::shape::{LinearShape, PackingError};
 use super::strides::{Decimated, Discarded, StrideRule, stride};
@@ -135,6 +136,20 @@ impl<S: StrideRule> Schedule for ConvByInputRotation<S> {
 
     fn weight_count(&self) -> usize {
         self.products.len()
+    }
+
+    fn output_sums(&self) -> Option<Vec<OutputSum>> {
+        let sums = self.products.kinds().map(|(products, _)| {
+            let rotations = products
+                .iter()
+                .map(|product| rotation(&self.layout, product));
+            OutputSum {
+                products: products.len() as u64,
+                rotated: rotations.filter(|rotation| !rotation.is_identity()).count() as u64,
+                ..OutputSum::default()
+            }
+        });
+        Some(sums.collect())
     }
 
     fn working_ciphertexts(&self) -> usize {

@@ -20,6 +20,7 @@ use std::marker::PhantomData;
 use super::alignment::Alignment;
 use super::conv_layout::ConvLayout;
 use super::conv_products::{Product, Products};
+use super::output_sum::OutputSum;
 use super::plan::Schedule;
 use super::shape::{LinearShape, PackingError};
 use super::strides::{Decimated, Discarded, StrideRule, stride};
@@ -238,6 +239,23 @@ impl<S: StrideRule> Schedule for ConvByOutputRotation<S> {
 
     fn weight_count(&self) -> usize {
         self.products.len()
+    }
+
+    fn output_sums(&self) -> Option<Vec<OutputSum>> {
+        let sums = self.products.kinds().map(|(products, _)| {
+            let rotated = products
+                .iter()
+                .filter(|product| self.layout.taps[product.tap] > 0);
+            let swaps = products.iter().any(|product| product.alignment.swap);
+            let turns = self.turns(products).iter().flatten().count();
+            OutputSum {
+                products: products.len() as u64,
+                rotated: rotated.count() as u64,
+                turns: turns as u64 + u64::from(swaps),
+                folds: 0,
+            }
+        });
+        Some(sums.collect())
     }
 
     fn working_ciphertexts(&self) -> usize {

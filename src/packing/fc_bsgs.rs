@@ -18,6 +18,7 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fc_layout::{Diagonals, FcLayout, Term};
+use super::output_sum::OutputSum;
 use super::plan::Schedule;
 use super::shape::{LinearShape, PackingError};
 use super::sums::{accumulate, fold, merge};
@@ -35,6 +36,9 @@ pub struct FcBsgs {
     /// The products, in the order in which they run: by group, giant step, block.
     terms: Vec<Term>,
 }
+
+/// A block rotated for every baby step; `None` where the rotation is the identity, or not needed.
+type Steps<C> = Vec<Option<C>>;
 
 impl FcBsgs {
     /// Weighed rotations of a number of baby steps.
@@ -82,7 +86,7 @@ impl FcBsgs {
         &self,
         ops: &H,
         inputs: &[H::Ciphertext],
-    ) -> Result<Vec<Vec<Option<H::Ciphertext>>>, H::Error> {
+    ) -> Result<Vec<Steps<H::Ciphertext>>, H::Error> {
         let blocks = inputs[..self.layout.blocks()].iter().enumerate();
         blocks
             .map(|(block, input)| {
@@ -168,6 +172,22 @@ impl Schedule for FcBsgs {
 
     fn weight_count(&self) -> usize {
         self.terms.len()
+    }
+
+    fn output_sums(&self) -> Option<Vec<OutputSum>> {
+        let groups = self.terms.chunk_by(|a, b| a.group == b.group);
+        let sums = groups.map(|terms| {
+            let rotated = terms.iter().filter(|term| term.diagonal % self.baby > 0);
+            let inner = terms.chunk_by(|&a, &b| self.inner_sum(a) == self.inner_sum(b));
+            let giants = inner.filter(|terms| terms[0].diagonal >= self.baby);
+            OutputSum {
+                products: terms.len() as u64,
+                rotated: rotated.count() as u64,
+                turns: giants.count() as u64,
+                folds: self.layout.fold_shifts(terms[0].group).count() as u32,
+            }
+        });
+        Some(sums.collect())
     }
 
     fn working_ciphertexts(&self) -> usize {

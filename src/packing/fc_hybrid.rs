@@ -19,6 +19,7 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 
 use super::fc_layout::{Diagonals, FcLayout, Term};
+use super::output_sum::OutputSum;
 use super::plan::Schedule;
 use super::shape::{LinearShape, PackingError};
 use super::sums::{accumulate, fold};
@@ -142,6 +143,25 @@ impl<R: DiagonalRule> Schedule for FcByDiagonals<R> {
     fn weight_count(&self) -> usize {
         let last = self.layout.blocks() - 1;
         last * self.layout.terms(0).count() + self.layout.terms(last).count()
+    }
+
+    fn output_sums(&self) -> Option<Vec<OutputSum>> {
+        let last = self.layout.blocks() - 1;
+        let sum = |group| {
+            let mut sum = OutputSum {
+                folds: self.layout.fold_shifts(group).count() as u32,
+                ..OutputSum::default()
+            };
+            for (block, times) in [(0, last as u64), (last, 1)] {
+                for term in self.layout.terms(block).filter(|term| term.group == group) {
+                    sum.products += times;
+                    sum.rotated += times * u64::from(term.diagonal > 0);
+                }
+            }
+            sum
+        };
+        let groups = BTreeSet::from([0, self.layout.groups() - 1]);
+        Some(groups.into_iter().map(sum).collect())
     }
 
     fn working_ciphertexts(&self) -> usize {

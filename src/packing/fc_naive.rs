@@ -7,6 +7,7 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
+use super::output_sum::OutputSum;
 use super::plan::Schedule;
 use super::shape::{LinearShape, PackingError};
 use super::slots::{Slots, residue};
@@ -88,6 +89,14 @@ impl Schedule for FcNaive {
 
     fn weight_count(&self) -> usize {
         self.outputs * self.blocks()
+    }
+
+    fn output_sums(&self) -> Option<Vec<OutputSum>> {
+        Some(vec![OutputSum {
+            products: self.blocks() as u64,
+            folds: self.shifts().count() as u32,
+            ..OutputSum::default()
+        }])
     }
 
     fn working_ciphertexts(&self) -> usize {

@@ -46,6 +46,8 @@ mod fc_bsgs;
 mod fc_hybrid;
 mod fc_layout;
 mod fc_naive;
+mod keys;
+mod output_sum;
 mod plain_slots;
 mod plan;
 mod shape;
@@ -62,10 +64,14 @@ pub use counter::Counter;
 pub use fc_bsgs::FcBsgs;
 pub use fc_hybrid::{AllDiagonals, DiagonalRule, FcByDiagonals, FcDiagonal, FcHybrid, Hybrid};
 pub use fc_naive::FcNaive;
+pub use keys::KeyPolicy;
+pub use output_sum::OutputSum;
 pub use plain_slots::PlainSlots;
 pub use plan::{Plan, PlanRequest, Schedule};
 pub use shape::{ConvShape, LinearShape, PackingError};
 pub use strides::{Decimated, Discarded, StrideRule};
 
+#[cfg(test)]
+mod golden_tests;
 #[cfg(test)]
 mod tests;

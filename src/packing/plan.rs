@@ -14,6 +14,7 @@ use super::conv_output_rotation::{ConvOutputRotation, ConvOutputRotationDecimate
 use super::fc_bsgs::FcBsgs;
 use super::fc_hybrid::{FcDiagonal, FcHybrid};
 use super::fc_naive::FcNaive;
+use super::output_sum::OutputSum;
 use super::shape::{LinearShape, PackingError};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 use crate::network::Step;
@@ -49,6 +50,12 @@ pub trait Schedule: Sized {
 
     /// Number of encoded plaintexts that hold the weights.
     fn weight_count(&self) -> usize;
+
+    /// What the output ciphertexts are sums of, in closed form, equal ones once or more; `None` where
+    /// [`OutputSum`] cannot say it.
+    fn output_sums(&self) -> Option<Vec<OutputSum>> {
+        None
+    }
 
     /// At most so many ciphertexts are held at once during [`Schedule::run`] besides its inputs:
     /// rotated inputs, sums, outputs. (One decomposition is held as well.)
@@ -162,6 +169,12 @@ macro_rules! schedules {
             /// Number of encoded plaintexts that hold the weights.
             pub fn weight_count(&self) -> usize {
                 match self { $(Self::$name(plan) => plan.weight_count()),+ }
+            }
+
+            /// What the output ciphertexts are sums of, in closed form; `None` where [`OutputSum`] cannot
+            /// say it.
+            pub fn output_sums(&self) -> Option<Vec<OutputSum>> {
+                match self { $(Self::$name(plan) => plan.output_sums()),+ }
             }
 
             /// At most so many ciphertexts are held at once during [`Plan::run`] besides its inputs.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 
@@ -201,7 +202,7 @@ fn any_conv() -> impl Strategy<Value = (LinearShape, usize)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn fully_connected_is_a_matrix_product((layer, n) in any_fc(), seed: u64) {
@@ -454,49 +455,80 @@ fn a_plan_survives_a_file_and_a_false_one_does_not() {
     }
 }
 
-/// Both schedules over real ciphertexts: shapes that use hoisted rotations, folds, both chains of
-/// alignments and the swap, several inputs and outputs.
+/// Keys, ciphertexts and a plan's run in a small ring.
+struct SmallRing {
+    params: BfvParams,
+    secret: SecretKey,
+    rng: ChaCha20Rng,
+}
+
+impl SmallRing {
+    fn new(n: usize, seed: u64) -> Self {
+        let literal = BfvLiteral {
+            n,
+            p: 65537,
+            q: vec![1_125_899_906_826_241, 1_125_899_906_822_657],
+            special: vec![1_125_899_906_820_097],
+            digit_bits: None,
+            flooding_log2: None,
+            reply_limbs: 1,
+        };
+        let params = BfvParams::insecure(&literal).unwrap();
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let secret = SecretKey::generate(&params, &mut rng);
+        Self {
+            params,
+            secret,
+            rng,
+        }
+    }
+
+    /// Runs every plan of a layer; all slots are those of plain slots, the values those of the layer.
+    fn check(&mut self, layer: &LinearShape, seed: u64) -> BTreeSet<&'static str> {
+        let (n, p) = (self.params.degree(), 65537);
+        let plain = PlainSlots::new(n, p);
+        let (weights, values) = values_of(layer, seed, p);
+        let expected = naive(layer, &weights, &values, p);
+        let mut schedules = BTreeSet::new();
+        for plan in Plan::candidates(layer, n).unwrap() {
+            let rotations: Vec<_> = plan.rotations().into_iter().collect();
+            let keys = GaloisKeys::generate(&self.secret, &rotations, &mut self.rng).unwrap();
+            let server = Evaluator::new(&self.params, keys).unwrap();
+            let packed = plan.pack_input(&values);
+            let encrypted = packed.iter().map(|slots| {
+                let fresh = self.secret.encrypt(slots, &mut self.rng).unwrap();
+                fresh.expand()
+            });
+            let encrypted: Vec<_> = encrypted.collect();
+            let weight = |index| server.encode(&plan.weight_slots(&weights, p, index));
+            let outputs = plan.run_with(&server, &encrypted, weight).unwrap();
+            let decrypted = outputs.iter().map(|ct| self.secret.decrypt(ct).unwrap());
+            let slots: Vec<_> = decrypted.collect();
+            let weight = |index| plain.encode(&plan.weight_slots(&weights, p, index));
+            assert_eq!(slots, plan.run_with(&plain, &packed, weight).unwrap());
+            assert_eq!(plan.unpack_output(&slots), expected, "{layer:?} {plan:?}");
+            schedules.insert(plan.schedule_name());
+        }
+        schedules
+    }
+}
+
+/// All schedules over real ciphertexts, on layers drawn as those over plain slots.
 #[test]
 fn plans_run_over_bfv() {
-    let literal = BfvLiteral {
-        n: 256,
-        p: 65537,
-        q: vec![1_125_899_906_826_241, 1_125_899_906_822_657],
-        special: vec![1_125_899_906_820_097],
-        digit_bits: None,
-        flooding_log2: None,
-        reply_limbs: 1,
-    };
-    let params = BfvParams::insecure(&literal).unwrap();
-    let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let secret = SecretKey::generate(&params, &mut rng);
-    let mut operations = BTreeSet::new();
-    for layer in [
-        LinearShape::fully_connected(60, 20),
-        LinearShape::fully_connected(300, 7),
-        LinearShape::fully_connected(200, 300),
-        conv([5, 6, 6], 7, 3, 1),
-        conv([2, 3, 3], 3, 3, 2),
-    ] {
-        let plan = Plan::new(&layer, literal.n).unwrap();
-        let rotations: Vec<_> = plan.rotations().into_iter().collect();
-        let keys = GaloisKeys::generate(&secret, &rotations, &mut rng).unwrap();
-        let server = Evaluator::new(&params, keys).unwrap();
-        let (weights, values) = values_of(&layer, 5, literal.p);
-        let inputs: Vec<_> = plan
-            .pack_input(&values)
-            .iter()
-            .map(|slots| secret.encrypt(slots, &mut rng).unwrap().expand())
-            .collect();
-        let weight = |index| server.encode(&plan.weight_slots(&weights, literal.p, index));
-        let outputs = plan.run_with(&server, &inputs, weight).unwrap();
-        let slots: Vec<_> = outputs
-            .iter()
-            .map(|ct| secret.decrypt(ct).unwrap())
-            .collect();
-        let expected = naive(&layer, &weights, &values, literal.p);
-        assert_eq!(plan.unpack_output(&slots), expected, "{layer:?}");
-        operations.extend(plan.counts().iter().map(|(op, _)| op));
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut schedules = BTreeSet::new();
+    let mut rings: Vec<SmallRing> = (4..9).map(|log_n| SmallRing::new(1 << log_n, 1)).collect();
+    for seed in 0..120 {
+        let (fc, fc_n) = any_fc().new_tree(&mut runner).unwrap().current();
+        let (conv, conv_n) = any_conv().new_tree(&mut runner).unwrap().current();
+        for (layer, n) in [(fc, fc_n), (conv, conv_n)] {
+            let ring = rings.iter_mut().find(|ring| ring.params.degree() == n);
+            if let Some(ring) = ring {
+                schedules.extend(ring.check(&layer, seed));
+            }
+        }
     }
-    assert_eq!(operations.len(), 6);
+    let all: BTreeSet<_> = Plan::SCHEDULES.iter().copied().collect();
+    assert_eq!(schedules, all);
 }

@@ -257,14 +257,16 @@ fn count(task: &Task, ops: &mut BTreeMap<String, u64>) {
         Task::ExtendOt {
             role: OtRole::Receiver,
             count,
+            ..
         } => add("ot", *count),
-        Task::Garble { circuit, batch } => {
+        Task::Garble { circuit, batch, .. } | Task::GarbleTables { circuit, batch, .. } => {
             add("and_gates", circuit.and_count().unwrap_or(0) as u64 * batch);
         }
         Task::He { .. }
         | Task::BaseOt { .. }
         | Task::ExtendOt { .. }
         | Task::DerandomizeOt { .. }
+        | Task::EncodeLabels { .. }
         | Task::Evaluate { .. } => {}
     }
 }

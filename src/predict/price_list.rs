@@ -137,16 +137,18 @@ impl PriceList {
                 Ok(self.he(*op, *ring, set)? * *count as f64)
             }
             Task::BaseOt { role, count } => self.batch(Op::BaseOt, Some(*role), *count as f64),
-            Task::ExtendOt { role, count } => {
+            Task::ExtendOt { role, count, .. } => {
                 self.batch(Op::OtCorrelated, Some(*role), *count as f64)
             }
             Task::DerandomizeOt { role, count } => {
                 self.batch(Op::OtDerandomize, Some(*role), *count as f64)
             }
-            Task::Garble { circuit, batch } => {
+            Task::Garble { circuit, batch, .. }
+            | Task::GarbleTables { circuit, batch, .. }
+            | Task::EncodeLabels { circuit, batch } => {
                 self.batch(Op::Garble, None, ands(circuit) * *batch as f64)
             }
-            Task::Evaluate { circuit, batch } => {
+            Task::Evaluate { circuit, batch, .. } => {
                 self.batch(Op::Evaluate, None, ands(circuit) * *batch as f64)
             }
         }
@@ -377,6 +379,7 @@ mod tests {
             prices
                 .task(&Task::ExtendOt {
                     role: OtRole::Sender,
+                    extension: Extension::default(),
                     count,
                 })
                 .unwrap()
@@ -410,7 +413,12 @@ mod tests {
                 records,
                 ..Profile::default()
             };
-            let task = Task::ExtendOt { role, count };
+            let extension = Extension::default();
+            let task = Task::ExtendOt {
+                role,
+                extension,
+                count,
+            };
             PriceList::new(&profile).task(&task).unwrap().0
         };
         let own = format!("extension={};", Extension::default().name());
@@ -432,6 +440,7 @@ mod tests {
         let prices = prices();
         let task = Task::ExtendOt {
             role: OtRole::Receiver,
+            extension: Extension::default(),
             count: 1,
         };
         let refused = prices.task(&task).unwrap_err();
