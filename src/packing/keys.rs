@@ -67,7 +67,7 @@ fn chain(rotation: Rotation, row: usize) -> Vec<Rotation> {
         }
         (rest, digit) = (rest / 2, digit * 2);
     }
-    chain.extend(rotation.swap.then(|| Rotation {
+    chain.extend(rotation.swap.then_some(Rotation {
         step: 0,
         swap: true,
     }));

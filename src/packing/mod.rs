@@ -54,6 +54,7 @@ mod shape;
 mod slots;
 mod strides;
 mod sums;
+mod windows;
 
 pub use conv_client_rotation::ConvClientRotation;
 pub use conv_input_rotation::{ConvByInputRotation, ConvInputRotation, ConvInputRotationDecimated};
@@ -70,6 +71,8 @@ pub use plain_slots::PlainSlots;
 pub use plan::{Plan, PlanRequest, Schedule};
 pub use shape::{ConvShape, LinearShape, PackingError};
 pub use strides::{Decimated, Discarded, StrideRule};
+
+pub use windows::{DigitEncoder, Windowed, WindowedCiphertext, Windows};
 
 #[cfg(test)]
 mod golden_tests;

@@ -88,6 +88,27 @@ fn values_of(layer: &LinearShape, seed: u64, p: u64) -> (Vec<i64>, Vec<u64>) {
     (weights.collect(), values.collect())
 }
 
+/// A plan over windows: the same values, and the counts of the closed form.
+fn check_windows(plan: &Plan, n: usize, windows: Windows, (weights, values): (&[i64], &[u64])) {
+    let plain = PlainSlots::new(n, P);
+    let ops = Windowed::new(&plain, windows);
+    let inputs = plan.pack_input(values);
+    let inputs = inputs.iter().map(|slots| windows.scaled(slots, P));
+    let inputs: Vec<_> = inputs.map(WindowedCiphertext).collect();
+    let weight = |index| ops.encode(&plan.weight_slots(weights, P, index));
+    let outputs = plan.run_with(&ops, &inputs, weight).unwrap();
+    let slots: Vec<_> = outputs.into_iter().flat_map(|output| output.0).collect();
+    assert_eq!(slots.len(), plan.output_ciphertexts());
+    let expected = naive(&plan.made_for().1, weights, values, P);
+    assert_eq!(plan.unpack_output(&slots), expected);
+    let counter = Counter::new(n);
+    let inputs = vec![WindowedCiphertext(vec![(); windows.count()]); plan.input_ciphertexts()];
+    let weight = |_| Ok(vec![(); windows.count()]);
+    let ops = Windowed::new(&counter, windows);
+    plan.run_with(&ops, &inputs, weight).unwrap();
+    assert_eq!(plan.counts_with(windows), counter.counts());
+}
+
 /// Everything a plan promises, on one layer.
 fn check(layer: &LinearShape, n: usize, seed: u64) {
     for plan in Plan::candidates(layer, n).unwrap() {
@@ -105,6 +126,8 @@ fn check(layer: &LinearShape, n: usize, seed: u64) {
             naive(layer, &weights, &values, P)
         );
         check_counts(&plan, n);
+        let windows = Windows::new(P, 1 + seed as usize % 3);
+        check_windows(&plan, n, windows, (&weights, &values));
     }
 }
 
@@ -507,9 +530,41 @@ impl SmallRing {
             let weight = |index| plain.encode(&plan.weight_slots(&weights, p, index));
             assert_eq!(slots, plan.run_with(&plain, &packed, weight).unwrap());
             assert_eq!(plan.unpack_output(&slots), expected, "{layer:?} {plan:?}");
+            if seed.is_multiple_of(4) {
+                let slots = self.windowed(&server, &plan, (&weights, &packed));
+                assert_eq!(plan.unpack_output(&slots), expected, "{layer:?} {plan:?}");
+            }
             schedules.insert(plan.schedule_name());
         }
         schedules
+    }
+}
+
+impl SmallRing {
+    /// Slots of a run over two windows.
+    fn windowed(
+        &mut self,
+        server: &Evaluator,
+        plan: &Plan,
+        (weights, packed): (&[i64], &[Vec<u64>]),
+    ) -> Vec<Vec<u64>> {
+        let (p, windows) = (65537, Windows::new(65537, 2));
+        let ops = Windowed::new(server, windows);
+        let inputs: Vec<_> = packed
+            .iter()
+            .map(|slots| {
+                let scaled = windows.scaled(slots, p);
+                let fresh = scaled.iter().map(|slots| {
+                    let fresh = self.secret.encrypt(slots, &mut self.rng).unwrap();
+                    fresh.expand()
+                });
+                WindowedCiphertext(fresh.collect())
+            })
+            .collect();
+        let weight = |index| ops.encode(&plan.weight_slots(weights, p, index));
+        let outputs = plan.run_with(&ops, &inputs, weight).unwrap();
+        let outputs = outputs.iter().flat_map(|output| &output.0);
+        outputs.map(|ct| self.secret.decrypt(ct).unwrap()).collect()
     }
 }
 
