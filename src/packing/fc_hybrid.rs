@@ -60,19 +60,29 @@ impl DiagonalRule for AllDiagonals {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FcByDiagonals<R> {
     layout: FcLayout,
+    /// The terms of a block: of the first, which stands for all but the last, and of the last.
+    terms: [Vec<Term>; 2],
     rule: PhantomData<R>,
 }
 
 impl<R> FcByDiagonals<R> {
+    /// The terms of a block, in the order in which they run.
+    fn terms(&self, block: usize) -> impl ExactSizeIterator<Item = Term> + '_ {
+        let kind = usize::from(block + 1 == self.layout.blocks());
+        self.terms[kind]
+            .iter()
+            .map(move |&term| Term { block, ..term })
+    }
+
     fn term(&self, index: usize) -> Option<Term> {
-        let full = self.layout.terms(0).count();
+        let full = self.terms(0).len();
         let block = (index / full).min(self.layout.blocks() - 1);
-        self.layout.terms(block).nth(index - block * full)
+        self.terms(block).nth(index - block * full)
     }
 
     /// Diagonals other than the first that a block is rotated for.
     fn hoisted(&self, block: usize) -> BTreeSet<usize> {
-        let diagonals = self.layout.terms(block).map(|term| term.diagonal);
+        let diagonals = self.terms(block).map(|term| term.diagonal);
         diagonals.filter(|&diagonal| diagonal > 0).collect()
     }
 }
@@ -93,7 +103,9 @@ impl<R: DiagonalRule> Schedule for FcByDiagonals<R> {
                 schedule: Self::NAME,
             });
         }
+        let terms = [0, layout.blocks() - 1].map(|block| layout.terms(block).collect());
         Ok(Self {
+            terms,
             layout,
             rule: PhantomData,
         })
@@ -111,7 +123,7 @@ impl<R: DiagonalRule> Schedule for FcByDiagonals<R> {
             let hoisted = self.hoisted(block).len() as u64;
             counts[HeOp::Decompose] += times * u64::from(hoisted > 0);
             counts[HeOp::HoistedRotate] += times * hoisted;
-            counts[HeOp::MultiplyAccumulate] += times * self.layout.terms(block).count() as u64;
+            counts[HeOp::MultiplyAccumulate] += times * self.terms(block).len() as u64;
         }
         let groups = self.layout.groups() as u64;
         counts[HeOp::Hadamard] = groups;
@@ -142,7 +154,7 @@ impl<R: DiagonalRule> Schedule for FcByDiagonals<R> {
 
     fn weight_count(&self) -> usize {
         let last = self.layout.blocks() - 1;
-        last * self.layout.terms(0).count() + self.layout.terms(last).count()
+        last * self.terms(0).len() + self.terms(last).len()
     }
 
     fn output_sums(&self) -> Option<Vec<OutputSum>> {
@@ -153,7 +165,7 @@ impl<R: DiagonalRule> Schedule for FcByDiagonals<R> {
                 ..OutputSum::default()
             };
             for (block, times) in [(0, last as u64), (last, 1)] {
-                for term in self.layout.terms(block).filter(|term| term.group == group) {
+                for term in self.terms(block).filter(|term| term.group == group) {
                     sum.products += times;
                     sum.rotated += times * u64::from(term.diagonal > 0);
                 }
@@ -192,7 +204,7 @@ impl<R: DiagonalRule> Schedule for FcByDiagonals<R> {
             let hoisted = self.hoisted(block);
             let decomposed = (!hoisted.is_empty()).then(|| ops.decompose(input));
             let mut rotated: Option<(usize, H::Ciphertext)> = None;
-            for term in layout.terms(block) {
+            for term in self.terms(block) {
                 if let Some(decomposed) = &decomposed
                     && term.diagonal > 0
                     && rotated.as_ref().is_none_or(|(of, _)| *of != term.diagonal)
