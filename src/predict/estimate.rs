@@ -8,15 +8,16 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::prediction::{
-    BytesSplit, HeReport, LayerPrediction, LinkReport, Prediction, PredictionTotal, SecondsSplit,
-    SetupCost,
+    BytesSplit, CircuitsReport, HeReport, LayerPrediction, LinkReport, Prediction, PredictionTotal,
+    SecondsSplit, SetupCost,
 };
 use super::price_list::{LinkedPrices, PriceError, PriceList};
 use crate::bfv::HeOp;
 use crate::network::{NetworkError, NetworkParams, Step, Weights};
 use crate::params::{LayerCrypto, ParamsError, Request, select_network};
 use crate::protocol::{
-    Action, Link, OtRole, Party, Phase, ProtocolError, Script, StepPlan, Task, gazelle,
+    Action, CircuitSettings, Link, OtRole, Party, Phase, ProtocolError, Script, StepPlan, Task,
+    gazelle_with,
 };
 use crate::units::Nanos;
 
@@ -43,6 +44,8 @@ pub enum PredictError {
 pub struct Setting<'a> {
     /// What is asked of the parameters.
     pub request: Request,
+    /// How circuits are garbled.
+    pub circuits: CircuitSettings,
     /// Prices of the machine.
     pub prices: &'a PriceList,
     /// Name of the profile.
@@ -66,7 +69,8 @@ pub fn plan(
         link: setting.link,
     };
     let selection = select_network(&resolved, &setting.request, &prices)?;
-    Ok(gazelle(&resolved, &selection.layers)?)
+    let circuits = setting.circuits;
+    Ok(gazelle_with(&resolved, &selection.layers, circuits)?)
 }
 
 /// Predicts what a script costs.
@@ -105,6 +109,7 @@ pub fn estimate(
                 .add(&BytesSplit::of(action.party, action.phase, bytes));
         }
         if let Some(layer) = action.step.and_then(|index| layers.get_mut(index)) {
+            layer.stored = layer.stored.map(|stored| stored + action.waits().0);
             action
                 .tasks
                 .iter()
@@ -131,6 +136,7 @@ pub fn estimate(
             mbit_per_s: setting.link.mbit_per_s,
             rtt_ms: setting.link.rtt_ms,
         },
+        circuits: CircuitsReport::of(script),
         layers,
         setup,
         total,
@@ -203,6 +209,7 @@ fn layer(step: &Step, plan: &StepPlan) -> LayerPrediction {
         ops: no_ops(),
         seconds: SecondsSplit::default(),
         bytes: BytesSplit::default(),
+        stored: matches!(plan, StepPlan::Circuit { .. }).then_some(0),
     }
 }
 

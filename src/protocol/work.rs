@@ -213,6 +213,15 @@ pub struct Action {
 }
 
 impl Action {
+    /// Bytes of its message that wait with the other party until the online phase: what is garbled offline.
+    pub fn waits(&self) -> Bytes {
+        let garbled = |message: &Message| message.kind == MessageKind::Garbled;
+        match self.sends.filter(garbled) {
+            Some(message) if self.phase == Phase::Offline => message.payload,
+            _ => Bytes(0),
+        }
+    }
+
     /// Time of its message on a link; a layer's later pieces follow the first without a gap.
     pub fn transfer_time(&self, link: &Link) -> Nanos {
         let bytes = self.sends.map(Message::wire_bytes);
@@ -280,10 +289,8 @@ impl Script {
     /// labels of circuits that the other party garbled beforehand. Not counted are the transfers' rows, which both
     /// parties keep: 16 bytes for each choice.
     pub fn stored(&self, party: Party) -> Bytes {
-        let others = |a: &&Action| a.phase == Phase::Offline && a.party == party.other();
-        let messages = self.actions.iter().filter(others).filter_map(|a| a.sends);
-        let garbled = messages.filter(|message| message.kind == MessageKind::Garbled);
-        garbled.map(|message| message.payload).sum()
+        let others = self.actions.iter().filter(|a| a.party == party.other());
+        others.map(Action::waits).sum()
     }
 }
 
