@@ -9,7 +9,7 @@ use super::{inputs, output};
 use crate::network::{
     ConvParams, FcParams, LayerKind, NetworkParams, Quantizer, ResolvedNetwork, Shape,
 };
-use crate::params::{Candidate, CandidateVerdict, LayerCrypto, Selection, select_network};
+use crate::params::{Candidate, CandidateVerdict, LayerCrypto, Selection, Selector};
 use crate::predict::{HeReport, LinkedPrices, he_report};
 use crate::report::{Align, Grid, Present, ReportError, log2_probability};
 
@@ -65,8 +65,14 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
         list: setting.prices,
         link: setting.link,
     };
-    let selection = select_network(&resolved, &setting.request, &prices).map_err(Failure::input)?;
-    let report = report(&resolved, selection, args.explain);
+    let selector = Selector::new(setting.request, prices).map_err(Failure::input)?;
+    let selection = selector.network(&resolved).map_err(Failure::input)?;
+    let candidates = if args.explain {
+        selector.explain(&resolved).map_err(Failure::input)?
+    } else {
+        vec![Vec::new(); resolved.steps.len()]
+    };
+    let report = report(&resolved, selection, candidates);
     owned.warn(
         report
             .layers
@@ -142,12 +148,12 @@ fn single(input: Shape, kind: LayerKind) -> NetworkParams {
     }
 }
 
-fn report(network: &ResolvedNetwork, selection: Selection, explain: bool) -> Report {
-    let chosen = network
-        .steps
-        .iter()
-        .zip(selection.layers)
-        .zip(selection.candidates);
+fn report(
+    network: &ResolvedNetwork,
+    selection: Selection,
+    candidates: Vec<Vec<Candidate>>,
+) -> Report {
+    let chosen = network.steps.iter().zip(selection.layers).zip(candidates);
     let layers = chosen.filter_map(|((step, crypto), candidates)| {
         let crypto: LayerCrypto = crypto?;
         Some(LayerReport {
@@ -155,7 +161,7 @@ fn report(network: &ResolvedNetwork, selection: Selection, explain: bool) -> Rep
             kind: step.kind.name(),
             he: he_report(&crypto),
             reply_limbs: crypto.reply_limbs,
-            candidates: if explain { candidates } else { Vec::new() },
+            candidates,
         })
     });
     Report {
@@ -216,8 +222,8 @@ impl Report {
                     layer.name.clone(),
                     candidate.n.to_string(),
                     candidate.limbs.to_string(),
-                    format!("{:.1}", candidate.total_bits),
-                    verdict(candidate.verdict),
+                    candidate.total_bits.to_string(),
+                    verdict(candidate),
                 ]);
             }
         }
@@ -225,13 +231,15 @@ impl Report {
     }
 }
 
-fn verdict(verdict: CandidateVerdict) -> String {
-    match verdict {
+fn verdict(candidate: &Candidate) -> String {
+    match candidate.verdict {
         CandidateVerdict::Chosen => "chosen".to_owned(),
-        CandidateVerdict::Dearer(by) => format!("dearer by {by}"),
+        CandidateVerdict::Dearer => "dearer".to_owned(),
+        CandidateVerdict::NoPrice => "not calibrated".to_owned(),
         CandidateVerdict::SecurityShort(bits) => format!("security short by {bits:.1} bits"),
         CandidateVerdict::NoiseShort(bits) => format!("noise margin short by {bits:.1} bits"),
-        CandidateVerdict::NoPrimes => "not enough primes".to_owned(),
+        CandidateVerdict::BeyondLimits => "beyond the limits set".to_owned(),
+        CandidateVerdict::NoPlaintextModulus => "no plaintext modulus".to_owned(),
         CandidateVerdict::NoPlan => "the layer does not fit in the slots".to_owned(),
     }
 }

@@ -86,6 +86,7 @@ impl SettingArgs {
             failure_log2,
             flooding_bits,
             p_bound,
+            ..Request::default()
         }
     }
 
