@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::bfv::HeOp;
-use crate::gc::Extension;
+use crate::gc::{Extension, GarblingHash};
 use crate::protocol::OtRole;
 
 /// An operation that calibration measures.
@@ -16,8 +16,12 @@ use crate::protocol::OtRole;
 pub enum Op {
     /// A BFV operation.
     He(HeOp),
-    /// Garbling of a batch of circuits.
+    /// Garbling of a batch of circuits, and the garbler's labels.
     Garble,
+    /// The same without the labels.
+    GarbleTables,
+    /// The garbler's labels of a batch of circuits.
+    EncodeLabels,
     /// Evaluation of a batch of circuits.
     Evaluate,
     /// One base transfer, one side.
@@ -42,6 +46,8 @@ impl Op {
         match self {
             Self::He(op) => op.name(),
             Self::Garble => "garble",
+            Self::GarbleTables => "garble_tables",
+            Self::EncodeLabels => "encode_labels",
             Self::Evaluate => "evaluate",
             Self::BaseOt => "base_ot",
             Self::OtCorrelated => "ot_correlated",
@@ -57,6 +63,8 @@ impl Op {
     pub fn from_name(name: &str) -> Option<Self> {
         let others = [
             Self::Garble,
+            Self::GarbleTables,
+            Self::EncodeLabels,
             Self::Evaluate,
             Self::BaseOt,
             Self::OtCorrelated,
@@ -111,7 +119,7 @@ pub struct Case {
     /// Bits of p.
     pub p_bits: u32,
     /// `special=<bits>` (`special=<bits>+<bits>` for two primes) or `digit=<bits>` for BFV;
-    /// `circuit=…;ands=…;batch=…` for circuits; `role=…;batch=…` for transfers, with `extension=…`
+    /// `circuit=…;hash=…;ands=…;batch=…` for circuits, `circuit=…;labels=…;batch=…` for their labels; `role=…;batch=…` for transfers, with `extension=…`
     /// where they are extended; `bytes=…` for sending.
     pub param: String,
     /// Threads.
@@ -146,12 +154,21 @@ impl Case {
             .map_or(Some(Extension::Iknp), Extension::from_name)
     }
 
-    /// What the time of a batch grows with: ANDs, transfers, bytes; 1 for a round trip.
+    /// The hash that circuits were measured with; rows that name none are older than the choice.
+    pub fn hash(&self) -> Option<GarblingHash> {
+        self.param("hash")
+            .map_or(Some(GarblingHash::Tmmo), GarblingHash::from_name)
+    }
+
+    /// What the time of a batch grows with: ANDs, labels, transfers, bytes; 1 for a round trip.
     pub fn size(&self) -> Option<f64> {
         let positive = |size: &f64| size.is_finite() && *size > 0.0;
         let number = |key| self.param(key)?.parse::<f64>().ok().filter(positive);
         match self.op {
-            Op::Garble | Op::Evaluate => Some(number("ands")? * number("batch")?),
+            Op::Garble | Op::GarbleTables | Op::Evaluate => {
+                Some(number("ands")? * number("batch")?)
+            }
+            Op::EncodeLabels => Some(number("labels")? * number("batch")?),
             Op::BaseOt | Op::OtCorrelated | Op::OtRandom | Op::OtChosen | Op::OtDerandomize => {
                 number("batch")
             }
@@ -181,11 +198,12 @@ mod tests {
 
     #[test]
     fn every_name_reads_back() {
-        for op in HeOp::ALL
-            .into_iter()
-            .map(Op::He)
-            .chain([Op::Garble, Op::RoundTrip])
-        {
+        for op in HeOp::ALL.into_iter().map(Op::He).chain([
+            Op::Garble,
+            Op::GarbleTables,
+            Op::EncodeLabels,
+            Op::RoundTrip,
+        ]) {
             assert_eq!(Op::from_name(op.name()), Some(op));
         }
         assert_eq!(Op::from_name("nonsense"), None);

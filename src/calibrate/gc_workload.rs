@@ -3,6 +3,8 @@
 //! | operation | what one run does |
 //! | --- | --- |
 //! | `garble` | a layer garbled piece by piece, the garbler's inputs encoded; each piece is written where the last one was |
+//! | `garble_tables` | the same without the garbler's inputs |
+//! | `encode_labels` | the garbler's inputs of a layer encoded, piece by piece |
 //! | `evaluate` | the label transfer read, a layer evaluated piece by piece |
 //! | `ot_derandomize` | receiver: shares to choices, corrections written; sender: corrections read, label transfer written |
 //!
@@ -18,9 +20,9 @@ use super::cases::relu;
 use super::ot_workload::{self, Transfers, generator, written};
 use super::workload::{Workload, WorkloadError};
 use crate::gc::{
-    ChoiceCorrections, EvaluatedPieces, EvaluatorInputs, Extension, GarbledPieces, GarblingHash,
-    GcSizes, LabelTransfer, Layer, PendingLabels, PieceMessages, PreparedReceives, PreparedSends,
-    ShareCircuit,
+    ChoiceCorrections, EvaluatedPieces, EvaluatorInputs, Extension, GarbledPieces, GarblerInputs,
+    GarblingHash, GcSizes, LabelTransfer, Layer, PendingLabels, PieceMessages, PreparedReceives,
+    PreparedSends, ShareCircuit,
 };
 use crate::protocol::OtRole;
 use crate::units::Bytes;
@@ -36,6 +38,8 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
         .ok_or_else(refused)?;
     match (case.op, case.role()) {
         (Op::Garble, _) => Circuits::of(case, count)?.garble_workload(),
+        (Op::GarbleTables, _) => Circuits::of(case, count)?.tables_workload(),
+        (Op::EncodeLabels, _) => Circuits::of(case, count)?.labels_workload(),
         (Op::Evaluate, _) => Circuits::of(case, count)?.evaluate_workload(),
         (Op::BaseOt | Op::OtCorrelated | Op::OtRandom | Op::OtChosen, _) => {
             ot_workload::workload(case, count)
@@ -45,7 +49,7 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
             let batch = count / circuit.evaluator_input_bits();
             let whole = batch > 0 && count % circuit.evaluator_input_bits() == 0;
             let batch = whole.then_some(batch).ok_or_else(refused)?;
-            Circuits::new(circuit, batch)?.derandomize_workload(role)
+            Circuits::new(circuit, GarblingHash::default(), batch)?.derandomize_workload(role)
         }
         _ => Err(refused()),
     }
@@ -78,18 +82,19 @@ impl Circuits {
     fn of(case: &Case, batch: usize) -> Result<Self, WorkloadError> {
         let refused = || WorkloadError::case(case, "known circuit");
         let circuit = relu(case.p_bits).ok_or_else(refused)?;
-        let same = Case::relu(case.op, case.p_bits, batch)? == *case;
-        Self::new(same.then_some(circuit).ok_or_else(refused)?, batch)
+        let hash = case.hash().ok_or_else(refused)?;
+        let same = Case::relu(case.op, hash, case.p_bits, batch)? == *case;
+        Self::new(same.then_some(circuit).ok_or_else(refused)?, hash, batch)
     }
 
-    fn new(circuit: ShareCircuit, batch: usize) -> Result<Self, WorkloadError> {
+    fn new(circuit: ShareCircuit, hash: GarblingHash, batch: usize) -> Result<Self, WorkloadError> {
         let mut rng = generator();
         let mut draw = |p: u64| (0..batch).map(|_| rng.random_range(0..p)).collect();
         Ok(Self {
             garbler_shares: draw(circuit.p_in),
             evaluator_shares: draw(circuit.p_in),
             masks: draw(circuit.p_out),
-            layer: Arc::new(Layer::new(&circuit, batch, GarblingHash::Tmmo)?),
+            layer: Arc::new(Layer::new(&circuit, batch, hash)?),
             transfers: Transfers::new(
                 Extension::default(),
                 batch * circuit.evaluator_input_bits(),
@@ -102,15 +107,34 @@ impl Circuits {
 
     /// Garbles the layer; `each` sees every piece before the next one takes its place.
     fn garble(&mut self, mut each: impl FnMut(&Garbled)) -> Result<EvaluatorInputs, WorkloadError> {
-        let mut pieces = GarbledPieces::fresh(&self.layer, &self.transfers.delta, &mut self.rng);
         let mut piece = Garbled::default();
+        let mut pieces = self.start();
         while let Some(inputs) = pieces.next_into(&mut piece.tables, &mut self.rng) {
-            piece.labels.clear();
-            let labels = &mut piece.labels;
-            inputs.encode_into(&self.layer, &self.garbler_shares, &self.masks, labels)?;
+            self.encode(inputs, &mut piece.labels)?;
             each(&piece);
         }
         Ok(pieces.into_evaluator_inputs()?)
+    }
+
+    fn start(&mut self) -> GarbledPieces {
+        GarbledPieces::fresh(&self.layer, &self.transfers.delta, &mut self.rng)
+    }
+
+    /// Writes the garbler's labels of a piece.
+    fn encode(&self, inputs: GarblerInputs, out: &mut Vec<u8>) -> Result<(), WorkloadError> {
+        out.clear();
+        let (shares, masks) = (&self.garbler_shares, &self.masks);
+        Ok(inputs.encode_into(&self.layer, shares, masks, out)?)
+    }
+
+    /// Garbles the layer without the garbler's labels; gives back what would encode them.
+    fn garble_tables(&mut self) -> Vec<GarblerInputs> {
+        let (mut out, mut waiting) = (Vec::new(), Vec::new());
+        let mut pieces = self.start();
+        while let Some(inputs) = pieces.next_into(&mut out, &mut self.rng) {
+            waiting.push(inputs);
+        }
+        waiting
     }
 
     /// The same with every piece kept.
@@ -163,13 +187,37 @@ impl Circuits {
         Ok(outputs)
     }
 
+    /// Bytes of the tables, and of the garbler's labels.
+    fn sizes(&self) -> Result<[Bytes; 2], WorkloadError> {
+        let pieces = GcSizes::new(&self.circuit, self.batch)?.pieces;
+        let tables = pieces.iter().map(|piece| piece.tables).sum();
+        let labels = pieces.iter().map(|piece| piece.garbler_labels).sum();
+        Ok([tables, labels])
+    }
+
     fn garble_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
-        let sizes = GcSizes::new(&self.circuit, self.batch)?.pieces;
-        let size = sizes
-            .iter()
-            .map(|piece| piece.tables + piece.garbler_labels);
-        let size = size.sum();
+        let [tables, labels] = self.sizes()?;
+        let size = tables + labels;
         Ok(Workload::again(size, move || self.garble(|_| ())))
+    }
+
+    fn tables_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
+        let [size, _] = self.sizes()?;
+        Ok(Workload::again(size, move || Ok(self.garble_tables())))
+    }
+
+    fn labels_workload(self) -> Result<Workload<'static>, WorkloadError> {
+        let [_, size] = self.sizes()?;
+        let shared = std::rc::Rc::new(std::cell::RefCell::new(self));
+        let circuits = std::rc::Rc::clone(&shared);
+        let prepare = move || Ok(circuits.borrow_mut().garble_tables());
+        let mut out = Vec::new();
+        let run = move |waiting: Vec<GarblerInputs>| {
+            let circuits = shared.borrow();
+            let mut pieces = waiting.into_iter();
+            pieces.try_for_each(|inputs| circuits.encode(inputs, &mut out))
+        };
+        Ok(Workload::once(size, prepare, run))
     }
 
     fn evaluate_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
@@ -212,8 +260,8 @@ mod tests {
 
     #[test]
     fn circuits_give_the_shares_of_the_plain_function() {
-        for bits in [20, 30] {
-            let mut circuits = Circuits::new(relu(bits).unwrap(), 5).unwrap();
+        for (bits, hash) in [20, 30, 20].into_iter().zip(GarblingHash::ALL) {
+            let mut circuits = Circuits::new(relu(bits).unwrap(), hash, 5).unwrap();
             let (garbled, inputs) = circuits.garble_and_keep().unwrap();
             let (corrections, pending) = circuits.choose(circuits.transfers.receives()).unwrap();
             let sends = circuits.transfers.sends().unwrap();
@@ -232,7 +280,10 @@ mod tests {
 
     #[test]
     fn every_workload_runs() {
-        let circuits = [Op::Garble, Op::Evaluate].map(|op| Case::relu(op, 20, 3).unwrap());
+        let ops = [Op::Garble, Op::GarbleTables, Op::EncodeLabels, Op::Evaluate];
+        let circuits = GarblingHash::ALL
+            .into_iter()
+            .flat_map(|hash| ops.map(|op| Case::relu(op, hash, 20, 3).unwrap()));
         let sides = [OtRole::Sender, OtRole::Receiver]
             .into_iter()
             .flat_map(|role| {

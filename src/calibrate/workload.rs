@@ -141,6 +141,8 @@ impl Operands {
                 Ok(self.he.insert(operands).workload(op, case.working_set))
             }
             Op::Garble
+            | Op::GarbleTables
+            | Op::EncodeLabels
             | Op::Evaluate
             | Op::BaseOt
             | Op::OtCorrelated
@@ -155,6 +157,7 @@ impl Operands {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gc::GarblingHash;
     use crate::protocol::OtRole;
 
     fn refused(case: &Case) -> WorkloadError {
@@ -192,7 +195,7 @@ mod tests {
             },
             Case {
                 param: "ands=3".to_owned(),
-                ..Case::relu(Op::Garble, 20, 1).unwrap()
+                ..Case::relu(Op::Garble, GarblingHash::Tmmo, 20, 1).unwrap()
             },
         ] {
             assert!(
@@ -206,7 +209,7 @@ mod tests {
 
     #[test]
     fn circuits_without_a_modulus_are_refused() {
-        let narrow = Case::relu(Op::Garble, 3, 1);
+        let narrow = Case::relu(Op::Garble, GarblingHash::Tmmo, 3, 1);
         assert!(matches!(narrow, Err(WorkloadError::Modulus { bits: 3 })));
     }
 

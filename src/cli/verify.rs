@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
 
+use super::circuits::{self, CircuitArgs};
 use super::error::Failure;
 use super::globals::Globals;
 use super::predict::failure;
@@ -20,7 +21,7 @@ use super::setting::{OwnedSetting, SettingArgs};
 use super::{inputs, output};
 use crate::network::{NetworkParams, Weights, evaluate};
 use crate::predict::{estimate, plan};
-use crate::protocol::{Script, StepPlan};
+use crate::protocol::{Inbox, Party, Script, StepPlan};
 use crate::verify::{compare, request, serve};
 
 /// Which party this process is.
@@ -37,7 +38,7 @@ enum Role {
 /// Run a network between two parties and set what is measured beside what is predicted
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  nass verify toy\n  nass verify toy --role server --addr 127.0.0.1:7000 --weight-seed 1\n  nass verify toy --role client --addr 127.0.0.1:7000 --weight-seed 1"
+    after_help = "Examples:\n  nass verify toy\n  nass verify toy --garbler client --delivery streamed\n  nass verify toy --role server --addr 127.0.0.1:7000 --weight-seed 1\n  nass verify toy --role client --addr 127.0.0.1:7000 --weight-seed 1"
 )]
 pub(super) struct Args {
     /// A name that `nass networks` lists, or a `.toml` file
@@ -57,6 +58,11 @@ pub(super) struct Args {
     addr: String,
     #[command(flatten)]
     setting: SettingArgs,
+    #[command(flatten)]
+    circuits: CircuitArgs,
+    /// Folder in which tables wait, in a file that is removed [default: in memory]
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
 }
 
 /// What both parties derive alike from the arguments.
@@ -65,7 +71,15 @@ struct Job {
     weights: Weights,
     input: Vec<i64>,
     script: Script,
+    store: Option<PathBuf>,
     setting: OwnedSetting,
+}
+
+impl Job {
+    /// Where a party's messages wait.
+    fn inbox(&self, party: Party) -> Result<Inbox, Failure> {
+        circuits::inbox(self.store.as_deref(), party, &self.script.circuits)
+    }
 }
 
 pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
@@ -117,7 +131,8 @@ fn job(args: &Args, weight_seed: u64, globals: &Globals) -> Result<Job, Failure>
         Some(path) => inputs::weights(path, &network)?,
         None => Weights::random(&network, &mut rng).map_err(Failure::input)?,
     };
-    let setting = args.setting.resolve(globals)?;
+    let circuits = args.circuits.settings(globals);
+    let setting = args.setting.resolve(globals)?.garbled(circuits);
     let script = plan(&network, Some(&weights), &setting.setting()).map_err(failure)?;
     for (step, plan) in script.network.steps.iter().zip(&script.steps) {
         if let StepPlan::Linear { crypto, .. } = plan
@@ -136,6 +151,7 @@ fn job(args: &Args, weight_seed: u64, globals: &Globals) -> Result<Job, Failure>
         weights,
         input,
         script,
+        store: args.store.clone(),
         setting,
     })
 }
@@ -157,6 +173,7 @@ fn connect(addr: &str) -> Result<TcpStream, Failure> {
 
 fn listen(addr: &str, job: &Job, rng: ChaCha20Rng) -> Result<(), Failure> {
     check_address(addr)?;
+    let inbox = job.inbox(Party::Server)?;
     let listener = TcpListener::bind(addr);
     let listener = listener
         .with_context(|| format!("{addr}: cannot listen"))
@@ -164,7 +181,7 @@ fn listen(addr: &str, job: &Job, rng: ChaCha20Rng) -> Result<(), Failure> {
     let addr = listener.local_addr().map_err(Failure::job)?;
     output::print(&format!("{LISTENING}{addr}\n"))?;
     let (stream, _) = listener.accept().map_err(Failure::job)?;
-    serve(stream, &job.script, &job.weights, rng).map_err(Failure::job)
+    serve(stream, &job.script, &job.weights, inbox, rng).map_err(Failure::job)
 }
 
 /// How the server tells where it listens.
@@ -176,6 +193,7 @@ fn as_client(
     rng: ChaCha20Rng,
     globals: &Globals,
 ) -> Result<(), Failure> {
+    let inbox = job.inbox(Party::Client)?;
     let setting = job.setting.setting();
     let prediction = estimate(&job.network, &job.script, &setting).map_err(failure)?;
     let layers = prediction
@@ -184,7 +202,7 @@ fn as_client(
         .filter_map(|l| Some((l.name.as_str(), l.he.as_ref()?)));
     job.setting.warn(layers, globals);
     let expected = evaluate(&job.script.network, &job.weights, &job.input).map_err(Failure::job)?;
-    let run = request(stream, &job.script, &job.input, rng).map_err(Failure::job)?;
+    let run = request(stream, &job.script, &job.input, inbox, rng).map_err(Failure::job)?;
     let verification = compare(prediction, &run, &expected);
     let holds = verification.holds();
     output::present(&verification, globals)?;

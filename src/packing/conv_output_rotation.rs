@@ -165,6 +165,11 @@ impl Schedule for ConvOutputRotation {
             });
         };
         let output = conv.output()?;
+        if conv.dilation != [1, 1] || conv.groups != 1 {
+            return Err(PackingError::WrongLayer {
+                schedule: Self::NAME,
+            });
+        }
         if conv.input.is_empty() || output.is_empty() {
             return Err(PackingError::Empty);
         }

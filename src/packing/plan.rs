@@ -14,6 +14,7 @@ use super::output_sum::OutputSum;
 use super::shape::{LinearShape, PackingError};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 use crate::network::Step;
+use crate::units::Bytes;
 
 /// One way to compute a linear layer over packed ciphertexts.
 ///
@@ -113,6 +114,22 @@ macro_rules! schedules {
         impl Plan {
             fn attempts(layer: &LinearShape, n: usize) -> Vec<Result<Self, PackingError>> {
                 vec![$($name::new(layer, n).map(Self::$name)),+]
+            }
+
+            /// Names of all schedules, in the order of the list.
+            pub const SCHEDULES: &'static [&'static str] = &[$($name::NAME),+];
+
+            /// The plan of the schedule with this name.
+            ///
+            /// # Errors
+            /// [`PackingError::UnknownSchedule`], or why the schedule has no plan for the layer.
+            pub fn named(schedule: &str, layer: &LinearShape, n: usize) -> Result<Self, PackingError> {
+                match schedule {
+                    $($name::NAME => $name::new(layer, n).map(Self::$name),)+
+                    _ => Err(PackingError::UnknownSchedule {
+                        name: schedule.to_owned(),
+                    }),
+                }
             }
 
             /// The schedule's name.
@@ -265,6 +282,11 @@ impl Plan {
         self.run_with(ops, inputs, |index| Ok(&weights[index]))
     }
 
+    /// Bytes of the encoded weights, in words of 64 bits, over `limbs` primes.
+    pub fn weight_bytes(&self, limbs: usize) -> Bytes {
+        Bytes((self.weight_count() * self.made_for().0 * limbs * 8) as u64)
+    }
+
     /// Key switches of one run: full rotations and hoisted ones.
     pub fn key_switches(&self) -> u64 {
         let counts = self.counts();
@@ -287,12 +309,7 @@ impl TryFrom<PlanRequest> for Plan {
     type Error = PackingError;
 
     fn try_from(request: PlanRequest) -> Result<Self, PackingError> {
-        Self::candidates(&request.layer, request.n)?
-            .into_iter()
-            .find(|plan| plan.schedule_name() == request.schedule)
-            .ok_or(PackingError::UnknownSchedule {
-                name: request.schedule,
-            })
+        Self::named(&request.schedule, &request.layer, request.n)
     }
 }
 

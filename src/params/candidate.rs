@@ -53,7 +53,6 @@ pub struct Candidate {
 impl LayerAt {
     /// Why no split with this basis works.
     pub(super) fn ruled_out(&self, basis: Basis) -> CandidateVerdict {
-        let limits = self.limits.q_bits;
         let (switching, limbs) = (basis.switching, basis.limbs);
         if switching.special() > limbs {
             return CandidateVerdict::BeyondLimits;
@@ -68,11 +67,22 @@ impl LayerAt {
             let fit = self.fit(widths, (switching, special));
             fit.map_or(f64::NEG_INFINITY, |fit| fit.margin_bits)
         };
+        if let Some((widths, special)) = self.limits.widths {
+            let total = widths.total() + special * switching.special() as u32;
+            let margin = margin(&widths, special);
+            return if widths.limbs() != limbs {
+                CandidateVerdict::BeyondLimits
+            } else if margin < 0.0 {
+                CandidateVerdict::NoiseShort(-margin)
+            } else {
+                CandidateVerdict::SecurityShort(f64::from(total) - f64::from(self.max_bits))
+            };
+        }
         let best = margin(&widest, MAX_LIMB_BITS);
         if best < 0.0 {
             return CandidateVerdict::NoiseShort(-best);
         }
-        if widest.total() < limits.0 {
+        if widest.total() < self.limits.q_bits.0 {
             return CandidateVerdict::BeyondLimits;
         }
         // The least modulus that decrypts: limbs of equal width, the reply not switched.

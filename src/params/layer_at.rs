@@ -64,7 +64,8 @@ impl LayerAt {
     pub(super) fn least(&self, basis: Basis) -> Option<Least> {
         let limbs = basis.limbs as u32;
         let special = basis.switching.special() as u32;
-        if basis.switching.special() > basis.limbs {
+        let prescribed = self.limits.widths.map_or(basis.limbs, |(widths, _)| widths.limbs());
+        if basis.switching.special() > basis.limbs || prescribed != basis.limbs {
             return None;
         }
         let rounding = switch_rounding(self.n) * f64::from(special.min(1));
@@ -104,6 +105,9 @@ impl LayerAt {
 
     /// The split with the least W below `bound`; of equals the first found.
     pub(super) fn cheapest(&self, basis: Basis, least: Least, bound: u64) -> Option<Widths> {
+        if let Some((widths, _)) = self.limits.widths {
+            return Some(widths).filter(|widths| self.works(widths, basis.switching));
+        }
         let mut best = (bound, None);
         for kept in 1..=basis.limbs {
             self.cheapest_kept(basis, (kept, least), &mut best);
@@ -166,9 +170,10 @@ impl LayerAt {
     /// Width of the widest special primes that leave the split secure; 0 where there are none.
     fn widest_special(&self, widths: &Widths, switching: KeySwitching) -> Option<u32> {
         let left = self.max_bits.checked_sub(widths.total())?;
-        match switching.special() as u32 {
-            0 => Some(0),
-            special => {
+        match (switching.special() as u32, self.limits.widths) {
+            (0, _) => Some(0),
+            (special, Some((_, bits))) => Some(bits).filter(|bits| special * bits <= left),
+            (special, None) => {
                 Some((left / special).min(MAX_LIMB_BITS)).filter(|&bits| bits >= self.least_width())
             }
         }
@@ -181,7 +186,8 @@ impl LayerAt {
         switching: KeySwitching,
     ) -> Option<(u32, Fit)> {
         let widest = self.widest_special(widths, switching)?;
-        (self.least_width().min(widest)..=widest).find_map(|bits| {
+        let narrowest = self.limits.widths.map_or(self.least_width(), |(_, bits)| bits);
+        (narrowest.min(widest)..=widest).find_map(|bits| {
             let fit = self.fit(widths, (switching, bits))?;
             (fit.margin_bits >= 0.0).then_some((bits, fit))
         })

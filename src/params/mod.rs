@@ -36,6 +36,7 @@ mod layer_crypto;
 mod noise;
 mod noise_form;
 mod packed;
+mod papers;
 mod plaintext;
 mod prices;
 mod primes;
@@ -54,6 +55,7 @@ pub use noise::{
     switch_rounding, worst, wrap_remainder,
 };
 pub use noise_form::{LayerNoise, NoiseForm, NoiseSources, NoiseTracker, Variance};
+pub use papers::{DELPHI_P, GAZELLE_P, GazellePublished, Paper, gazelle_published};
 pub use plaintext::PlaintextBound;
 pub use prices::{LayerWork, Prices, TransformPrices};
 pub use primes::{

@@ -84,6 +84,9 @@ pub struct Limits {
     pub degrees: (usize, usize),
     /// Least and greatest width of q, in bits.
     pub q_bits: (u32, u32),
+    /// Limbs of q, if prescribed.
+    #[serde(default)]
+    pub limbs: Option<usize>,
     /// Key switching, if prescribed.
     pub switching: Option<KeySwitching>,
     /// Widths of all moduli, if prescribed: those of q, that of a special prime.
@@ -95,6 +98,7 @@ impl Default for Limits {
         Self {
             degrees: (0, usize::MAX),
             q_bits: (0, u32::MAX),
+            limbs: None,
             switching: None,
             widths: None,
         }

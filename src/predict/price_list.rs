@@ -5,20 +5,18 @@
 //! an (n, limbs) with one special prime, the fit ln t = c₀ + c₁·ln n + c₂·ln limbs over the operation's own
 //! such rows is used within the n and limbs that they span, and named in [`PriceList::fitted`]; beyond
 //! there is no price. Circuits and transfers are measured in batches of several sizes s (batch ·
-//! ANDs, or transfers), the smallest a single circuit. Between two neighbours time is a line in s: a fixed
+//! ANDs, or transfers), apart for each hash and extension, the smallest a single circuit. Between two neighbours time is a line in s: a fixed
 //! cost and a slope; beyond the sizes measured the nearest one's time for each AND or transfer holds.
 //! The link is a line, t = fixed + slope · bytes; with one size alone, slope · bytes.
 
-use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use thiserror::Error;
 
 use crate::bfv::HeOp;
-use crate::calibrate::{Case, Op, Profile, Record, WorkingSet, fit_line, fit_plane};
-use crate::gc::{Extension, ShareCircuit};
-use crate::params::{LayerWork, Prices};
+use crate::calibrate::{Case, Op, Profile, WorkingSet, fit_line, fit_plane};
+use crate::gc::{Extension, GarblingHash, ShareCircuit};
 use crate::protocol::{Link, OtRole, RingSize, Task};
 use crate::ring::Modulus;
 use crate::units::{Bytes, Nanos};
@@ -55,10 +53,10 @@ pub struct PriceList {
 }
 
 /// Prices of all operations in one ring, in nanoseconds; infinite where there is none.
-type Row = [f64; HeOp::ALL.len()];
+pub(super) type Row = [f64; HeOp::ALL.len()];
 
-/// Operations in batches, and whose side.
-type BatchKey = (Op, Option<OtRole>);
+/// Operations in batches: which, whose side, in which variant.
+type BatchKey = (Op, Option<OtRole>, Variant);
 type HeKey = (HeOp, RingSize, WorkingSet);
 
 /// ln t = c₀ + c₁·ln n + c₂·ln limbs over measured rows.
@@ -94,9 +92,7 @@ impl PriceList {
     pub fn new(profile: &Profile) -> Self {
         let mut widest: BTreeMap<HeKey, (u32, Nanos)> = BTreeMap::new();
         let mut batches: BTreeMap<BatchKey, Vec<(f64, f64)>> = BTreeMap::new();
-        let extension = extension_priced(profile);
-        let serves = |record: &&Record| serves(&record.case, extension);
-        for record in profile.records.iter().filter(serves) {
+        for record in profile.records.iter().filter(|r| serves(&r.case)) {
             let (case, time) = (&record.case, record.median);
             if let Op::He(op) = case.op {
                 if let Some((ring, bits)) = ring_of(case) {
@@ -105,9 +101,9 @@ impl PriceList {
                         .or_insert((bits, time));
                     *row = if bits > row.0 { (bits, time) } else { *row };
                 }
-            } else if let Some(size) = case.size() {
+            } else if let Some((size, variant)) = case.size().zip(Variant::of(case)) {
                 batches
-                    .entry((case.op, case.role()))
+                    .entry((case.op, case.role(), variant))
                     .or_default()
                     .push((size, time.0));
             }
@@ -160,20 +156,54 @@ impl PriceList {
                 self.note_fit(*op, *ring);
                 Ok(self.he(*op, *ring, working_set(*streams))? * *count as f64)
             }
-            Task::BaseOt { role, count } => self.batch(Op::BaseOt, Some(*role), *count as f64),
-            Task::ExtendOt { role, count } => {
-                self.batch(Op::OtCorrelated, Some(*role), *count as f64)
+            Task::BaseOt { role, count } => {
+                self.transfers(Op::BaseOt, *role, Variant::Only, *count)
+            }
+            Task::ExtendOt {
+                role,
+                extension,
+                count,
+            } => {
+                let variant = Variant::Extension(*extension);
+                self.transfers(Op::OtCorrelated, *role, variant, *count)
             }
             Task::DerandomizeOt { role, count } => {
-                self.batch(Op::OtDerandomize, Some(*role), *count as f64)
+                self.transfers(Op::OtDerandomize, *role, Variant::Only, *count)
             }
-            Task::Garble { circuit, batch } => {
-                self.batch(Op::Garble, None, ands(circuit) * *batch as f64)
-            }
-            Task::Evaluate { circuit, batch } => {
-                self.batch(Op::Evaluate, None, ands(circuit) * *batch as f64)
+            Task::Garble {
+                circuit,
+                hash,
+                batch,
+            } => self.gates(Op::Garble, *hash, ands(circuit) * *batch as f64),
+            Task::GarbleTables {
+                circuit,
+                hash,
+                batch,
+            } => self.gates(Op::GarbleTables, *hash, ands(circuit) * *batch as f64),
+            Task::Evaluate {
+                circuit,
+                hash,
+                batch,
+            } => self.gates(Op::Evaluate, *hash, ands(circuit) * *batch as f64),
+            Task::EncodeLabels { circuit, batch } => {
+                let labels = circuit.garbler_input_bits() as f64 * *batch as f64;
+                self.batch((Op::EncodeLabels, None, Variant::Only), labels)
             }
         }
+    }
+
+    fn transfers(
+        &self,
+        op: Op,
+        role: OtRole,
+        variant: Variant,
+        count: u64,
+    ) -> Result<Nanos, PriceError> {
+        self.batch((op, Some(role), variant), count as f64)
+    }
+
+    fn gates(&self, op: Op, hash: GarblingHash, ands: f64) -> Result<Nanos, PriceError> {
+        self.batch((op, None, Variant::Hash(hash)), ands)
     }
 
     /// The price of one BFV operation.
@@ -194,7 +224,7 @@ impl PriceList {
     }
 
     /// The prices of all operations in a ring, found once.
-    fn row(&self, ring: RingSize, set: WorkingSet) -> Row {
+    pub(super) fn row(&self, ring: RingSize, set: WorkingSet) -> Row {
         let price = |op| {
             self.he(op, ring, set)
                 .map_or(f64::INFINITY, |time: Nanos| time.0)
@@ -215,8 +245,8 @@ impl PriceList {
     }
 
     /// The price of a batch of this size.
-    fn batch(&self, op: Op, role: Option<OtRole>, size: f64) -> Result<Nanos, PriceError> {
-        let measured = self.batches.get(&(op, role)).map_or(&[][..], Vec::as_slice);
+    fn batch(&self, key: BatchKey, size: f64) -> Result<Nanos, PriceError> {
+        let measured = self.batches.get(&key).map_or(&[][..], Vec::as_slice);
         let above = measured.partition_point(|(at, _)| *at < size);
         let time = match (
             above.checked_sub(1).and_then(|i| measured.get(i)),
@@ -227,16 +257,15 @@ impl PriceList {
                 low.1 + share * (high.1 - low.1)
             }
             (Some(&nearest), None) | (None, Some(&nearest)) => nearest.1 / nearest.0 * size,
-            (None, None) => return Err(not_measured(op, String::new())),
+            (None, None) => return Err(not_measured(key.0, key.2.detail())),
         };
         Ok(Nanos(time))
     }
 }
 
-/// Whether prices are drawn from a case: one thread; for extended transfers the right extension.
-fn serves(case: &Case, extension: Option<&str>) -> bool {
-    let right = case.op != Op::OtCorrelated || case.param("extension") == extension;
-    case.threads == 1 && right
+/// Whether prices are drawn from a case: one thread.
+const fn serves(case: &Case) -> bool {
+    case.threads == 1
 }
 
 /// The ring that a case stands for and the bits of its limbs; `None` beyond the fast width.
@@ -291,11 +320,35 @@ fn name_of(ring: RingSize) -> String {
     }
 }
 
-/// The name of the protocol's extension if the profile measured it; none if it names no extension there.
-fn extension_priced(profile: &Profile) -> Option<&'static str> {
-    let name = Some(Extension::default().name());
-    let measured = |record: &Record| record.case.param("extension") == name;
-    name.filter(|_| profile.records.iter().any(measured))
+/// What circuits and transfers are done with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Variant {
+    /// There is one way.
+    Only,
+    /// Circuits.
+    Hash(GarblingHash),
+    /// Extended transfers.
+    Extension(Extension),
+}
+
+impl Variant {
+    /// That of a case; none if it has a name that is not known.
+    fn of(case: &Case) -> Option<Self> {
+        match case.op {
+            Op::Garble | Op::GarbleTables | Op::Evaluate => case.hash().map(Self::Hash),
+            Op::OtCorrelated | Op::OtRandom | Op::OtChosen => case.extension().map(Self::Extension),
+            _ => Some(Self::Only),
+        }
+    }
+
+    /// What an error tells of it.
+    fn detail(self) -> String {
+        match self {
+            Self::Only => String::new(),
+            Self::Hash(hash) => format!(" with hash={}", hash.name()),
+            Self::Extension(extension) => format!(" with extension={}", extension.name()),
+        }
+    }
 }
 
 /// ANDs of a circuit that a script holds, and that is therefore a sound one.
@@ -305,39 +358,8 @@ fn ands(circuit: &ShareCircuit) -> f64 {
         .map_or(f64::INFINITY, |count| count as f64)
 }
 
-/// Prices for the selection of parameters, over a link; `list` is a [`PriceList`] or borrows one.
-#[derive(Debug, Clone, Copy)]
-pub struct LinkedPrices<L> {
-    /// Prices of operations.
-    pub list: L,
-    /// Price of bytes.
-    pub link: Link,
-}
-
-impl<L: Borrow<PriceList>> Prices for LinkedPrices<L> {
-    fn layer_cost(&self, work: &LayerWork) -> Option<Nanos> {
-        let ring = RingSize {
-            n: work.n,
-            limbs: work.limbs,
-            special: work.switching.special(),
-            digits: work.switching.digits(),
-        };
-        let row = self.list.borrow().row(ring, working_set(work.streams));
-        let computed: f64 = work
-            .counts
-            .iter()
-            .filter(|&(_, count)| count > 0)
-            .map(|(op, count)| {
-                row.get(op as usize).copied().unwrap_or(f64::INFINITY) * count as f64
-            })
-            .sum();
-        let computed = Some(Nanos(computed)).filter(|time| time.0.is_finite());
-        Some(computed? + self.link.time(work.bytes))
-    }
-}
-
 /// Weights beyond a cache are cold.
-fn working_set(streams: Bytes) -> WorkingSet {
+pub(super) fn working_set(streams: Bytes) -> WorkingSet {
     if streams > CACHED {
         WorkingSet::Cold
     } else {
@@ -353,10 +375,11 @@ fn not_measured(op: Op, detail: String) -> PriceError {
 }
 
 fn link(batches: &BTreeMap<BatchKey, Vec<(f64, f64)>>) -> Option<Link> {
-    let sent = batches.get(&(Op::Send, None))?;
+    let of = |op| batches.get(&(op, None, Variant::Only));
+    let sent = of(Op::Send)?;
     let alone = sent.first().map(|(bytes, time)| time / bytes);
     let ns_per_byte = fit_line(sent).map(|(slope, _)| slope).or(alone)?;
-    let (_, round_trip) = batches.get(&(Op::RoundTrip, None))?.first()?;
+    let (_, round_trip) = of(Op::RoundTrip)?.first()?;
     Some(Link {
         mbit_per_s: 8e3 / ns_per_byte,
         rtt_ms: round_trip / 1e6,
@@ -368,6 +391,7 @@ mod tests {
     use super::*;
     use crate::bfv::HeOp;
     use crate::calibrate::Record;
+    use crate::gc::ShareFunction;
 
     fn record(op: Op, n: usize, limbs: usize, param: &str, median: f64) -> Record {
         let case = Case {
@@ -399,7 +423,7 @@ mod tests {
             .map(|(n, limbs)| record(add, n, limbs, "special=50", (n * limbs) as f64))
             .to_vec();
         for batch in [10.0, 100.0, 1000.0] {
-            let param = format!("role=sender;batch={batch}");
+            let param = format!("role=sender;extension=softspoken4;batch={batch}");
             records.push(record(Op::OtCorrelated, 0, 0, &param, 100.0 + 3.0 * batch));
             let param = format!("bytes={batch}");
             records.push(record(Op::Send, 0, 0, &param, 50.0 + 2.0 * batch));
@@ -464,6 +488,7 @@ mod tests {
             prices
                 .task(&Task::ExtendOt {
                     role: OtRole::Sender,
+                    extension: Extension::default(),
                     count,
                 })
                 .unwrap()
@@ -484,28 +509,60 @@ mod tests {
         );
     }
 
-    /// The protocol's extension has its own rows; where no row names one, all are taken.
+    /// Each extension and each hash has its own rows; those that name none were measured with the first ones.
     #[test]
-    fn transfers_are_priced_by_the_protocols_extension() {
-        let row = |extension: &str, median| {
+    fn transfers_and_circuits_are_priced_by_their_variant() {
+        let transfers = |extension, median| {
             let param = format!("role=sender;{extension}batch=100");
             record(Op::OtCorrelated, 0, 0, &param, median)
         };
-        let (role, count) = (OtRole::Sender, 100);
-        let price = |records| {
-            let profile = Profile {
-                records,
-                ..Profile::default()
-            };
-            let task = Task::ExtendOt { role, count };
-            PriceList::new(&profile).task(&task).unwrap().0
+        let circuits = |hash, median| {
+            let param = format!("circuit=relu;{hash}ands=10;batch=1");
+            record(Op::Evaluate, 0, 0, &param, median)
         };
-        let own = format!("extension={};", Extension::default().name());
-        let other = row("extension=iknp;", 900.0);
-        let all = vec![row("", 700.0), other.clone(), row(&own, 400.0)];
-        assert!((price(all) - 400.0).abs() < 1e-9);
-        let older = vec![row("", 700.0), other];
-        assert!((price(older) - 700.0).abs() < 1e-9);
+        let profile = Profile {
+            records: vec![
+                transfers("", 700.0),
+                transfers("extension=softspoken4;", 400.0),
+                transfers("extension=unheard_of;", 1.0),
+                circuits("", 50.0),
+                circuits("hash=rekeyed;", 70.0),
+            ],
+            ..Profile::default()
+        };
+        let prices = PriceList::new(&profile);
+        let extended = |extension| {
+            let (role, count) = (OtRole::Sender, 100);
+            prices.task(&Task::ExtendOt {
+                role,
+                extension,
+                count,
+            })
+        };
+        assert_eq!(extended(Extension::Iknp), Ok(Nanos(700.0)));
+        assert_eq!(extended(Extension::SoftSpoken4), Ok(Nanos(400.0)));
+        let refused = extended(Extension::SoftSpoken8).unwrap_err().to_string();
+        let named = "no row `ot_correlated` with extension=softspoken8: calibrate";
+        assert!(refused.contains(named), "{refused}");
+        let circuit = ShareCircuit {
+            function: ShareFunction::relu(),
+            p_in: 97,
+            p_out: 97,
+        };
+        let evaluated = |hash| {
+            let batch = 10;
+            let task = Task::Evaluate {
+                circuit,
+                hash,
+                batch,
+            };
+            Ok(prices.task(&task)?.0 / ands(&circuit))
+        };
+        assert_eq!(evaluated(GarblingHash::Tmmo), Ok(50.0));
+        assert_eq!(evaluated(GarblingHash::Rekeyed), Ok(70.0));
+        let refused: Result<f64, PriceError> = evaluated(GarblingHash::FixedKeyAsInPapers);
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("hash=fixed_key_as_in_papers"), "{refused}");
     }
 
     #[test]
@@ -519,6 +576,7 @@ mod tests {
         let prices = prices();
         let task = Task::ExtendOt {
             role: OtRole::Receiver,
+            extension: Extension::default(),
             count: 1,
         };
         let refused = prices.task(&task).unwrap_err();

@@ -8,9 +8,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::link::Link;
-use super::roles::{CircuitSettings, OtRole, Party, Phase, RingSize};
+use super::roles::{CircuitSettings, Known, OtRole, Party, Phase, RingSize};
 use crate::bfv::{HeOp, OpCounts};
-use crate::gc::ShareCircuit;
+use crate::gc::{Extension, GarblingHash, ShareCircuit};
 use crate::network::ResolvedNetwork;
 use crate::packing::Plan;
 use crate::params::LayerCrypto;
@@ -44,6 +44,8 @@ pub enum Task {
     ExtendOt {
         /// Whose side.
         role: OtRole,
+        /// By which.
+        extension: Extension,
         /// How many.
         count: u64,
     },
@@ -54,8 +56,26 @@ pub enum Task {
         /// How many.
         count: u64,
     },
-    /// Garbling of a piece.
+    /// Garbling of a piece, and the garbler's labels.
     Garble {
+        /// The circuit.
+        circuit: ShareCircuit,
+        /// With which hash.
+        hash: GarblingHash,
+        /// How many of it.
+        batch: u64,
+    },
+    /// Garbling of a piece without the garbler's labels.
+    GarbleTables {
+        /// The circuit.
+        circuit: ShareCircuit,
+        /// With which hash.
+        hash: GarblingHash,
+        /// How many of it.
+        batch: u64,
+    },
+    /// The garbler's labels of a piece.
+    EncodeLabels {
         /// The circuit.
         circuit: ShareCircuit,
         /// How many of it.
@@ -65,6 +85,8 @@ pub enum Task {
     Evaluate {
         /// The circuit.
         circuit: ShareCircuit,
+        /// With which hash.
+        hash: GarblingHash,
         /// How many of it.
         batch: u64,
     },
@@ -88,8 +110,10 @@ pub enum MessageKind {
     Reply,
     /// The columns of the transfer extension.
     Extension,
-    /// Tables, decode bits and the garbler's labels of a piece.
+    /// Tables and decode bits of a piece, with the garbler's labels where they are known.
     Garbled,
+    /// The garbler's labels of a piece.
+    GarblerLabels,
     /// The evaluator's corrected choices.
     Choices,
     /// The evaluator's labels, masked.
@@ -131,37 +155,39 @@ pub enum Act {
     LoadKeys(usize),
     /// Server: encoded weights of the step.
     EncodeWeights,
-    /// Client: opens the base transfers.
+    /// Evaluator: opens the base transfers.
     StartBaseOt,
-    /// Server: answers with its blinded choices.
+    /// Garbler: answers with its blinded choices.
     AnswerBaseOt,
-    /// Client: derives the base keys, grows the extension's trees.
+    /// Evaluator: derives the base keys, grows the extension's trees.
     FinishBaseOt,
-    /// Server: grows the extension's trees.
+    /// Garbler: grows the extension's trees.
     GrowTrees,
-    /// Server: draws its share of the step's result.
+    /// Server, of a linear step, or garbler, of a circuit: draws its share of the step's result.
     DrawShare,
-    /// Client: random choices of the step's transfers, extended.
+    /// Evaluator: the step's transfers, extended for its share or, where that is not known, at random.
     ExtendOt,
-    /// Server: its side of the step's transfers, extended.
+    /// Garbler: its side of the step's transfers, extended.
     AcceptExtension,
-    /// Server: garbles one piece of the step's circuits.
+    /// Garbler: garbles one piece of the step's circuits.
     Garble(usize),
+    /// Garbler: its labels of a piece that was garbled before they were known.
+    SendLabels(usize),
     /// Client: encrypts its share of the operand.
     EncryptInput,
     /// Server: the linear layer on ciphertexts, masked.
     ApplyLinear,
     /// Client: its share of the result.
     DecryptReply,
-    /// Client: tells which of its random choices were wrong.
+    /// Evaluator: tells which of its random choices were wrong.
     Choose,
-    /// Server: answers with masked labels.
+    /// Garbler: answers with masked labels.
     TransferLabels,
-    /// Server: takes the choices into the labels that it is going to garble for.
+    /// Garbler: takes the choices into the labels that it is going to garble for.
     AcceptChoices,
-    /// Client: evaluates one piece of the step's circuits.
+    /// Evaluator: evaluates one piece of the step's circuits.
     Evaluate(usize),
-    /// Client: its part of a step that needs no message.
+    /// Either: its part of a step that needs no message.
     Local,
     /// Server: sends its share of the result.
     Open,
@@ -187,11 +213,20 @@ pub struct Action {
 }
 
 impl Action {
+    /// Bytes of its message that wait with the other party until the online phase: what is garbled offline.
+    pub fn waits(&self) -> Bytes {
+        let garbled = |message: &Message| message.kind == MessageKind::Garbled;
+        match self.sends.filter(garbled) {
+            Some(message) if self.phase == Phase::Offline => message.payload,
+            _ => Bytes(0),
+        }
+    }
+
     /// Time of its message on a link; a layer's later pieces follow the first without a gap.
     pub fn transfer_time(&self, link: &Link) -> Nanos {
         let bytes = self.sends.map(Message::wire_bytes);
         bytes.map_or(Nanos(0.0), |bytes| match self.act {
-            Act::Garble(piece) if piece > 0 => link.time_in_stream(bytes),
+            Act::Garble(piece) | Act::SendLabels(piece) if piece > 0 => link.time_in_stream(bytes),
             _ => link.time(bytes),
         })
     }
@@ -216,6 +251,8 @@ pub enum StepPlan {
         circuit: ShareCircuit,
         /// How many of it.
         batch: usize,
+        /// When the parties know their shares of the operand.
+        operand: Known,
     },
     /// By each party on its own share.
     Local,
@@ -248,13 +285,12 @@ pub struct Script {
 }
 
 impl Script {
-    /// Bytes that wait with the client between the offline and the online phase: tables, decode bits and
-    /// labels of circuits that were garbled beforehand.
-    pub fn stored(&self) -> Bytes {
-        let offline = self.actions.iter().filter(|a| a.phase == Phase::Offline);
-        let messages = offline.filter_map(|action| action.sends);
-        let garbled = messages.filter(|message| message.kind == MessageKind::Garbled);
-        garbled.map(|message| message.payload).sum()
+    /// Bytes that wait with `party` between the offline and the online phase: tables, decode bits and
+    /// labels of circuits that the other party garbled beforehand. Not counted are the transfers' rows, which both
+    /// parties keep: 16 bytes for each choice.
+    pub fn stored(&self, party: Party) -> Bytes {
+        let others = self.actions.iter().filter(|a| a.party == party.other());
+        others.map(Action::waits).sum()
     }
 }
 

@@ -5,8 +5,10 @@
 
 use super::grid::{Align, Grid};
 use super::number::{bytes, count, log2_probability, percent, seconds, signed_bytes};
+use crate::gc::GarblingHash;
 use crate::network::Shape;
-use crate::predict::{LayerPrediction, LinkReport, Prediction, SecondsSplit};
+use crate::predict::{CircuitsReport, LayerPrediction, LinkReport, Prediction, SecondsSplit};
+use crate::protocol::Party;
 use crate::verify::Verification;
 
 use Align::{Left, Right};
@@ -233,7 +235,7 @@ pub(super) fn prediction_summary(prediction: &Prediction) -> String {
     let total = &prediction.total;
     format!(
         "Total: {} ({} offline, {} online), {}. Set-up once a session: {}, {}. \
-         {} ReLUs, {} multiply-adds, {} parameters.",
+         {} ReLUs, {} multiply-adds, {} parameters. {}{}.",
         seconds(total.seconds.total),
         seconds(total.seconds.offline),
         seconds(total.seconds.online),
@@ -243,7 +245,33 @@ pub(super) fn prediction_summary(prediction: &Prediction) -> String {
         count(total.relus),
         count(total.flops),
         count(total.parameters),
+        circuits(&prediction.circuits),
+        stored(&prediction.circuits),
     )
+}
+
+/// How circuits are garbled, and how much waits with whom.
+fn circuits(report: &CircuitsReport) -> String {
+    let proved = match report.hash {
+        GarblingHash::Tmmo | GarblingHash::Rekeyed => "",
+        GarblingHash::FixedKeyAsInPapers => " (not proved secure)",
+    };
+    format!(
+        "Circuits: garbled by the {}, {}, hash {}{proved}, transfers by {}; ",
+        report.garbler.name(),
+        report.delivery.name(),
+        report.hash.name(),
+        report.extension.name(),
+    )
+}
+
+fn stored(report: &CircuitsReport) -> String {
+    let evaluator = match report.garbler {
+        Party::Client => "server",
+        Party::Server => "client",
+    };
+    let waiting = bytes(report.stored.total());
+    format!("{waiting} wait with the {evaluator}")
 }
 
 /// Which network was run, under which protocol, priced by what, over which link.
@@ -271,7 +299,8 @@ pub(super) fn verification_summary(verification: &Verification) -> String {
     let (total, setup) = (&verification.total, &verification.setup);
     format!(
         "Total: {} predicted, {} measured ({}); {} predicted, {} measured ({}). \
-         Set-up once a session: {} predicted, {} measured; {} predicted, {} measured.",
+         Set-up once a session: {} predicted, {} measured; {} predicted, {} measured. \
+         {}{}, {} measured.",
         seconds(total.predicted.seconds.total),
         seconds(total.measured.seconds.total),
         percent(total.error.seconds),
@@ -282,5 +311,8 @@ pub(super) fn verification_summary(verification: &Verification) -> String {
         seconds(setup.measured_seconds),
         bytes(setup.bytes),
         bytes(setup.measured_bytes),
+        circuits(&verification.circuits.predicted),
+        stored(&verification.circuits.predicted),
+        bytes(verification.circuits.measured_stored.total()),
     )
 }

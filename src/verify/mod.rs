@@ -11,7 +11,8 @@ mod session;
 pub use channel::{Channel, ChannelError, STALL};
 pub use compare::compare;
 pub use outcome::{
-    Measured, PredictionError, Verification, VerifiedLayer, VerifiedSetup, VerifiedTotal,
+    Measured, PredictionError, Verification, VerifiedCircuits, VerifiedLayer, VerifiedSetup,
+    VerifiedTotal,
 };
 pub use session::{Run, RunError, request, serve};
 

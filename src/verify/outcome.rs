@@ -5,7 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::predict::{BytesSplit, LayerPrediction, LinkReport, PredictionTotal, SecondsSplit};
+use crate::predict::{
+    BytesSplit, CircuitsReport, LayerPrediction, LinkReport, PredictionTotal, SecondsSplit,
+    StoredBytes,
+};
 
 /// Seconds and bytes that were measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -62,6 +65,16 @@ pub struct VerifiedSetup {
     pub measured_bytes: u64,
 }
 
+/// How circuits were garbled, and what waited of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifiedCircuits {
+    /// What was predicted.
+    #[serde(flatten)]
+    pub predicted: CircuitsReport,
+    /// Bytes that did wait, in memory or in a store.
+    pub measured_stored: StoredBytes,
+}
+
 /// A network run for real between two parties, beside its prediction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verification {
@@ -73,6 +86,8 @@ pub struct Verification {
     pub calibration: String,
     /// Which link was used.
     pub link: LinkReport,
+    /// How circuits were garbled.
+    pub circuits: VerifiedCircuits,
     /// Layer by layer.
     pub layers: Vec<VerifiedLayer>,
     /// Once a session, outside the totals.

@@ -2,7 +2,7 @@
 //!
 //! Both walk through the same script: a party does its own actions and waits for the messages that
 //! end the other's. Before that each shows the digest of its script; after it the server reports its
-//! times. Neither exchange is counted: they are no part of the protocol.
+//! times and how much waited with it. Neither exchange is counted: they are no part of the protocol.
 //!
 //! *Whose time is what.* A party's computation is timed where it runs. The link's is what the client
 //! waits for a message beyond the moment at which the server had it ready, by the server's own times.
@@ -16,7 +16,7 @@ use super::channel::{Channel, ChannelError};
 use super::outcome::Measured;
 use crate::calibrate::time;
 use crate::network::Weights;
-use crate::predict::{BytesSplit, SecondsSplit};
+use crate::predict::{BytesSplit, SecondsSplit, StoredBytes};
 use crate::protocol::{Client, Inbox, Party, PartyError, Phase, Script, Server};
 
 /// Why a run ended without a result.
@@ -67,9 +67,11 @@ pub struct Run {
     pub steps: Vec<Measured>,
     /// What the set-up took.
     pub setup: Measured,
+    /// Bytes of garbled circuits that waited with each party.
+    pub stored: StoredBytes,
 }
 
-/// Runs the server's side over a connected stream.
+/// Runs the server's side over a connected stream; messages wait in `inbox`.
 ///
 /// # Errors
 /// [`RunError`]: the connection, the other party's messages, or another script on the other side.
@@ -77,12 +79,12 @@ pub fn serve<R: CryptoRng>(
     stream: TcpStream,
     script: &Script,
     weights: &Weights,
+    mut inbox: Inbox,
     rng: R,
 ) -> Result<(), RunError> {
     let mut channel = Channel::new(stream)?;
     agree(&mut channel, script)?;
     let mut server = Server::new(script, weights, rng)?;
-    let mut inbox = Inbox::default();
     let mut times = Vec::new();
     for action in &script.actions {
         if action.party == Party::Server {
@@ -93,10 +95,11 @@ pub fn serve<R: CryptoRng>(
             inbox.put(action, message, channel.receive(message)?)?;
         }
     }
+    times.extend_from_slice(&inbox.stored().0.to_le_bytes());
     Ok(channel.send_raw(&times)?)
 }
 
-/// Runs the client's side over a connected stream.
+/// Runs the client's side over a connected stream; messages wait in `inbox`.
 ///
 /// # Errors
 /// [`RunError`]: the connection, the other party's messages, or another script on the other side.
@@ -104,12 +107,12 @@ pub fn request<R: CryptoRng>(
     stream: TcpStream,
     script: &Script,
     input: &[i64],
+    mut inbox: Inbox,
     rng: R,
 ) -> Result<Run, RunError> {
     let mut channel = Channel::new(stream)?;
     agree(&mut channel, script)?;
     let mut client = Client::new(script, input, rng)?;
-    let mut inbox = Inbox::default();
     let mut costs = vec![Cost::default(); script.actions.len()];
     let mut waits = vec![0.0; script.actions.len()];
     for ((action, cost), wait) in script.actions.iter().zip(&mut costs).zip(&mut waits) {
@@ -132,9 +135,21 @@ pub fn request<R: CryptoRng>(
         .filter(|a| a.party == Party::Server)
         .count();
     let times = channel.receive_raw(8 * servers)?;
+    let mut server = [0; 8];
+    server.copy_from_slice(&channel.receive_raw(8)?);
+    let stored = StoredBytes {
+        client: inbox.stored().0,
+        server: u64::from_le_bytes(server),
+    };
     attribute(script, &times, &waits, &mut costs);
     let result = client.result().ok_or(RunError::NoResult)?.to_vec();
-    Ok(summed(script, result, &costs))
+    let (steps, setup) = summed(script, &costs);
+    Ok(Run {
+        result,
+        steps,
+        setup,
+        stored,
+    })
 }
 
 /// Enters the server's times, and what of the client's waiting was the link's.
@@ -171,7 +186,8 @@ fn attribute(script: &Script, times: &[u8], waits: &[f64], costs: &mut [Cost]) {
     }
 }
 
-fn summed(script: &Script, result: Vec<i64>, costs: &[Cost]) -> Run {
+/// What each step took, and the set-up.
+fn summed(script: &Script, costs: &[Cost]) -> (Vec<Measured>, Measured) {
     let mut steps = vec![Measured::default(); script.steps.len()];
     let mut setup = Measured::default();
     for (action, cost) in script.actions.iter().zip(costs) {
@@ -186,11 +202,7 @@ fn summed(script: &Script, result: Vec<i64>, costs: &[Cost]) -> Run {
             .add(&SecondsSplit::of(party, phase, cost.computation, cost.link));
         target.bytes.add(&BytesSplit::of(party, phase, cost.bytes));
     }
-    Run {
-        result,
-        steps,
-        setup,
-    }
+    (steps, setup)
 }
 
 fn send(

@@ -8,7 +8,7 @@ use rand::rngs::ChaCha20Rng;
 use super::*;
 use crate::network::{Weights, evaluate, zoo};
 use crate::params::{Request, TransformPrices, select_network};
-use crate::protocol::{Message, MessageKind, Phase, Script, gazelle};
+use crate::protocol::{Inbox, Message, MessageKind, Phase, Script, gazelle};
 use crate::units::Bytes;
 
 fn pair() -> (TcpStream, TcpStream) {
@@ -51,6 +51,7 @@ fn a_run_gives_the_plain_result_and_sends_the_foretold_bytes() {
                 far,
                 &case.script,
                 &case.weights,
+                Inbox::default(),
                 ChaCha20Rng::seed_from_u64(1),
             )
         });
@@ -58,6 +59,7 @@ fn a_run_gives_the_plain_result_and_sends_the_foretold_bytes() {
             near,
             &case.script,
             &case.input,
+            Inbox::default(),
             ChaCha20Rng::seed_from_u64(2),
         )
         .unwrap();
@@ -92,12 +94,20 @@ fn another_script_or_a_vanished_peer_ends_the_run() {
     let mut other = case.script.clone();
     other.moduli[0] += 2;
     let ends = std::thread::scope(|scope| {
-        let server =
-            scope.spawn(|| serve(far, &other, &case.weights, ChaCha20Rng::seed_from_u64(1)));
+        let server = scope.spawn(|| {
+            serve(
+                far,
+                &other,
+                &case.weights,
+                Inbox::default(),
+                ChaCha20Rng::seed_from_u64(1),
+            )
+        });
         let client = request(
             near,
             &case.script,
             &case.input,
+            Inbox::default(),
             ChaCha20Rng::seed_from_u64(2),
         );
         (client.err(), server.join().unwrap().err())
@@ -113,6 +123,7 @@ fn another_script_or_a_vanished_peer_ends_the_run() {
         near,
         &case.script,
         &case.input,
+        Inbox::default(),
         ChaCha20Rng::seed_from_u64(2),
     )
     .err();
