@@ -64,7 +64,10 @@ impl LayerAt {
     pub(super) fn least(&self, basis: Basis) -> Option<Least> {
         let limbs = basis.limbs as u32;
         let special = basis.switching.special() as u32;
-        let prescribed = self.limits.widths.map_or(basis.limbs, |(widths, _)| widths.limbs());
+        let prescribed = self
+            .limits
+            .widths
+            .map_or(basis.limbs, |(widths, _)| widths.limbs());
         if basis.switching.special() > basis.limbs || prescribed != basis.limbs {
             return None;
         }
@@ -186,7 +189,10 @@ impl LayerAt {
         switching: KeySwitching,
     ) -> Option<(u32, Fit)> {
         let widest = self.widest_special(widths, switching)?;
-        let narrowest = self.limits.widths.map_or(self.least_width(), |(_, bits)| bits);
+        let narrowest = self
+            .limits
+            .widths
+            .map_or(self.least_width(), |(_, bits)| bits);
         (narrowest.min(widest)..=widest).find_map(|bits| {
             let fit = self.fit(widths, (switching, bits))?;
             (fit.margin_bits >= 0.0).then_some((bits, fit))

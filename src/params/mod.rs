@@ -72,4 +72,6 @@ mod measured_tests;
 #[cfg(test)]
 mod oracle_tests;
 #[cfg(test)]
+mod papers_tests;
+#[cfg(test)]
 mod tests;

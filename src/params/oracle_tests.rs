@@ -175,6 +175,8 @@ proptest! {
             kernel: [kernel; 2],
             stride: [1, 1],
             padding: [kernel / 2; 2],
+            dilation: [1, 1],
+            groups: 1,
             bias: true,
             quantizer: Quantizer { input_bits: bits.0, weight_bits: bits.1 },
             p_bits: None,

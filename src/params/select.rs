@@ -143,16 +143,46 @@ impl<P: Prices> Selector<P> {
             costs: vec![None; network.steps.len()],
         };
         for group in groups(network, self.request.failure_log2) {
-            let modulus = self.group_modulus(&group)?;
-            for &index in &group.steps {
-                let chosen = self.step(&group, index, modulus)?;
-                let bound = network.domains[group.domain].bound;
-                selection.layers[index] = Some(LayerCrypto {
-                    p_holds_all_values: chosen.crypto.p / 2 >= bound,
-                    ..chosen.crypto
-                });
-                selection.costs[index] = Some(chosen.cost);
-            }
+            self.group(&group, &mut selection)?;
+        }
+        Ok(selection)
+    }
+
+    fn group(&self, group: &Group<'_>, selection: &mut Selection) -> Result<(), ParamsError> {
+        let modulus = self.group_modulus(group)?;
+        for &index in &group.steps {
+            let chosen = self.step(group, index, modulus)?;
+            let bound = group.network.domains[group.domain].bound;
+            selection.layers[index] = Some(LayerCrypto {
+                p_holds_all_values: chosen.crypto.p / 2 >= bound,
+                ..chosen.crypto
+            });
+            selection.costs[index] = Some(chosen.cost);
+        }
+        Ok(())
+    }
+
+    /// Parameters for one linear step as if it were alone in its domain, its share of δ unchanged; nothing
+    /// for a step that is not linear.
+    ///
+    /// # Errors
+    /// As [`Selector::network`].
+    pub fn step_alone(
+        &self,
+        network: &ResolvedNetwork,
+        step: usize,
+    ) -> Result<Selection, ParamsError> {
+        let mut selection = Selection {
+            layers: vec![None; network.steps.len()],
+            costs: vec![None; network.steps.len()],
+        };
+        let of_step = |group: &Group<'_>| group.steps.contains(&step);
+        if let Some(group) = groups(network, self.request.failure_log2).find(of_step) {
+            let alone = Group {
+                steps: vec![step],
+                ..group
+            };
+            self.group(&alone, &mut selection)?;
         }
         Ok(selection)
     }

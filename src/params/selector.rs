@@ -212,7 +212,8 @@ impl<P: Prices> Selector<P> {
     /// Every number of limbs and kind of key switching that is tried.
     pub(super) fn bases(&self) -> impl Iterator<Item = Basis> + use<P> {
         let (only, limits) = (self.request.limits.switching, self.request.limits);
-        let limbs = (1..=MAX_LIMBS).filter(move |limbs| limits.limbs.is_none_or(|only| only == *limbs));
+        let limbs =
+            (1..=MAX_LIMBS).filter(move |limbs| limits.limbs.is_none_or(|only| only == *limbs));
         limbs.flat_map(move |limbs| {
             let all = KeySwitching::ALL.into_iter();
             all.filter(move |&switching| only.is_none_or(|only| only == switching))

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use super::linked_prices::LinkedPrices;
 use super::prediction::{
     BytesSplit, CircuitsReport, HeReport, LayerPrediction, LinkReport, Prediction, PredictionTotal,
     SecondsSplit, SetupCost,
 };
-use super::linked_prices::LinkedPrices;
 use super::price_list::{PriceError, PriceList};
 use crate::bfv::HeOp;
 use crate::network::{NetworkError, NetworkParams, Step, Weights};

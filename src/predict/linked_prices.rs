@@ -37,4 +37,3 @@ impl<L: Borrow<PriceList>> Prices for LinkedPrices<L> {
         Some(computed? + self.link.time(work.bytes))
     }
 }
-

@@ -9,9 +9,9 @@ mod prediction;
 mod price_list;
 
 pub use estimate::{PredictError, Setting, estimate, he_report, plan, plan_with};
+pub use linked_prices::LinkedPrices;
 pub use prediction::{
     BytesSplit, CircuitsReport, HeReport, LayerPrediction, LinkReport, Prediction, PredictionTotal,
     SecondsSplit, SetupCost, StoredBytes,
 };
-pub use linked_prices::LinkedPrices;
 pub use price_list::{PriceError, PriceList};
