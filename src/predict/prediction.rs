@@ -104,7 +104,7 @@ pub struct HeReport {
 pub struct LayerPrediction {
     /// Name in the network.
     pub name: String,
-    /// `conv`, `fc`, `relu`, `requantize`, `max_pool`, `avg_pool`, `flatten` or `add`.
+    /// `conv`, `fc`, `relu`, `clip`, `argmax`, `requantize`, `max_pool`, `avg_pool`, `flatten` or `add`.
     pub kind: String,
     /// Shape of the operand, `[c, h, w]`.
     #[serde(rename = "in")]
