@@ -139,8 +139,8 @@ fn one_more_input_cuts_the_input_and_keeps_the_ring() {
 }
 
 /// Figure 1 of NASS: one convolution, one fully connected layer, quantizers of 2 to 24 bits together; 14 to
-/// 15 bits doubles its time. Ours grows with p too: where a bit more needs another limb or another ring, time
-/// jumps; elsewhere it does not move by more than the link's bytes.
+/// 15 bits doubles its time. Ours jumps where a bit more needs another limb or another ring, and by less, since
+/// each layer chooses for itself and a limb is added before a ring is doubled; elsewhere only bytes grow.
 #[test]
 fn time_jumps_only_where_the_ring_or_its_limbs_change() {
     let network = |bits| {
@@ -200,8 +200,8 @@ fn time_jumps_only_where_the_ring_or_its_limbs_change() {
             }
         }
     }
-    assert!(!jumps.is_empty());
-    assert!(jumps.iter().any(|&(_, ratio)| ratio > 1.2), "{jumps:?}");
+    let largest = jumps.iter().map(|&(_, ratio)| ratio).fold(0.0, f64::max);
+    assert!((1.1..1.5).contains(&largest), "{jumps:?}");
 }
 
 #[test]
@@ -250,11 +250,11 @@ fn only_what_has_a_price_is_chosen_and_the_rest_is_told() {
     assert_eq!(candidates[0].verdict, CandidateVerdict::Chosen);
     assert!(count(CandidateVerdict::NoPrice) > 3);
     let mut request = Request::default();
-    request.limits.degrees = (4096, 4096);
+    request.limits.degrees = (16_384, 16_384);
     let selector = Selector::new(request, OneRing).unwrap();
     assert!(matches!(
         selector.network(&network),
-        Err(ParamsError::NoPrice { n: 4096, .. })
+        Err(ParamsError::NoPrice { n: 16_384, .. })
     ));
 }
 

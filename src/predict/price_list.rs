@@ -418,7 +418,7 @@ mod tests {
     /// Additions that take n·limbs nanoseconds, transfers of 100 + 3·count, a link.
     fn prices() -> PriceList {
         let add = Op::He(HeOp::Add);
-        let sizes = [(4096, 1), (4096, 2), (8192, 1), (8192, 2)];
+        let sizes = [(4096, 1), (4096, 2), (8192, 1), (8192, 3)];
         let mut records: Vec<Record> = sizes
             .map(|(n, limbs)| record(add, n, limbs, "special=50", (n * limbs) as f64))
             .to_vec();
@@ -451,25 +451,28 @@ mod tests {
     }
 
     #[test]
-    fn a_measured_case_is_looked_up_and_another_fitted_and_named() {
+    fn a_measured_case_is_looked_up_one_between_fitted_and_named_one_beyond_refused() {
         let prices = prices();
         assert_eq!(prices.task(&additions(4096, 2)), Ok(Nanos(2.0 * 8192.0)));
         assert!(prices.fitted().is_empty());
-        let fitted = prices.task(&additions(16_384, 3)).unwrap();
-        assert!((fitted.0 / (2.0 * 49_152.0) - 1.0).abs() < 1e-6, "{fitted}");
-        assert_eq!(prices.fitted(), ["add at n=16384, 3 limbs"]);
+        let fitted = prices.task(&additions(8192, 2)).unwrap();
+        assert!((fitted.0 / (2.0 * 16_384.0) - 1.0).abs() < 1e-6, "{fitted}");
+        assert_eq!(prices.fitted(), ["add at n=8192, 2 limbs"]);
+        for (n, limbs) in [(16_384, 2), (2048, 1), (8192, 4)] {
+            assert!(prices.task(&additions(n, limbs)).is_err());
+        }
     }
 
     #[test]
-    fn rows_of_other_rings_and_key_switches_are_not_prices() {
+    fn the_widest_fast_row_of_each_kind_of_key_switch_is_its_price() {
         let add = Op::He(HeOp::Add);
         let mut slow = record(add, 4096, 2, "special=37", 9e9);
         slow.case.q_bits = 72;
         let records = [
             record(add, 4096, 2, "special=50", 7.0),
             slow,
-            record(add, 4096, 2, "special=50+50", 9e9),
-            record(add, 4096, 2, "digit=25", 9e9),
+            record(add, 4096, 2, "special=50+50", 8.0),
+            record(add, 4096, 2, "digit=25", 9.0),
             record(add, 4096, 2, "special=60", 9e9),
         ];
         let profile = Profile {
@@ -478,7 +481,22 @@ mod tests {
         };
         let list = PriceList::new(&profile);
         assert_eq!(list.task(&additions(4096, 2)), Ok(Nanos(14.0)));
-        assert_eq!(list.exact.len(), 1);
+        assert_eq!(list.exact.len(), 3);
+        let price = |special, digits| {
+            let (n, limbs) = (4096, 2);
+            let ring = RingSize {
+                n,
+                limbs,
+                special,
+                digits,
+            };
+            list.he(HeOp::Add, ring, WorkingSet::Hot).ok()
+        };
+        assert_eq!(
+            (price(2, 0), price(0, 2)),
+            (Some(Nanos(8.0)), Some(Nanos(9.0)))
+        );
+        assert_eq!((price(3, 0), price(0, 3)), (None, None));
     }
 
     #[test]
