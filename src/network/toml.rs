@@ -34,13 +34,14 @@ use std::collections::HashMap;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{self, IgnoredAny};
 
 use super::error::NetworkError;
 use super::layer::{
     ConvParams, FcParams, LayerKind, LayerParams, NetworkParams, PoolParams, Quantizer, Shape,
     Source,
 };
+use super::toml_fields::{Names, Padding};
 
 /// Bits of a quantizer that the text doesn't give.
 const DEFAULT_BITS: u32 = 8;
@@ -108,15 +109,6 @@ enum KindText {
     Flatten,
     Add,
 }
-
-/// Zeros around an image.
-enum Padding {
-    Same,
-    Zeros([usize; 2]),
-}
-
-/// One name or several.
-struct Names(Vec<String>);
 
 /// What is wrong with a layer: the field and a message.
 type Fault = (&'static str, String);
@@ -352,55 +344,6 @@ fn place(text: &str, byte: usize) -> (usize, usize) {
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let column = before[line_start..].chars().count() + 1;
     (before.matches('\n').count() + 1, column)
-}
-
-impl<'de> Deserialize<'de> for Padding {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PaddingVisitor;
-        impl<'de> Visitor<'de> for PaddingVisitor {
-            type Value = Padding;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("\"same\" or [height, width]")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Padding, E> {
-                match text {
-                    "same" => Ok(Padding::Same),
-                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
-                }
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Padding, A::Error> {
-                let zeros = Deserialize::deserialize(de::value::SeqAccessDeserializer::new(seq))?;
-                Ok(Padding::Zeros(zeros))
-            }
-        }
-        deserializer.deserialize_any(PaddingVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for Names {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NamesVisitor;
-        impl<'de> Visitor<'de> for NamesVisitor {
-            type Value = Names;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a layer's name or a list of names")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Names, E> {
-                Ok(Names(vec![text.to_owned()]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Names, A::Error> {
-                let names = Deserialize::deserialize(de::value::SeqAccessDeserializer::new(seq))?;
-                Ok(Names(names))
-            }
-        }
-        deserializer.deserialize_any(NamesVisitor)
-    }
 }
 
 #[cfg(test)]
