@@ -181,43 +181,70 @@ fn circuits_run_as_the_flags_say() {
     ];
     for flags in runs {
         let verify = [&["verify", "toy", "--seed", "5"], flags].concat();
-        let verification = json_by(&calibration, &verify);
-        assert_eq!(verification["output_equal"], true, "{flags:?}");
-        assert_eq!(
-            number(&verification, "/total/error/bytes"),
-            0.0,
-            "{flags:?}"
-        );
-        let circuits = &verification["circuits"];
-        assert_eq!(circuits["stored"], circuits["measured_stored"], "{flags:?}");
-        let flag = |name: &str, usual: &str| {
-            let given = flags.iter().position(|flag| *flag == name);
-            given.map_or(usual, |at| flags[at + 1]).replace('-', "_")
-        };
-        for (name, usual) in [
-            ("garbler", "server"),
-            ("delivery", "split"),
-            ("hash", "tmmo"),
-            ("extension", "softspoken4"),
-        ] {
-            assert_eq!(
-                circuits[name],
-                flag(&format!("--{name}"), usual),
-                "{flags:?}"
-            );
-        }
-        let stores = |party: &str| number(circuits, &format!("/stored/{party}")) > 0.0;
-        let split = flag("--delivery", "split") == "split";
-        let server = split && flag("--garbler", "server") == "client";
-        assert_eq!(
-            [stores("client"), stores("server")],
-            [split && !server, server]
-        );
+        check_circuits(&json_by(&calibration, &verify), flags);
     }
-    assert_eq!(
-        std::fs::read_dir(folder.path()).unwrap().count(),
-        1,
-        "only the profile is left"
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 1, "only the profile");
+}
+
+fn check_circuits(verification: &Value, flags: &[&str]) {
+    assert_eq!(verification["output_equal"], true, "{flags:?}");
+    assert_eq!(number(verification, "/total/error/bytes"), 0.0, "{flags:?}");
+    let circuits = &verification["circuits"];
+    assert_eq!(circuits["stored"], circuits["measured_stored"], "{flags:?}");
+    let flag = |name: &str, usual: &str| {
+        let given = flags.iter().position(|flag| *flag == format!("--{name}"));
+        given.map_or(usual, |at| flags[at + 1]).replace('-', "_")
+    };
+    for (name, usual) in [
+        ("garbler", "server"),
+        ("delivery", "split"),
+        ("hash", "tmmo"),
+        ("extension", "softspoken4"),
+    ] {
+        assert_eq!(circuits[name], flag(name, usual), "{flags:?}");
+    }
+    let stores = |party: &str| number(circuits, &format!("/stored/{party}")) > 0.0;
+    let split = flag("delivery", "split") == "split";
+    let server = split && flag("garbler", "server") == "client";
+    let expected = [split && !server, server];
+    assert_eq!([stores("client"), stores("server")], expected);
+}
+
+/// Two processes on a network whose answer is a place; `max` is named where it does not fit.
+#[test]
+fn a_clip_and_an_argmax_run_between_two_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, max: u32| {
+        let fc = |name: &str| {
+            format!(
+                "[[layers]]\nname = \"{name}\"\nkind = \"fc\"\noutputs = 9\n\
+                     input_bits = 6\nweight_bits = 4\n"
+            )
+        };
+        let clip = format!("[[layers]]\nname = \"c\"\nkind = \"clip\"\nmax = {max}\n");
+        let place = "[[layers]]\nname = \"place\"\nkind = \"argmax\"\n";
+        let text = format!(
+            "name = \"p\"\ninput = [1, 4, 4]\n{}{clip}{}{place}",
+            fc("a"),
+            fc("b")
+        );
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let network = write("p.toml", 40);
+    for garbling in [["--garbler", "server"], ["--garbler", "client"]] {
+        let verify = ["verify", &network, "--seed", "5", "--delivery", "streamed"];
+        let verification = json(&[&verify[..], &garbling].concat());
+        check_circuits(&verification, &[&verify[4..], &garbling].concat());
+        assert_eq!(number(&verification, "/total/relus"), 9.0);
+    }
+    let wide = write("wide.toml", 64);
+    let told = refusal(&[&["predict", &wide][..], &REFERENCE].concat(), 2);
+    assert!(
+        told.contains("`c`: max is 64; expected at most 63"),
+        "{told}"
     );
 }
 

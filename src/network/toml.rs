@@ -25,7 +25,8 @@
 //! ```
 //!
 //! `fc` has `outputs` and the same quantizers, `avg_pool` and `max_pool` have `kernel` and `stride`
-//! (by default the kernel), `relu`, `flatten` and `add` nothing more. `"same"` is (k − 1)/2 zeros on
+//! (by default the kernel), `clip` has `max`, its greatest output in units of the output, `relu`, `flatten`,
+//! `add` and `argmax` nothing more. `"same"` is (k − 1)/2 zeros on
 //! each side, times the dilation, and needs an odd kernel. Fields and kinds that are not known are refused; errors name
 //! the line and the field. A linear layer without quantizer gets 8 bits and 8 bits, and the reader
 //! returns a [`NetworkWarning`].
@@ -95,6 +96,7 @@ struct LayerText {
     input_bits: Option<u32>,
     weight_bits: Option<u32>,
     p_bits: Option<u32>,
+    max: Option<u32>,
 }
 
 /// The kinds of layers.
@@ -104,10 +106,12 @@ enum KindText {
     Conv,
     Fc,
     Relu,
+    Clip,
     AvgPool,
     MaxPool,
     Flatten,
     Add,
+    Argmax,
 }
 
 /// What is wrong with a layer: the field and a message.
@@ -203,6 +207,10 @@ impl LayerText {
             KindText::AvgPool => LayerKind::AvgPool(self.pool()?),
             KindText::MaxPool => LayerKind::MaxPool(self.pool()?),
             KindText::Relu => LayerKind::Relu,
+            KindText::Clip => LayerKind::Clip {
+                max: required(self.max, "max", "a number")?,
+            },
+            KindText::Argmax => LayerKind::Argmax,
             KindText::Flatten => LayerKind::Flatten,
             KindText::Add => LayerKind::Add,
         })
@@ -233,6 +241,7 @@ impl LayerText {
             ("input_bits", self.input_bits.is_some()),
             ("weight_bits", self.weight_bits.is_some()),
             ("p_bits", self.p_bits.is_some()),
+            ("max", self.max.is_some()),
         ];
         let known: &[&str] = match self.kind {
             KindText::Conv => &[
@@ -249,7 +258,8 @@ impl LayerText {
             ],
             KindText::Fc => &["outputs", "bias", "input_bits", "weight_bits", "p_bits"],
             KindText::AvgPool | KindText::MaxPool => &["kernel", "stride"],
-            KindText::Relu | KindText::Flatten | KindText::Add => &[],
+            KindText::Clip => &["max"],
+            KindText::Relu | KindText::Flatten | KindText::Add | KindText::Argmax => &[],
         };
         let mut surplus = given.iter().filter(|(_, is_given)| *is_given);
         match surplus.find(|(field, _)| !known.contains(field)) {

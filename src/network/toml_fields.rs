@@ -1,4 +1,4 @@
-//! Fields of a layer's TOML text that may be written in two ways: padding, and the layers it reads.
+//! Fields of a network's TOML text that may be written in two ways: a padding, the layers that are read.
 
 use std::fmt;
 

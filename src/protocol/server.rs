@@ -61,7 +61,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             Act::ApplyLinear => self.apply_linear(action, inbox),
             Act::Local => self.view.run_local(action),
             Act::Open => {
-                let (share, p) = self.view.result(action)?;
+                let (share, _, p) = self.view.result(action)?;
                 Ok(shares::pack(share, shares::width(p)))
             }
             _ => self
