@@ -72,14 +72,37 @@ pub fn gazelle_with(
     }
     writer.open(&moduli);
     let actions = writer.actions;
-    Ok(Script {
+    let mut script = Script {
         network: network.clone(),
         moduli,
         steps,
         rings: rings.keys,
         circuits,
         actions,
-    })
+    };
+    reserve(&mut script);
+    Ok(script)
+}
+
+/// Lets both parties take, at the end of the set-up, the memory that an inference fills.
+fn reserve(script: &mut Script) {
+    let (step, phase, act, sends) = (None, Phase::Setup, Act::Reserve, None);
+    let reserve = |party| {
+        let bytes = script.held(party).into_iter().sum();
+        let tasks = vec![Task::Touch { bytes }];
+        Action {
+            step,
+            phase,
+            party,
+            act,
+            tasks,
+            sends,
+        }
+    };
+    let both = [Party::Client, Party::Server].map(reserve);
+    let begun = |action: &Action| action.phase == Phase::Setup;
+    let at = script.actions.partition_point(begun);
+    script.actions.splice(at..at, both);
 }
 
 /// Appends actions; `step` and `phase` are those of what is being written.
@@ -137,7 +160,10 @@ impl Writer<'_> {
             if let StepPlan::Linear { crypto, plan, .. } = step {
                 self.step = Some(index);
                 let counts = [(HeOp::Encode, plan.weight_count() as u64)];
-                self.server(Act::EncodeWeights, he(crypto, &counts, Bytes(0)), None);
+                let mut tasks = he(crypto, &counts, Bytes(0));
+                let bytes = encoded(crypto, plan);
+                tasks.push(Task::Touch { bytes });
+                self.server(Act::EncodeWeights, tasks, None);
             }
         }
         self.step = None;
@@ -272,7 +298,7 @@ impl Writer<'_> {
         ]
         .into_iter()
         .collect();
-        let weights = Bytes((8 * crypto.n * crypto.q.len() * plan.weight_count()) as u64);
+        let weights = encoded(crypto, plan);
         let tasks = Task::he(&(around + plan.counts()), ring_size(crypto), weights);
         let reply = Bytes(params.reply_size() as u64) * outputs;
         self.server(Act::ApplyLinear, tasks, message(MessageKind::Reply, reply));
@@ -301,6 +327,11 @@ fn he(crypto: &LayerCrypto, counts: &[(HeOp, u64)], streams: Bytes) -> Vec<Task>
         ring_size(crypto),
         streams,
     )
+}
+
+/// Size of a layer's encoded weights.
+fn encoded(crypto: &LayerCrypto, plan: &Plan) -> Bytes {
+    Bytes((8 * crypto.n * crypto.q.len() * plan.weight_count()) as u64)
 }
 
 fn ring_size(crypto: &LayerCrypto) -> RingSize {

@@ -6,11 +6,11 @@
 use rand::{CryptoRng, RngExt};
 use zeroize::Zeroizing;
 
-use super::client::written;
+use super::client::{reserve, written};
 use super::error::PartyError;
 use super::inbox::{Inbox, parts};
 use super::party::{View, out_of_order};
-use super::roles::Delivery;
+use super::roles::{Delivery, Party};
 use super::shares;
 use super::work::{Act, Action, MessageKind, Script};
 use crate::batch;
@@ -83,6 +83,10 @@ impl<'a, R: CryptoRng> Server<'a, R> {
                 Ok(written(|out| reply.write(out)))
             }
             Act::GrowTrees => self.grow_trees(action, inbox),
+            Act::Reserve => {
+                reserve(&self.view.script.held(Party::Server));
+                Ok(Vec::new())
+            }
             Act::DrawShare => self.draw_share(action),
             Act::AcceptExtension => self.extend(action, inbox),
             Act::Garble(_) => self.garble(action),

@@ -68,6 +68,21 @@ pub enum Task {
         /// How many of it.
         batch: u64,
     },
+    /// The first touch of memory that stays.
+    Touch {
+        /// How much.
+        bytes: Bytes,
+    },
+    /// Residues drawn.
+    Draw {
+        /// How many.
+        count: u64,
+    },
+    /// Values put into slots or taken from them.
+    Arrange {
+        /// How many slots.
+        slots: u64,
+    },
 }
 
 /// What a message holds.
@@ -139,6 +154,8 @@ pub enum Act {
     FinishBaseOt,
     /// Server: grows the extension's trees.
     GrowTrees,
+    /// Either: takes the memory that the messages and labels of an inference wait in.
+    Reserve,
     /// Server: draws its share of the step's result.
     DrawShare,
     /// Client: random choices of the step's transfers, extended.
@@ -248,6 +265,24 @@ pub struct Script {
 }
 
 impl Script {
+    /// Pieces of memory that `party` fills in an inference: messages that wait with the client, a label for
+    /// each of its choices, and the longest other message it makes or is sent.
+    pub fn held(&self, party: Party) -> Vec<Bytes> {
+        let offline = self.actions.iter().filter(|a| a.phase == Phase::Offline);
+        let waiting = offline.filter_map(|action| action.sends);
+        let waiting = waiting.filter(|m| party == Party::Client && m.kind == MessageKind::Garbled);
+        let labels = self.steps.iter().filter_map(|step| match step {
+            StepPlan::Circuit { circuit, batch } => {
+                Some(Bytes(16 * (circuit.evaluator_input_bits() * batch) as u64))
+            }
+            StepPlan::Linear { .. } | StepPlan::Local => None,
+        });
+        let all = self.actions.iter().filter(|a| a.phase != Phase::Setup);
+        let longest = all.filter_map(|action| action.sends).map(|m| m.payload).max();
+        let waiting = waiting.map(|message| message.payload);
+        waiting.chain(labels).chain(longest).collect()
+    }
+
     /// Bytes that wait with the client between the offline and the online phase: tables, decode bits and
     /// labels of circuits that were garbled beforehand.
     pub fn stored(&self) -> Bytes {
