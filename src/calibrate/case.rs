@@ -30,6 +30,8 @@ pub enum Op {
     OtChosen,
     /// One prepared transfer turned to the choice that is wanted, one side.
     OtDerandomize,
+    /// The first touch of memory that the process did not have.
+    Touch,
     /// Sending of bytes over the link.
     Send,
     /// A message of one byte there and back.
@@ -48,6 +50,7 @@ impl Op {
             Self::OtRandom => "ot_random",
             Self::OtChosen => "ot_chosen",
             Self::OtDerandomize => "ot_derandomize",
+            Self::Touch => "touch",
             Self::Send => "send",
             Self::RoundTrip => "round_trip",
         }
@@ -63,6 +66,7 @@ impl Op {
             Self::OtRandom,
             Self::OtChosen,
             Self::OtDerandomize,
+            Self::Touch,
             Self::Send,
             Self::RoundTrip,
         ];
@@ -85,7 +89,14 @@ pub enum WorkingSet {
     Hot,
     /// One operand taken in turn from a set larger than the caches.
     Cold,
+    /// Of a product, the encoded plaintext from a set larger than the caches, and the ciphertext in turn from
+    /// one of [`FAR`] bytes.
+    Far,
 }
+
+/// Size of the set that the ciphertexts of a [`WorkingSet::Far`] product are taken from: beyond a core's own
+/// caches, within what cores share.
+pub const FAR: usize = 24 << 20;
 
 impl WorkingSet {
     /// The name in the profile.
@@ -93,6 +104,7 @@ impl WorkingSet {
         match self {
             Self::Hot => "hot",
             Self::Cold => "cold",
+            Self::Far => "far",
         }
     }
 }
@@ -112,7 +124,7 @@ pub struct Case {
     pub p_bits: u32,
     /// `special=<bits>` (`special=<bits>+<bits>` for two primes) or `digit=<bits>` for BFV;
     /// `circuit=…;ands=…;batch=…` for circuits; `role=…;batch=…` for transfers, with `extension=…`
-    /// where they are extended; `bytes=…` for sending.
+    /// where they are extended; `bytes=…` for sending and touching.
     pub param: String,
     /// Threads.
     pub threads: usize,
@@ -155,7 +167,7 @@ impl Case {
             Op::BaseOt | Op::OtCorrelated | Op::OtRandom | Op::OtChosen | Op::OtDerandomize => {
                 number("batch")
             }
-            Op::Send => number("bytes"),
+            Op::Touch | Op::Send => number("bytes"),
             Op::RoundTrip => Some(1.0),
             Op::He(_) => None,
         }

@@ -48,6 +48,8 @@ const CIRCUIT_BITS: [u32; 2] = [20, 30];
 const BATCHES: [usize; 3] = [64, 1024, 8192];
 /// Transfers in an extension.
 const TRANSFERS: [usize; 3] = [1024, 16_384, 131_072];
+/// Bytes touched at once.
+const TOUCHED: [usize; 1] = [16 << 20];
 /// Bytes sent at once.
 const SENT: [usize; 3] = [64 << 10, 1 << 20, 16 << 20];
 const ROLES: [OtRole; 2] = [OtRole::Sender, OtRole::Receiver];
@@ -88,6 +90,7 @@ impl Case {
             let choices = BATCHES.map(|batch| batch * CIRCUIT_BITS[0] as usize);
             cases.extend(choices.map(|count| Self::transfer(Op::OtDerandomize, role, count)));
         }
+        cases.extend(TOUCHED.map(|bytes| Self::link(Op::Touch, bytes)));
         cases.push(Self::link(Op::RoundTrip, 1));
         cases.extend(SENT.map(|bytes| Self::link(Op::Send, bytes)));
         Ok(cases)
@@ -118,8 +121,10 @@ impl Case {
         };
         let hot = HeOp::ALL.map(|op| case(op, WorkingSet::Hot));
         let streamed = [HeOp::Add, HeOp::Hadamard, HeOp::MultiplyAccumulate];
+        let far = [HeOp::Hadamard, HeOp::MultiplyAccumulate];
         hot.into_iter()
             .chain(streamed.map(|op| case(op, WorkingSet::Cold)))
+            .chain(far.map(|op| case(op, WorkingSet::Far)))
             .collect()
     }
 
@@ -151,7 +156,7 @@ impl Case {
         )
     }
 
-    /// A message of a number of bytes over the link.
+    /// A number of bytes sent over the link, or touched.
     pub fn link(op: Op, bytes: usize) -> Self {
         Self::without_ring(op, format!("bytes={bytes}"))
     }

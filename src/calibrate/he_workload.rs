@@ -11,12 +11,13 @@
 //! | `decode` | a copy of the polynomial decoded |
 //!
 //! The others are the calls of the same name. Cold operations take one operand in turn from a set of
-//! more than 96 MB: an encoded plaintext, or for `add` a ciphertext.
+//! more than 96 MB: an encoded plaintext, or for `add` a ciphertext. Far products take their ciphertext in turn
+//! too, from [`FAR`] bytes.
 
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
 
-use super::case::{Case, WorkingSet};
+use super::case::{Case, FAR, WorkingSet};
 use super::workload::{Workload, WorkloadError};
 use crate::bfv::{
     BfvParams, Ciphertext, Decomposed, Evaluator, GaloisKeys, HeOp, HeOps, Plaintext, PublicKey,
@@ -65,16 +66,16 @@ impl<T: Clone> Turns<T> {
         }
     }
 
-    /// Copies of `value`, each of `size` bytes, to more than [`COLD`] bytes.
-    fn fill(&mut self, value: &T, size: usize) {
-        self.all.resize_with(COLD / size + 1, || value.clone());
+    /// Copies of `value`, each of `size` bytes, to more than `whole` bytes.
+    fn fill(&mut self, value: &T, size: usize, whole: usize) {
+        self.all.resize_with(whole / size + 1, || value.clone());
     }
 
     /// `hot` itself, or the next of the set.
     fn take<'a>(&'a mut self, set: WorkingSet, hot: &'a T) -> &'a T {
         match set {
             WorkingSet::Hot => hot,
-            WorkingSet::Cold => {
+            WorkingSet::Cold | WorkingSet::Far => {
                 self.next = if self.next + 1 < self.all.len() {
                     self.next + 1
                 } else {
@@ -174,8 +175,15 @@ impl HeOperands {
             (WorkingSet::Hot, _) => {
                 (self.plaintexts, self.ciphertexts) = (Turns::none(), Turns::none());
             }
-            (WorkingSet::Cold, HeOp::Add) => self.ciphertexts.fill(&self.other, 2 * poly),
-            (WorkingSet::Cold, _) => self.plaintexts.fill(&self.plaintext, poly),
+            (WorkingSet::Cold, HeOp::Add) => self.ciphertexts.fill(&self.other, 2 * poly, COLD),
+            (WorkingSet::Cold, _) => {
+                self.ciphertexts = Turns::none();
+                self.plaintexts.fill(&self.plaintext, poly, COLD);
+            }
+            (WorkingSet::Far, _) => {
+                self.plaintexts.fill(&self.plaintext, poly, COLD);
+                self.ciphertexts.fill(&self.other, 2 * poly, FAR);
+            }
         }
     }
 
@@ -200,13 +208,15 @@ impl HeOperands {
 
     fn hadamard(&mut self, set: WorkingSet) -> Result<Ciphertext, WorkloadError> {
         let factor = self.plaintexts.take(set, &self.plaintext);
-        Ok(self.evaluator.hadamard(&self.other, factor))
+        let other = self.ciphertexts.take(of_ciphertext(set), &self.other);
+        Ok(self.evaluator.hadamard(other, factor))
     }
 
     fn multiply_accumulate(&mut self, set: WorkingSet) -> Result<(), WorkloadError> {
         let factor = self.plaintexts.take(set, &self.plaintext);
+        let other = self.ciphertexts.take(of_ciphertext(set), &self.other);
         self.evaluator
-            .multiply_accumulate(&mut self.accumulator, &self.other, factor);
+            .multiply_accumulate(&mut self.accumulator, other, factor);
         Ok(())
     }
 
@@ -286,6 +296,14 @@ impl HeOperands {
 
     fn load_key(&self) -> Result<GaloisKeys, WorkloadError> {
         Ok(GaloisKeys::read(&self.params, &self.keys)?)
+    }
+}
+
+/// Where a product's ciphertext comes from.
+const fn of_ciphertext(set: WorkingSet) -> WorkingSet {
+    match set {
+        WorkingSet::Hot | WorkingSet::Cold => WorkingSet::Hot,
+        WorkingSet::Far => WorkingSet::Far,
     }
 }
 

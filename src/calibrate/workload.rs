@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::case::{Case, Op};
 use super::clock::time;
 use super::he_workload::HeOperands;
-use super::{gc_workload, link_workload};
+use super::{gc_workload, link_workload, memory_workload};
 use crate::bfv::{BfvError, WireError};
 use crate::gc::GcError;
 use crate::units::{Bytes, Nanos};
@@ -147,6 +147,7 @@ impl Operands {
             | Op::OtRandom
             | Op::OtChosen
             | Op::OtDerandomize => gc_workload::workload(case),
+            Op::Touch => memory_workload::workload(case),
             Op::Send | Op::RoundTrip => link_workload::workload(case),
         }
     }

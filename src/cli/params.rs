@@ -112,6 +112,8 @@ fn convolution(text: &str, quantizer: Quantizer) -> Option<NetworkParams> {
         kernel,
         stride: [1, 1],
         padding: kernel.map(|size| size / 2),
+        dilation: [1, 1],
+        groups: 1,
         bias: true,
         quantizer,
         p_bits: None,

@@ -59,6 +59,8 @@ pub(super) struct SettingArgs {
 /// What it means; owns what [`Setting`] borrows.
 #[derive(Debug)]
 pub(super) struct OwnedSetting {
+    /// The link, where it is not the machine's own loopback.
+    pub(super) shaped: Option<Link>,
     request: Request,
     prices: PriceList,
     calibration: String,
@@ -106,6 +108,7 @@ impl SettingArgs {
         let prices = PriceList::new(&calibration.profile);
         let link = link(&self.link, &prices)?;
         Ok(OwnedSetting {
+            shaped: (self.link != "loopback").then_some(link),
             request: self.request(),
             prices,
             calibration: calibration.name,

@@ -69,6 +69,11 @@ impl Layer {
         self.shape.ands * self.shape.batch
     }
 
+    /// Bits that the evaluator feeds in: one transfer each.
+    pub const fn choice_count(&self) -> usize {
+        self.shape.evaluator_bits * self.shape.batch
+    }
+
     /// The evaluator's choices for its shares, in lane order.
     ///
     /// # Errors

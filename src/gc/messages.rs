@@ -81,6 +81,8 @@ pub struct GcSizes {
     /// [`ExtensionColumns`](super::ExtensionColumns) with random choices if one extension serves this batch
     /// alone, evaluator to garbler.
     pub extension: Bytes,
+    /// The same with given choices.
+    pub extension_given: Bytes,
     /// What the garbler sends to the evaluator, piece by piece.
     pub pieces: Vec<PieceSizes>,
     /// [`ChoiceCorrections`](super::ChoiceCorrections), evaluator to garbler; nothing is sent if the prepared
@@ -121,6 +123,7 @@ impl GcSizes {
             base_ot_reply: size(BaseOtReply::WIRE_SIZE),
             tree_sums: size(TreeSums::wire_size_of(extension)),
             extension: size(BLOCK.saturating_mul(extension.random_blocks(choices))),
+            extension_given: size(BLOCK.saturating_mul(extension.given_blocks(choices))),
             pieces: shape.pieces().map(pieces).collect(),
             corrections: Bytes::of_bits(choices as u64),
             label_transfer: size(choices.saturating_mul(BLOCK)),

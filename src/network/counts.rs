@@ -59,7 +59,7 @@ impl LayerKind {
     /// Products summed into one output of a linear layer reading `input`; 0 for other layers.
     pub fn terms(&self, input: Shape) -> usize {
         match self {
-            Self::Conv(conv) => input.channels * conv.kernel[0] * conv.kernel[1],
+            Self::Conv(conv) => input.channels / conv.groups * conv.kernel[0] * conv.kernel[1],
             Self::Fc(_) => input.len(),
             Self::Relu | Self::AvgPool(_) | Self::MaxPool(_) | Self::Flatten | Self::Add => 0,
         }
@@ -101,6 +101,8 @@ mod tests {
             kernel: [3, 3],
             stride: [1, 1],
             padding: [1, 1],
+            dilation: [1, 1],
+            groups: 1,
             bias: false,
             quantizer,
             p_bits: None,

@@ -81,10 +81,24 @@ pub enum NetworkError {
     KernelDoesNotFit {
         /// The layer.
         layer: String,
-        /// Height and width of the kernel or window.
+        /// Height and width that the kernel or window spans.
         kernel: [usize; 2],
         /// Height and width of its input with padding.
         padded: [usize; 2],
+    },
+    /// Groups do not divide the channels.
+    #[error(
+        "layer `{layer}` has {groups} groups over {} input and {} output channels; \
+         expected a divisor of both",
+        channels[0], channels[1]
+    )]
+    Groups {
+        /// The layer.
+        layer: String,
+        /// Number of groups.
+        groups: usize,
+        /// Input and output channels.
+        channels: [usize; 2],
     },
     /// Two values of different shapes are added.
     #[error("layer `{layer}` adds {left} and {right}; expected equal shapes")]

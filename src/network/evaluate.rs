@@ -154,11 +154,15 @@ fn convolve(
         shape_out.height * shape_out.width,
     );
     let filter = conv.kernel[0] * conv.kernel[1];
+    // Channels that an output reads, and outputs that read the same ones.
+    let read = shape_in.channels / conv.groups;
+    let together = shape_out.channels / conv.groups;
     let mut y = vec![0; shape_out.len()];
     for (output, sums) in y.chunks_exact_mut(plane_out).enumerate() {
         sums.fill(weights.bias.get(output).copied().unwrap_or(0));
-        for (channel, plane) in x.chunks_exact(plane_in).enumerate() {
-            let first = (output * shape_in.channels + channel) * filter;
+        let own = x[output / together * read * plane_in..].chunks_exact(plane_in);
+        for (channel, plane) in own.take(read).enumerate() {
+            let first = (output * read + channel) * filter;
             for (tap, weight) in weights.weight[first..first + filter].iter().enumerate() {
                 let place = [tap / conv.kernel[1], tap % conv.kernel[1]];
                 let tap = Tap::new(conv, place, (shape_in, shape_out));
@@ -183,7 +187,8 @@ struct Tap {
 
 impl Tap {
     fn new(conv: &ConvParams, place: [usize; 2], (shape_in, shape_out): (Shape, Shape)) -> Self {
-        let origin = [0, 1].map(|axis| place[axis] as isize - conv.padding[axis] as isize);
+        let origin = [0, 1]
+            .map(|axis| (place[axis] * conv.dilation[axis]) as isize - conv.padding[axis] as isize);
         // The outputs o with 0 <= o * stride + origin < size.
         let touched = |axis: usize, size: usize, outputs: usize| {
             let past = |limit: isize| (limit.max(0) as usize).div_ceil(conv.stride[axis]);

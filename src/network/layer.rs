@@ -72,7 +72,9 @@ pub struct Quantizer {
     pub weight_bits: u32,
 }
 
-/// A convolution with a bias; weights are `[out_channels, in_channels, kernel h, kernel w]`.
+/// A convolution; weights are `[out_channels, in_channels / groups, kernel h, kernel w]`.
+///
+/// Channels are cut into `groups` equal runs, and outputs read the inputs of their own run only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ConvParams {
     /// Number of output channels.
@@ -83,6 +85,10 @@ pub struct ConvParams {
     pub stride: [usize; 2],
     /// Zero rows added above and below, zero columns added left and right.
     pub padding: [usize; 2],
+    /// Vertical and horizontal distance of the inputs that neighbouring filter places read.
+    pub dilation: [usize; 2],
+    /// Number of groups, which divides both numbers of channels.
+    pub groups: usize,
     /// Whether there is one bias an output channel.
     pub bias: bool,
     /// Bits of input and weights.
@@ -208,6 +214,13 @@ pub struct NetworkParams {
     pub input: Shape,
     /// The layers; the last one is the output.
     pub layers: Vec<LayerParams>,
+}
+
+impl ConvParams {
+    /// Rows and columns that a filter spans, (k − 1)·dilation + 1.
+    pub fn extent(&self) -> [usize; 2] {
+        [0, 1].map(|axis| (self.kernel[axis] - 1) * self.dilation[axis] + 1)
+    }
 }
 
 impl PoolParams {

@@ -1,7 +1,7 @@
 //! Shape inference: from a network to the shape of each layer's output, refusing what can't run.
 //!
-//! A kernel k over an input of size d with padding a and stride s gives ⌊(d + 2a − k)/s⌋ + 1 values
-//! along an axis. Every network that other parts of this room work on has passed [`NetworkParams::shapes`]:
+//! A kernel that spans k over an input of size d with padding a and stride s gives ⌊(d + 2a − k)/s⌋ + 1
+//! values along an axis. Every network that other parts of this room work on has passed [`NetworkParams::shapes`]:
 //! sources are earlier layers, names are unique, kernels fit, operands of an addition have one
 //! shape, quantizers have 2 to 24 bits, everything but the output is read, and the output is a
 //! linear layer or an activation. Sizes are limited, so that later arithmetic can't overflow.
@@ -175,13 +175,27 @@ fn conv_shape(name: &str, conv: &ConvParams, input: Shape) -> Result<Shape, Netw
         conv.out_channels as u64,
         [1, MAX_SIZE],
     )?;
+    for axis in 0..2 {
+        in_range(name, "kernel", conv.kernel[axis] as u64, [1, MAX_SIZE])?;
+        in_range(name, "dilation", conv.dilation[axis] as u64, [1, MAX_SIZE])?;
+    }
+    let groups = conv.groups;
+    in_range(name, "groups", groups as u64, [1, MAX_SIZE])?;
+    if !input.channels.is_multiple_of(groups) || !conv.out_channels.is_multiple_of(groups) {
+        return Err(NetworkError::Groups {
+            layer: name.to_owned(),
+            groups,
+            channels: [input.channels, conv.out_channels],
+        });
+    }
     let window = Window {
-        kernel: conv.kernel,
+        kernel: conv.extent(),
         stride: conv.stride,
         padding: conv.padding,
     };
     let [height, width] = window.slide(name, input)?;
-    let filter = input.channels as u128 * conv.kernel[0] as u128 * conv.kernel[1] as u128;
+    let filter =
+        (input.channels / groups) as u128 * conv.kernel[0] as u128 * conv.kernel[1] as u128;
     let weights = u64::try_from(filter * conv.out_channels as u128).unwrap_or(u64::MAX);
     check_count(name, "weights", weights)?;
     Ok(Shape::new(conv.out_channels, height, width))
@@ -195,7 +209,7 @@ struct Window {
 }
 
 impl Window {
-    /// Height and width of what it gives over `input`.
+    /// Height and width of what it gives over `input`; `kernel` is what a filter spans.
     fn slide(&self, name: &str, input: Shape) -> Result<[usize; 2], NetworkError> {
         for axis in 0..2 {
             in_range(name, "kernel", self.kernel[axis] as u64, [1, MAX_SIZE])?;

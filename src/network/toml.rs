@@ -11,6 +11,8 @@
 //! kernel = [3, 3]
 //! stride = [1, 1]              # the default
 //! padding = "same"             # or [h, w], by default [0, 0]
+//! dilation = [1, 1]            # the default
+//! groups = 1                   # the default; the number of channels makes it depthwise
 //! bias = true                  # the default
 //! input_bits = 8
 //! weight_bits = 8
@@ -24,7 +26,7 @@
 //!
 //! `fc` has `outputs` and the same quantizers, `avg_pool` and `max_pool` have `kernel` and `stride`
 //! (by default the kernel), `relu`, `flatten` and `add` nothing more. `"same"` is (k − 1)/2 zeros on
-//! each side and needs an odd kernel. Fields and kinds that are not known are refused; errors name
+//! each side, times the dilation, and needs an odd kernel. Fields and kinds that are not known are refused; errors name
 //! the line and the field. A linear layer without quantizer gets 8 bits and 8 bits, and the reader
 //! returns a [`NetworkWarning`].
 
@@ -86,6 +88,8 @@ struct LayerText {
     kernel: Option<[usize; 2]>,
     stride: Option<[usize; 2]>,
     padding: Option<Padding>,
+    dilation: Option<[usize; 2]>,
+    groups: Option<usize>,
     bias: Option<bool>,
     input_bits: Option<u32>,
     weight_bits: Option<u32>,
@@ -185,11 +189,14 @@ impl LayerText {
         Ok(match self.kind {
             KindText::Conv => {
                 let kernel = required(self.kernel, "kernel", "[height, width]")?;
+                let dilation = self.dilation.unwrap_or([1, 1]);
                 LayerKind::Conv(ConvParams {
                     out_channels: required(self.out_channels, "out_channels", "a number")?,
                     kernel,
                     stride: self.stride.unwrap_or([1, 1]),
-                    padding: zeros(self.padding.as_ref(), kernel)?,
+                    padding: zeros(self.padding.as_ref(), kernel, dilation)?,
+                    dilation,
+                    groups: self.groups.unwrap_or(1),
                     bias,
                     quantizer,
                     p_bits,
@@ -228,6 +235,8 @@ impl LayerText {
             ("kernel", self.kernel.is_some()),
             ("stride", self.stride.is_some()),
             ("padding", self.padding.is_some()),
+            ("dilation", self.dilation.is_some()),
+            ("groups", self.groups.is_some()),
             ("bias", self.bias.is_some()),
             ("input_bits", self.input_bits.is_some()),
             ("weight_bits", self.weight_bits.is_some()),
@@ -239,6 +248,8 @@ impl LayerText {
                 "kernel",
                 "stride",
                 "padding",
+                "dilation",
+                "groups",
                 "bias",
                 "input_bits",
                 "weight_bits",
@@ -272,11 +283,15 @@ fn required<T>(value: Option<T>, field: &'static str, expected: &str) -> Result<
     value.ok_or_else(|| (field, format!("missing, expected {expected}")))
 }
 
-fn zeros(padding: Option<&Padding>, kernel: [usize; 2]) -> Result<[usize; 2], Fault> {
+fn zeros(
+    padding: Option<&Padding>,
+    kernel: [usize; 2],
+    dilation: [usize; 2],
+) -> Result<[usize; 2], Fault> {
     match padding {
         None => Ok([0, 0]),
         Some(Padding::Zeros(zeros)) => Ok(*zeros),
-        Some(Padding::Same) => same_padding(kernel).ok_or_else(|| {
+        Some(Padding::Same) => same_padding(kernel, dilation).ok_or_else(|| {
             let message = format!("\"same\" with kernel {kernel:?}, expected an odd kernel");
             ("padding", message)
         }),
@@ -284,9 +299,9 @@ fn zeros(padding: Option<&Padding>, kernel: [usize; 2]) -> Result<[usize; 2], Fa
 }
 
 /// Zeros that keep an image's size at stride 1; an even kernel has none.
-pub(super) fn same_padding(kernel: [usize; 2]) -> Option<[usize; 2]> {
+pub(super) fn same_padding(kernel: [usize; 2], dilation: [usize; 2]) -> Option<[usize; 2]> {
     let odd = kernel.iter().all(|k| k % 2 == 1);
-    odd.then(|| kernel.map(|k| k / 2))
+    odd.then(|| [0, 1].map(|axis| (kernel[axis] / 2).saturating_mul(dilation[axis])))
 }
 
 /// Reads the text, telling line and field of what is wrong.

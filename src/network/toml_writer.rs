@@ -78,10 +78,16 @@ fn conv_fields(conv: &ConvParams) -> String {
         text += &format!("stride = {:?}\n", conv.stride);
     }
     if conv.padding != [0, 0] {
-        text += &match same_padding(conv.kernel) {
+        text += &match same_padding(conv.kernel, conv.dilation) {
             Some(same) if same == conv.padding => "padding = \"same\"\n".to_owned(),
             _ => format!("padding = {:?}\n", conv.padding),
         };
+    }
+    if conv.dilation != [1, 1] {
+        text += &format!("dilation = {:?}\n", conv.dilation);
+    }
+    if conv.groups != 1 {
+        text += &format!("groups = {}\n", conv.groups);
     }
     text
 }

@@ -18,7 +18,7 @@ const MAX_EXPONENT: i64 = 1000;
 /// Weights and bias of a linear layer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LayerWeights {
-    /// `[out, in, kernel h, kernel w]` or `[outputs, inputs]`, the last index fastest.
+    /// `[out, in / groups, kernel h, kernel w]` or `[outputs, inputs]`, the last index fastest.
     pub weight: Vec<i32>,
     /// One an output channel, at the accumulator's scale; empty for a layer without bias.
     pub bias: Vec<i64>,
@@ -156,7 +156,12 @@ pub(super) fn weight_shape(kind: &LayerKind, input: Shape) -> Vec<usize> {
     match kind {
         LayerKind::Conv(conv) => {
             let [height, width] = conv.kernel;
-            vec![conv.out_channels, input.channels, height, width]
+            vec![
+                conv.out_channels,
+                input.channels / conv.groups,
+                height,
+                width,
+            ]
         }
         LayerKind::Fc(fc) => vec![fc.outputs, input.len()],
         _ => Vec::new(),

@@ -87,6 +87,12 @@ impl Channels {
         })
     }
 
+    /// Rotations of partial sums that an output takes: one for each block turned, one for the swap.
+    pub(super) fn turns(&self, output: usize) -> u64 {
+        let turns = |span: Span| span.negative + span.positive + usize::from(span.swap);
+        self.spans(output).map(turns).sum::<usize>() as u64
+    }
+
     /// The deltas of a span in the order in which they run: each side from its far end inwards.
     pub(super) fn deltas(
         &self,

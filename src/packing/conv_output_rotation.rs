@@ -22,6 +22,7 @@ use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
 use super::alignment::{Alignment, Channels};
+use super::output_sum::OutputSum;
 use super::plan::Schedule;
 use super::shape::{ConvShape, LinearShape, PackingError};
 use super::slots::{Slots, residue};
@@ -164,6 +165,11 @@ impl Schedule for ConvOutputRotation {
             });
         };
         let output = conv.output()?;
+        if conv.dilation != [1, 1] || conv.groups != 1 {
+            return Err(PackingError::WrongLayer {
+                schedule: Self::NAME,
+            });
+        }
         if conv.input.is_empty() || output.is_empty() {
             return Err(PackingError::Empty);
         }
@@ -225,9 +231,8 @@ impl Schedule for ConvOutputRotation {
             let mut chains = 0;
             for span in self.channels.spans(output) {
                 chains += 1 + u64::from(span.negative > 0);
-                let turns = span.negative + span.positive + usize::from(span.swap);
-                counts[HeOp::Rotate] += times * turns as u64;
             }
+            counts[HeOp::Rotate] += times * self.channels.turns(output);
             let products = (self.channels.products(output).count() * self.taps.len()) as u64;
             counts[HeOp::Hadamard] += times * chains;
             counts[HeOp::MultiplyAccumulate] += times * (products - chains);
@@ -274,6 +279,21 @@ impl Schedule for ConvOutputRotation {
         let products =
             last * self.channels.products(0).count() + self.channels.products(last).count();
         products * self.taps.len()
+    }
+
+    fn output_sums(&self) -> Option<Vec<OutputSum>> {
+        let moved = self.taps.iter().filter(|&&tap| tap > 0).count();
+        let sum = |output| {
+            let aligned = self.channels.products(output).count();
+            OutputSum {
+                products: (aligned * self.taps.len()) as u64,
+                rotated: (aligned * moved) as u64,
+                turns: self.channels.turns(output),
+                folds: 0,
+            }
+        };
+        let outputs = BTreeSet::from([0, self.output_ciphertexts() - 1]);
+        Some(outputs.into_iter().map(sum).collect())
     }
 
     fn working_ciphertexts(&self) -> usize {

@@ -19,6 +19,7 @@
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
+use super::output_sum::OutputSum;
 use super::plan::Schedule;
 use super::shape::{LinearShape, PackingError};
 use super::slots::{Slots, residue};
@@ -199,6 +200,25 @@ impl Schedule for FcHybrid {
     fn weight_count(&self) -> usize {
         let last = self.blocks() - 1;
         last * self.terms(0).count() + self.terms(last).count()
+    }
+
+    fn output_sums(&self) -> Option<Vec<OutputSum>> {
+        let last = self.blocks() - 1;
+        let sum = |group| {
+            let mut sum = OutputSum {
+                folds: (self.period / self.diagonals(group)).ilog2(),
+                ..OutputSum::default()
+            };
+            for (block, times) in [(0, last as u64), (last, 1)] {
+                for term in self.terms(block).filter(|term| term.group == group) {
+                    sum.products += times;
+                    sum.rotated += times * u64::from(term.diagonal > 0);
+                }
+            }
+            sum
+        };
+        let groups = BTreeSet::from([0, self.groups() - 1]);
+        Some(groups.into_iter().map(sum).collect())
     }
 
     fn working_ciphertexts(&self) -> usize {

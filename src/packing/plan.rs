@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::conv_output_rotation::ConvOutputRotation;
 use super::fc_hybrid::FcHybrid;
+use super::output_sum::OutputSum;
 use super::shape::{LinearShape, PackingError};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 use crate::network::Step;
+use crate::units::Bytes;
 
 /// One way to compute a linear layer over packed ciphertexts.
 ///
@@ -44,6 +46,12 @@ pub trait Schedule: Sized {
 
     /// Number of encoded plaintexts that hold the weights.
     fn weight_count(&self) -> usize;
+
+    /// What the output ciphertexts are sums of, in closed form, equal ones once or more; `None` where
+    /// [`OutputSum`] cannot say it.
+    fn output_sums(&self) -> Option<Vec<OutputSum>> {
+        None
+    }
 
     /// At most so many ciphertexts are held at once during [`Schedule::run`] besides its inputs:
     /// rotated inputs, sums, outputs. (One decomposition is held as well.)
@@ -108,6 +116,22 @@ macro_rules! schedules {
                 vec![$($name::new(layer, n).map(Self::$name)),+]
             }
 
+            /// Names of all schedules, in the order of the list.
+            pub const SCHEDULES: &'static [&'static str] = &[$($name::NAME),+];
+
+            /// The plan of the schedule with this name.
+            ///
+            /// # Errors
+            /// [`PackingError::UnknownSchedule`], or why the schedule has no plan for the layer.
+            pub fn named(schedule: &str, layer: &LinearShape, n: usize) -> Result<Self, PackingError> {
+                match schedule {
+                    $($name::NAME => $name::new(layer, n).map(Self::$name),)+
+                    _ => Err(PackingError::UnknownSchedule {
+                        name: schedule.to_owned(),
+                    }),
+                }
+            }
+
             /// The schedule's name.
             pub const fn schedule_name(&self) -> &'static str {
                 match self { $(Self::$name(_) => $name::NAME),+ }
@@ -141,6 +165,12 @@ macro_rules! schedules {
             /// Number of encoded plaintexts that hold the weights.
             pub fn weight_count(&self) -> usize {
                 match self { $(Self::$name(plan) => plan.weight_count()),+ }
+            }
+
+            /// What the output ciphertexts are sums of, in closed form; `None` where [`OutputSum`] cannot
+            /// say it.
+            pub fn output_sums(&self) -> Option<Vec<OutputSum>> {
+                match self { $(Self::$name(plan) => plan.output_sums()),+ }
             }
 
             /// At most so many ciphertexts are held at once during [`Plan::run`] besides its inputs.
@@ -252,6 +282,11 @@ impl Plan {
         self.run_with(ops, inputs, |index| Ok(&weights[index]))
     }
 
+    /// Bytes of the encoded weights, in words of 64 bits, over `limbs` primes.
+    pub fn weight_bytes(&self, limbs: usize) -> Bytes {
+        Bytes((self.weight_count() * self.made_for().0 * limbs * 8) as u64)
+    }
+
     /// Key switches of one run: full rotations and hoisted ones.
     pub fn key_switches(&self) -> u64 {
         let counts = self.counts();
@@ -274,12 +309,7 @@ impl TryFrom<PlanRequest> for Plan {
     type Error = PackingError;
 
     fn try_from(request: PlanRequest) -> Result<Self, PackingError> {
-        Self::candidates(&request.layer, request.n)?
-            .into_iter()
-            .find(|plan| plan.schedule_name() == request.schedule)
-            .ok_or(PackingError::UnknownSchedule {
-                name: request.schedule,
-            })
+        Self::named(&request.schedule, &request.layer, request.n)
     }
 }
 

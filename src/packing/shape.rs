@@ -1,7 +1,7 @@
 //! What a plan is made for: the shapes of one linear layer, taken from a step; and what may be wrong.
 //!
 //! A [`LinearShape`] holds sizes only: no weights, no quantizers. Output sizes follow from
-//! out = ⌊(in + 2·padding − kernel) / stride⌋ + 1.
+//! out = ⌊(in + 2·padding − extent) / stride⌋ + 1, extent = (kernel − 1)·dilation + 1.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -41,6 +41,14 @@ pub enum PackingError {
         height: usize,
         /// Width of the input.
         width: usize,
+    },
+    /// Groups do not divide the channels.
+    #[error("{groups} groups do not divide {} input and {} output channels", channels[0], channels[1])]
+    Groups {
+        /// Number of groups.
+        groups: usize,
+        /// Input and output channels.
+        channels: [usize; 2],
     },
     /// The step states another output than its parameters make.
     #[error("the layer makes {made:?}, its step says {stated:?}")]
@@ -88,34 +96,33 @@ pub struct ConvShape {
     pub stride: [usize; 2],
     /// Zero rows above and below, zero columns left and right.
     pub padding: [usize; 2],
+    /// Vertical and horizontal distance of the inputs that neighbouring filter places read.
+    pub dilation: [usize; 2],
+    /// Number of groups: runs of channels that depend on each other only.
+    pub groups: usize,
 }
 
 impl ConvShape {
     /// Shape of the output.
     ///
     /// # Errors
-    /// [`PackingError::Geometry`] where the kernel is empty or larger than the padded input, or a
-    /// stride is 0.
+    /// [`PackingError::Geometry`] where the kernel is empty or spans more than the padded input, or a
+    /// stride or dilation is 0; [`PackingError::Groups`] where they do not divide the channels.
     pub fn output(&self) -> Result<Shape, PackingError> {
-        let [height, width] = [
-            (
-                self.input.height,
-                self.kernel[0],
-                self.stride[0],
-                self.padding[0],
-            ),
-            (
-                self.input.width,
-                self.kernel[1],
-                self.stride[1],
-                self.padding[1],
-            ),
-        ]
-        .map(|(size, kernel, stride, padding)| {
-            let padded = padding.checked_mul(2)?.checked_add(size)?;
-            let room = padded.checked_sub(kernel)?;
-            (kernel > 0).then_some(())?;
-            Some(room.checked_div(stride)? + 1)
+        let channels = [self.input.channels, self.out_channels];
+        if self.groups == 0 || channels.iter().any(|c| !c.is_multiple_of(self.groups)) {
+            return Err(PackingError::Groups {
+                groups: self.groups,
+                channels,
+            });
+        }
+        let sizes = [self.input.height, self.input.width];
+        let [height, width] = [0, 1].map(|axis| {
+            let padded = self.padding[axis]
+                .checked_mul(2)?
+                .checked_add(sizes[axis])?;
+            let room = padded.checked_sub(self.extent(axis)?)?;
+            Some(room.checked_div(self.stride[axis])? + 1)
         });
         height
             .zip(width)
@@ -124,6 +131,18 @@ impl ConvShape {
                 height: self.input.height,
                 width: self.input.width,
             })
+    }
+
+    /// Rows or columns that a filter spans; none for an empty kernel or no dilation.
+    pub(super) fn extent(&self, axis: usize) -> Option<usize> {
+        let steps = self.kernel[axis].checked_sub(1)?;
+        (self.dilation[axis] > 0).then_some(())?;
+        steps.checked_mul(self.dilation[axis])?.checked_add(1)
+    }
+
+    /// Input channels that an output reads.
+    pub const fn channels_read(&self) -> usize {
+        self.input.channels / self.groups
     }
 }
 
@@ -138,7 +157,7 @@ pub enum LinearShape {
         /// Number of outputs, n_o.
         outputs: usize,
     },
-    /// Convolution; weights are `[out_channels, in_channels, kernel h, kernel w]`.
+    /// Convolution; weights are `[out_channels, in_channels / groups, kernel h, kernel w]`.
     Conv(ConvShape),
 }
 
@@ -164,6 +183,8 @@ impl LinearShape {
                 kernel: conv.kernel,
                 stride: conv.stride,
                 padding: conv.padding,
+                dilation: conv.dilation,
+                groups: conv.groups,
             }),
             _ => {
                 return Err(PackingError::NotLinear {
@@ -206,7 +227,7 @@ impl LinearShape {
         match self {
             Self::Fc { inputs, outputs } => *inputs * *outputs,
             Self::Conv(conv) => {
-                conv.out_channels * conv.input.channels * conv.kernel[0] * conv.kernel[1]
+                conv.out_channels * conv.channels_read() * conv.kernel[0] * conv.kernel[1]
             }
         }
     }

@@ -21,6 +21,8 @@ fn conv(input: [usize; 3], out_channels: usize, kernel: usize, stride: usize) ->
         kernel: [kernel; 2],
         stride: [stride; 2],
         padding: [kernel / 2; 2],
+        dilation: [1, 1],
+        groups: 1,
     })
 }
 
@@ -164,6 +166,8 @@ fn any_conv() -> impl Strategy<Value = (LinearShape, usize)> {
                     kernel,
                     stride,
                     padding,
+                    dilation: [1, 1],
+                    groups: 1,
                 };
                 let out = conv.output().ok()?;
                 let grid = [
@@ -322,6 +326,8 @@ fn every_refusal_has_its_name() {
         kernel: [1, 1],
         stride: [2, 2],
         padding: [1, 1],
+        dilation: [1, 1],
+        groups: 1,
     };
     assert_eq!(
         Plan::new(&LinearShape::Conv(shape), 64),
@@ -378,6 +384,8 @@ fn steps_become_plans() {
         kernel: [3, 3],
         stride: [2, 2],
         padding: [1, 1],
+        dilation: [1, 1],
+        groups: 1,
         bias: false,
         quantizer,
         p_bits: None,

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::chain::{Chain, MAX_LIMB_BITS, MIN_LIMB_BITS, PrimePool};
-use super::noise::LayerNoise;
+use super::noise_form::LayerNoise;
 use super::prices::LayerWork;
 use super::reply::{Moduli, Reply, ReplyGoal, log2_product};
 use crate::bfv::HeOp;

@@ -96,6 +96,8 @@ fn layers_are_as_noisy_as_predicted() {
             kernel: [3, 3],
             stride: [1, 1],
             padding: [1, 1],
+            dilation: [1, 1],
+            groups: 1,
         })
     };
     for layer in [

@@ -32,6 +32,7 @@ mod error;
 mod failure;
 mod layer_crypto;
 mod noise;
+mod noise_form;
 mod plaintext;
 mod prices;
 mod primes;
@@ -43,9 +44,10 @@ pub use error::ParamsError;
 pub use failure::{log2_tail, printable_probability, split, tail_quantile, union};
 pub use layer_crypto::LayerCrypto;
 pub use noise::{
-    LayerNoise, NoiseForm, NoiseSources, NoiseTracker, Variance, fresh_public, fresh_secret,
-    key_switch, modulus_switched, plaintext_added, product_gain, switch_rounding,
+    fresh_public, fresh_secret, key_switch, modulus_switched, plaintext_added, product_gain,
+    switch_rounding, worst, wrap_remainder,
 };
+pub use noise_form::{LayerNoise, NoiseForm, NoiseSources, NoiseTracker, Variance};
 pub use plaintext::PlaintextBound;
 pub use prices::{LayerWork, Prices, TransformPrices};
 pub use primes::{

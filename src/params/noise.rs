@@ -1,42 +1,35 @@
-//! NoiseForm of a linear layer, in closed form: a packing plan run over variances instead of ciphertexts.
+//! What each operation does to a ciphertext's error: one variance and one worst case each.
 //!
-//! In goes the plan, through [`HeOps`]; out comes a [`NoiseForm`] for each output ciphertext. The phase of a
-//! ciphertext is (q/p)·m + e (scaled form: wrapped plaintext products vanish mod q, and encoding leaves a
-//! rounding of variance 1/12 instead of a term in q mod p). Variances of a coefficient of e, error σ,
-//! ternary secret, operands independent and of mean zero:
+//! The phase of a ciphertext is (q/p)·m + e, in *scaled* form: a message is encoded as ⌊(q/p)·m⌉, so a
+//! plaintext product that wraps mod p wraps mod q with it and leaves nothing, and encoding leaves a
+//! rounding of at most 1/2. (With Δ·m, Δ = ⌊q/p⌋, as in Gazelle, a product that exceeds p by k·p leaves
+//! k·(q mod p): [`wrap_remainder`] is that remainder, which such a scheme must keep small. Here the term
+//! does not exist.) For a coefficient of e, error σ, no error drawn beyond B, ternary secret, operands
+//! independent and of mean zero, plaintexts with coefficients in ±w/2:
 //!
-//! | operation | variance |
-//! | --- | --- |
-//! | fresh, secret key | σ² + 1/12 |
-//! | fresh, public key | σ²·(4n/3 + 1) + 1/12 |
-//! | plaintext added | + 1/12 |
-//! | sum | sum |
-//! | plaintext product | × n·E\[w²\] = n·p²/12 (weights centred, coefficients as if uniform mod p) |
-//! | key switch, centred digits of ranges rⱼ, special primes of product P | + n·σ²·Σⱼ(rⱼ/P)²/12 + (1 + 2n/3)/12 |
-//! | modulus switch q → q′ | × (q′/q)², then + (1 + 2n/3)/12 |
+//! | operation | variance | worst case |
+//! | --- | --- | --- |
+//! | fresh, secret key | σ² + 1/12 | B + 1/2 |
+//! | fresh, public key | σ²·(4n/3 + 1) + 1/12 | (2n + 1)·B + 1/2 |
+//! | plaintext added | + 1/12 | + 1/2 |
+//! | sum | sum | sum |
+//! | plaintext product | × n·E\[w²\] = n·w²/12 (coefficients as if uniform) | × n·w/2 |
+//! | rotation | + that of a key switch | + that of a key switch |
+//! | key switch, centred digits of ranges rⱼ, special primes of product P | n·σ²·Σⱼ(rⱼ/P)²/12, with special primes + (1 + 2n/3)/12 | n·B·Σⱼ(rⱼ/P)/2, with special primes + (1 + n)/2 |
+//! | flooding to f | (uniform) | + 2^f |
+//! | modulus switch q → q′ | × (q′/q)², then + (1 + 2n/3)/12 | × q′/q, then + (1 + n)/2 |
 //!
-//! Two variances are kept: the *mean* over the coefficients, which a product turns into the variance of
-//! every coefficient of its result, and the *peak* over them, which decides whether decryption fails.
-//! They part when a ciphertext is added to a rotation of itself: an automorphism fixes some coefficients
-//! (always the constant one), so there errors add, not variances; folding 2ᵏ rotations leaves there 4ᵏ times
-//! the variance, against 2ᵏ on average. A *lineage* marks ciphertexts that are rotations of one another.
-//!
-//! Both are linear in two sources (an input's error, one key switch's error), so a plan is run once for each
-//! (n, p) and evaluated for any q.
-//! Sources: the table is textbook (Kim, Polyakov, Zucca 2021, section 4, in average-case form). Polynomials
-//! that are sparse because their slots repeat have smaller products; the model is then an upper bound.
-//!
-//! It does not treat ciphertext-ciphertext products; there are none here.
+//! w is p for weights encoded whole. The variances are the textbook's (Kim, Polyakov, Zucca 2021, section 4,
+//! average case). Polynomials that are sparse because their slots repeat have smaller products; the model
+//! is then an upper bound. Whole layers: `noise_form`.
 
-use std::cell::Cell;
-use std::convert::Infallible;
-
-use crate::bfv::{HeOps, Rotation};
-use crate::packing::Plan;
 use crate::ring::sampler::ERROR_SIGMA;
 
 /// Variance σ² of the error distribution.
 const ERROR_VARIANCE: f64 = ERROR_SIGMA * ERROR_SIGMA;
+
+/// No error is drawn beyond: 2⁶³ times the chance of it is below 1.
+const ERROR_BOUND: f64 = 30.0;
 
 /// Variance of rounding to an integer.
 const ROUNDING: f64 = 1.0 / 12.0;
@@ -56,9 +49,22 @@ pub const fn plaintext_added() -> f64 {
     ROUNDING
 }
 
-/// Factor on the variance of a product with a plaintext that looks uniform mod p.
-pub fn product_gain(n: usize, p: u64) -> f64 {
-    n as f64 * (p as f64) * (p as f64) / 12.0
+/// Factor on the variance of a product with a plaintext whose coefficients look uniform in ±`range`/2.
+pub fn product_gain(n: usize, range: u64) -> f64 {
+    n as f64 * (range as f64) * (range as f64) / 12.0
+}
+
+/// q mod p, centred: what a wrapped product would leave in the error, per wrap, under Δ = ⌊q/p⌋.
+pub fn wrap_remainder(q: &[u64], p: u64) -> i64 {
+    let product = q.iter().fold(1, |product, &q| {
+        product * u128::from(q) % u128::from(p.max(1))
+    });
+    let remainder = i64::try_from(product).unwrap_or_default();
+    if u128::from(p) < 2 * product {
+        remainder - p.cast_signed()
+    } else {
+        remainder
+    }
 }
 
 /// Variance that dividing both parts of a ciphertext and rounding leaves: (1 + 2n/3)/12.
@@ -66,20 +72,22 @@ pub fn switch_rounding(n: usize) -> f64 {
     (1.0 + 2.0 * n as f64 / 3.0) * ROUNDING
 }
 
-/// Variance that one key switch adds, for centred digits of these ranges (`bfv::digit_ranges`) and
-/// special primes of product P; without special primes nothing is divided and rounded.
+/// What one key switch adds, for centred digits of these ranges (`bfv::digit_ranges`) and special primes
+/// of product P; without special primes nothing is divided and rounded.
 pub fn key_switch(n: usize, ranges: &[f64], special: &[u64]) -> f64 {
     let product: f64 = special.iter().map(|&prime| prime as f64).product();
-    let digits: f64 = ranges
-        .iter()
-        .map(|range| (range / product).powi(2) / 12.0)
-        .sum();
-    let rounding = if special.is_empty() {
+    let digits = ranges.iter().map(|range| (range / product).powi(2)).sum();
+    key_switch_of(n, digits, special.len())
+}
+
+/// Variance of a key switch whose digits have Σⱼ(rⱼ/P)² = `squares`.
+pub(super) fn key_switch_of(n: usize, squares: f64, special: usize) -> f64 {
+    let rounding = if special == 0 {
         0.0
     } else {
         switch_rounding(n)
     };
-    n as f64 * ERROR_VARIANCE * digits + rounding
+    n as f64 * ERROR_VARIANCE * squares / 12.0 + rounding
 }
 
 /// Variance after switching the modulus from q to q′, `ratio` = q′/q.
@@ -87,283 +95,51 @@ pub fn modulus_switched(n: usize, variance: f64, ratio: f64) -> f64 {
     variance * ratio * ratio + switch_rounding(n)
 }
 
-/// A variance, over the coefficients: on average, and where it is greatest.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Variance {
-    /// Mean over the coefficients.
-    pub mean: f64,
-    /// Greatest of any coefficient.
-    pub peak: f64,
-}
+/// Worst cases of the same operations.
+pub mod worst {
+    use super::ERROR_BOUND;
 
-impl Variance {
-    const ONE: Self = Self {
-        mean: 1.0,
-        peak: 1.0,
-    };
-
-    fn sum(self, other: Self, kinship: Kinship) -> Self {
-        Self {
-            mean: self.mean + other.mean,
-            peak: match kinship {
-                Kinship::Independent => self.peak + other.peak,
-                Kinship::Rotations => {
-                    let deviation = self.peak.sqrt() + other.peak.sqrt();
-                    deviation * deviation
-                }
-            },
-        }
+    /// A fresh encryption under the secret key.
+    pub const fn fresh_secret() -> f64 {
+        ERROR_BOUND + plaintext_added()
     }
 
-    fn product(self, gain: f64) -> Self {
-        let variance = self.mean * gain;
-        Self {
-            mean: variance,
-            peak: variance,
-        }
+    /// A fresh encryption under the public key: u·e + e₁ + s·e₂.
+    pub const fn fresh_public(n: usize) -> f64 {
+        (2.0 * n as f64 + 1.0) * ERROR_BOUND + plaintext_added()
     }
 
-    fn scaled(self, source: f64) -> Self {
-        Self {
-            mean: self.mean * source,
-            peak: self.peak * source,
-        }
-    }
-}
-
-/// How two errors that are added hang together.
-#[derive(Clone, Copy)]
-enum Kinship {
-    Independent,
-    Rotations,
-}
-
-/// Variances of the two sources that a [`NoiseForm`] is linear in.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct NoiseSources {
-    /// Of an input ciphertext.
-    pub input: f64,
-    /// Of one key switch.
-    pub key_switch: f64,
-}
-
-/// The error of a ciphertext, in units of the sources: the tracker's ciphertext.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct NoiseForm {
-    input: Variance,
-    key_switch: Variance,
-    lineage: u64,
-}
-
-impl NoiseForm {
-    /// The variance, given those of the sources.
-    pub fn variance(&self, sources: &NoiseSources) -> Variance {
-        let input = self.input.scaled(sources.input);
-        input.sum(
-            self.key_switch.scaled(sources.key_switch),
-            Kinship::Independent,
-        )
+    /// What adding an encoded plaintext adds.
+    pub const fn plaintext_added() -> f64 {
+        0.5
     }
 
-    fn sum(&self, other: &Self, kinship: Kinship, lineage: u64) -> Self {
-        Self {
-            input: self.input.sum(other.input, kinship),
-            key_switch: self.key_switch.sum(other.key_switch, kinship),
-            lineage,
-        }
-    }
-}
-
-/// Runs packing plans over [`NoiseForm`]; no data, any plan.
-#[derive(Debug)]
-pub struct NoiseTracker {
-    n: usize,
-    gain: f64,
-    lineages: Cell<u64>,
-}
-
-impl NoiseTracker {
-    /// A tracker for ring degree `n` and plaintext modulus `p`.
-    pub fn new(n: usize, p: u64) -> Self {
-        Self {
-            n,
-            gain: product_gain(n, p),
-            lineages: Cell::new(0),
-        }
+    /// Factor of a product with a plaintext whose coefficients lie in ±`range`/2.
+    pub fn product_gain(n: usize, range: u64) -> f64 {
+        n as f64 * (range as f64) / 2.0
     }
 
-    /// An input ciphertext: one unit of the input source.
-    pub fn input(&self) -> NoiseForm {
-        NoiseForm {
-            input: Variance::ONE,
-            key_switch: Variance::default(),
-            lineage: self.new_lineage(),
-        }
+    /// What dividing both parts of a ciphertext and rounding leaves.
+    pub fn switch_rounding(n: usize) -> f64 {
+        (1.0 + n as f64) / 2.0
     }
 
-    fn new_lineage(&self) -> u64 {
-        let lineage = self.lineages.get();
-        self.lineages.set(lineage + 1);
-        lineage
-    }
-
-    fn rotated(&self, noise: &NoiseForm, rotation: Rotation) -> NoiseForm {
-        if rotation.is_identity() {
-            return *noise;
-        }
-        NoiseForm {
-            key_switch: noise.key_switch.sum(Variance::ONE, Kinship::Independent),
-            ..*noise
-        }
-    }
-}
-
-impl HeOps for NoiseTracker {
-    type Ciphertext = NoiseForm;
-    type Plaintext = ();
-    type Decomposed = NoiseForm;
-    type Error = Infallible;
-
-    fn slots(&self) -> usize {
-        self.n
-    }
-
-    fn encode(&self, _slots: &[u64]) -> Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn add(&self, acc: &mut NoiseForm, other: &NoiseForm) {
-        *acc = if acc.lineage == other.lineage {
-            acc.sum(other, Kinship::Rotations, acc.lineage)
+    /// What one key switch adds; arguments as in [`key_switch`](super::key_switch).
+    pub fn key_switch(n: usize, ranges: &[f64], special: &[u64]) -> f64 {
+        let product: f64 = special.iter().map(|&prime| prime as f64).product();
+        let digits: f64 = ranges.iter().map(|range| range / product / 2.0).sum();
+        let rounding = if special.is_empty() {
+            0.0
         } else {
-            acc.sum(other, Kinship::Independent, self.new_lineage())
+            switch_rounding(n)
         };
-    }
-
-    fn hadamard(&self, ct: &NoiseForm, _pt: &()) -> NoiseForm {
-        NoiseForm {
-            input: ct.input.product(self.gain),
-            key_switch: ct.key_switch.product(self.gain),
-            lineage: self.new_lineage(),
-        }
-    }
-
-    fn multiply_accumulate(&self, acc: &mut NoiseForm, ct: &NoiseForm, pt: &()) {
-        let product = self.hadamard(ct, pt);
-        self.add(acc, &product);
-    }
-
-    fn rotate(&self, ct: &NoiseForm, rotation: Rotation) -> Result<NoiseForm, Infallible> {
-        Ok(self.rotated(ct, rotation))
-    }
-
-    fn decompose(&self, ct: &NoiseForm) -> NoiseForm {
-        *ct
-    }
-
-    fn rotate_decomposed(
-        &self,
-        decomposed: &NoiseForm,
-        rotation: Rotation,
-    ) -> Result<NoiseForm, Infallible> {
-        Ok(self.rotated(decomposed, rotation))
-    }
-}
-
-/// The error of a layer's outputs, whatever q: its plan run once over a [`NoiseTracker`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct LayerNoise {
-    /// One of each kind: outputs with equal coefficients are kept once.
-    kinds: Vec<NoiseForm>,
-}
-
-impl LayerNoise {
-    /// Runs `plan` for plaintext modulus `p`.
-    pub fn of_plan(plan: &Plan, p: u64) -> Self {
-        let tracker = NoiseTracker::new(plan.made_for().0, p);
-        let inputs: Vec<_> = (0..plan.input_ciphertexts())
-            .map(|_| tracker.input())
-            .collect();
-        let weights = vec![(); plan.weight_count()];
-        let Ok(mut kinds) = plan.run(&tracker, &inputs, &weights);
-        kinds.dedup_by(|a, b| a.input == b.input && a.key_switch == b.key_switch);
-        Self { kinds }
-    }
-
-    /// Variance of the output coefficients: greatest mean and greatest peak of any output.
-    pub fn variance(&self, sources: &NoiseSources) -> Variance {
-        self.kinds.iter().map(|noise| noise.variance(sources)).fold(
-            Variance::default(),
-            |worst, one| Variance {
-                mean: worst.mean.max(one.mean),
-                peak: worst.peak.max(one.peak),
-            },
-        )
+        n as f64 * ERROR_BOUND * digits + rounding
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const SOURCES: NoiseSources = NoiseSources {
-        input: 10.0,
-        key_switch: 3.0,
-    };
-
-    #[test]
-    fn products_and_sums_follow_the_table() {
-        let tracker = NoiseTracker::new(2048, 12289);
-        let (x, y) = (tracker.input(), tracker.input());
-        let mut acc = tracker.hadamard(&x, &());
-        tracker.multiply_accumulate(&mut acc, &y, &());
-        let gain = 2048.0 * 12289.0 * 12289.0 / 12.0;
-        let expected = 2.0 * 10.0 * gain;
-        assert_eq!(
-            acc.variance(&SOURCES),
-            Variance {
-                mean: expected,
-                peak: expected
-            }
-        );
-    }
-
-    #[test]
-    fn rotating_before_a_product_costs_the_product_of_the_key_switch() {
-        let tracker = NoiseTracker::new(2048, 12289);
-        let x = tracker.input();
-        let gain = product_gain(2048, 12289);
-        let Ok(before) = tracker.rotate(&x, Rotation::rows(1));
-        assert_eq!(
-            tracker.hadamard(&before, &()).variance(&SOURCES).mean,
-            gain * 13.0
-        );
-        let Ok(after) = tracker.rotate(&tracker.hadamard(&x, &()), Rotation::rows(1));
-        assert_eq!(after.variance(&SOURCES).mean, gain * 10.0 + 3.0);
-        let Ok(still) = tracker.rotate_decomposed(&tracker.decompose(&x), Rotation::rows(0));
-        assert_eq!(still, x);
-    }
-
-    #[test]
-    fn folding_raises_the_peak_twice_as_fast_as_the_mean() {
-        let tracker = NoiseTracker::new(2048, 12289);
-        let mut v = tracker.input();
-        for step in [512, 256, 128, 64] {
-            let Ok(rotated) = tracker.rotate(&v, Rotation::rows(step));
-            tracker.add(&mut v, &rotated);
-        }
-        let free = NoiseSources {
-            key_switch: 0.0,
-            ..SOURCES
-        };
-        assert_eq!(
-            v.variance(&free),
-            Variance {
-                mean: 160.0,
-                peak: 2560.0
-            }
-        );
-    }
 
     #[test]
     fn key_switch_noise_is_rounding_once_the_special_prime_is_larger() {
@@ -380,5 +156,44 @@ mod tests {
         assert!((variance - switch_rounding(4096)) < 1.0);
         assert!(fresh_public(4096) > 4096.0 * fresh_secret());
         assert_eq!(plaintext_added(), ROUNDING);
+    }
+
+    #[test]
+    fn the_worst_case_is_worse_than_any_deviation() {
+        let ranges = [(1_u64 << 36) as f64; 2];
+        let pairs = [
+            (fresh_secret(), worst::fresh_secret()),
+            (fresh_public(4096), worst::fresh_public(4096)),
+            (plaintext_added(), worst::plaintext_added()),
+            (
+                product_gain(4096, 65_537),
+                worst::product_gain(4096, 65_537),
+            ),
+            (switch_rounding(4096), worst::switch_rounding(4096)),
+            (
+                key_switch(4096, &ranges, &[1 << 37]),
+                worst::key_switch(4096, &ranges, &[1 << 37]),
+            ),
+            (
+                key_switch(4096, &ranges, &[]),
+                worst::key_switch(4096, &ranges, &[]),
+            ),
+        ];
+        for (variance, bound) in pairs {
+            assert!(bound > variance.sqrt(), "{variance} {bound}");
+        }
+    }
+
+    #[test]
+    fn the_remainder_of_gazelles_pairs_is_small() {
+        // The printed pairs have q mod p = 1, 2 and 4.
+        for (p, q, remainder) in [
+            (307_201, 1_152_921_504_346_550_273, 1),
+            (557_057, 1_152_921_504_499_937_281, 2),
+            (1_712_129, 1_152_921_504_414_760_961, 4),
+        ] {
+            assert_eq!(wrap_remainder(&[q], p), remainder);
+        }
+        assert_eq!(wrap_remainder(&[12_289, 40_961], 5), -1);
     }
 }

@@ -15,10 +15,8 @@
 //! distribution), and a layer's whole reply within 2^−(flooding bits + 1).
 
 use super::failure::{log2_tail, split, tail_quantile, union};
-use super::noise::{
-    LayerNoise, NoiseSources, fresh_public, fresh_secret, key_switch, modulus_switched,
-    plaintext_added,
-};
+use super::noise::{fresh_public, fresh_secret, key_switch, modulus_switched, plaintext_added};
+use super::noise_form::{LayerNoise, NoiseSources};
 use crate::bfv::digit_ranges;
 
 /// What a reply must satisfy, whatever the moduli.

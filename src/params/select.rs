@@ -20,7 +20,7 @@ use super::chain::{MAX_LIMBS, PrimePool};
 use super::error::ParamsError;
 use super::failure::{printable_probability, split};
 use super::layer_crypto::LayerCrypto;
-use super::noise::LayerNoise;
+use super::noise_form::LayerNoise;
 use super::plaintext::{PlaintextBound, PlaintextRule};
 use super::prices::Prices;
 use super::reply::{ReplyGoal, log2_product};

@@ -157,6 +157,8 @@ fn the_papers_bound_on_p_is_its_formula() {
         kernel: [3, 3],
         stride: [1, 1],
         padding: [1, 1],
+        dilation: [1, 1],
+        groups: 1,
         bias: false,
         quantizer: Quantizer {
             input_bits: 5,

@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::prediction::{
-    BytesSplit, HeReport, LayerPrediction, LinkReport, Prediction, PredictionTotal, SecondsSplit,
-    SetupCost,
+    BytesSplit, HeReport, LayerPrediction, Prediction, PredictionTotal, SecondsSplit, SetupCost,
 };
 use super::price_list::{LinkedPrices, PriceError, PriceList};
 use crate::bfv::HeOp;
@@ -127,10 +126,7 @@ pub fn estimate(
         network: network.name.clone(),
         protocol: "gazelle".to_owned(),
         calibration: setting.calibration.clone(),
-        link: LinkReport {
-            mbit_per_s: setting.link.mbit_per_s,
-            rtt_ms: setting.link.rtt_ms,
-        },
+        link: setting.link.into(),
         layers,
         setup,
         total,
@@ -257,14 +253,17 @@ fn count(task: &Task, ops: &mut BTreeMap<String, u64>) {
         Task::ExtendOt {
             role: OtRole::Receiver,
             count,
+            ..
         } => add("ot", *count),
-        Task::Garble { circuit, batch } => {
+        Task::Garble { circuit, batch, .. } | Task::GarbleTables { circuit, batch, .. } => {
             add("and_gates", circuit.and_count().unwrap_or(0) as u64 * batch);
         }
         Task::He { .. }
+        | Task::Touch { .. }
         | Task::BaseOt { .. }
         | Task::ExtendOt { .. }
         | Task::DerandomizeOt { .. }
+        | Task::EncodeLabels { .. }
         | Task::Evaluate { .. } => {}
     }
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::network::Shape;
+use crate::protocol::Link;
 
 /// Seconds by phase and by whose they are; `total` = offline + online = client + server + link.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -59,6 +60,15 @@ pub struct LinkReport {
     pub mbit_per_s: f64,
     /// Round trip time in milliseconds.
     pub rtt_ms: f64,
+}
+
+impl From<Link> for LinkReport {
+    fn from(link: Link) -> Self {
+        Self {
+            mbit_per_s: link.mbit_per_s,
+            rtt_ms: link.rtt_ms,
+        }
+    }
 }
 
 /// The homomorphic parameters of one linear layer. Moduli are decimal strings.

@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 use crate::bfv::HeOp;
-use crate::calibrate::{Case, Op, Profile, Record, WorkingSet, fit_line, fit_plane};
+use crate::calibrate::{Case, FAR, Op, Profile, Record, WorkingSet, fit_line, fit_plane};
 use crate::gc::{Extension, ShareCircuit};
 use crate::params::{LayerWork, Prices};
-use crate::protocol::{Link, OtRole, RingSize, Task};
+use crate::protocol::{Link, OtRole, RingSize, Streams, Task};
 use crate::ring::Modulus;
 use crate::units::{Bytes, Nanos};
 
@@ -128,28 +128,38 @@ impl PriceList {
                 count,
                 streams,
             } => {
-                let set = if *streams > CACHED {
-                    WorkingSet::Cold
-                } else {
-                    WorkingSet::Hot
-                };
                 self.note_fit(*op, *ring);
-                Ok(self.he(*op, *ring, set)? * *count as f64)
+                Ok(self.product(*op, *ring, *streams)? * *count as f64)
             }
+            Task::Touch { bytes } => Ok(self.touch(bytes.0 as f64)),
             Task::BaseOt { role, count } => self.batch(Op::BaseOt, Some(*role), *count as f64),
-            Task::ExtendOt { role, count } => {
+            Task::ExtendOt { role, count, .. } => {
                 self.batch(Op::OtCorrelated, Some(*role), *count as f64)
             }
             Task::DerandomizeOt { role, count } => {
                 self.batch(Op::OtDerandomize, Some(*role), *count as f64)
             }
-            Task::Garble { circuit, batch } => {
+            Task::Garble { circuit, batch, .. }
+            | Task::GarbleTables { circuit, batch, .. }
+            | Task::EncodeLabels { circuit, batch } => {
                 self.batch(Op::Garble, None, ands(circuit) * *batch as f64)
             }
-            Task::Evaluate { circuit, batch } => {
+            Task::Evaluate { circuit, batch, .. } => {
                 self.batch(Op::Evaluate, None, ands(circuit) * *batch as f64)
             }
         }
+    }
+
+    /// The price of an operation that reads `streams`. Between products whose ciphertexts stay in the nearest
+    /// cache and those that take them from [`FAR`] bytes, it grows with the size of their set.
+    fn product(&self, op: HeOp, ring: RingSize, streams: Streams) -> Result<Nanos, PriceError> {
+        if streams.weights <= CACHED {
+            return self.he(op, ring, WorkingSet::Hot);
+        }
+        let near = self.he(op, ring, WorkingSet::Cold)?;
+        let far = self.he(op, ring, WorkingSet::Far)?;
+        let share = (streams.ciphertexts.0 as f64 / FAR as f64).min(1.0);
+        Ok(near + (far - near) * share)
     }
 
     /// The price of one BFV operation.
@@ -167,6 +177,7 @@ impl PriceList {
             ));
         }
         match set {
+            WorkingSet::Far => self.he(op, ring, WorkingSet::Cold),
             WorkingSet::Cold => self.he(op, ring, WorkingSet::Hot),
             WorkingSet::Hot => {
                 let detail = format!(" at n={}, {} limbs", ring.n, ring.limbs);
@@ -182,6 +193,16 @@ impl PriceList {
             let fitted = format!("{} at n={}, {} limbs", op.name(), ring.n, ring.limbs);
             self.fitted.borrow_mut().insert(fitted);
         }
+    }
+
+    /// The price of memory touched first; profiles older than its measurement have none, which is noted.
+    fn touch(&self, bytes: f64) -> Nanos {
+        let price = self.batch(Op::Touch, None, bytes);
+        price.unwrap_or_else(|_| {
+            let noted = "first touch of memory, as nothing (not in the profile)";
+            self.fitted.borrow_mut().insert(noted.to_owned());
+            Nanos(0.0)
+        })
     }
 
     /// The price of a batch of this size.
@@ -335,7 +356,7 @@ mod tests {
             op: HeOp::Add,
             ring,
             count: 2,
-            streams: Bytes(0),
+            streams: Streams::default(),
         }
     }
 
@@ -377,6 +398,7 @@ mod tests {
             prices
                 .task(&Task::ExtendOt {
                     role: OtRole::Sender,
+                    extension: Extension::default(),
                     count,
                 })
                 .unwrap()
@@ -410,7 +432,12 @@ mod tests {
                 records,
                 ..Profile::default()
             };
-            let task = Task::ExtendOt { role, count };
+            let extension = Extension::default();
+            let task = Task::ExtendOt {
+                role,
+                extension,
+                count,
+            };
             PriceList::new(&profile).task(&task).unwrap().0
         };
         let own = format!("extension={};", Extension::default().name());
@@ -432,6 +459,7 @@ mod tests {
         let prices = prices();
         let task = Task::ExtendOt {
             role: OtRole::Receiver,
+            extension: Extension::default(),
             count: 1,
         };
         let refused = prices.task(&task).unwrap_err();

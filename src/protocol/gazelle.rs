@@ -5,25 +5,22 @@
 //! - *Linear layer*, online: the client sends Enc(x_c); the server adds x_s, applies the packing plan,
 //!   adds a flooded public-key encryption of −r (r uniform in all slots), switches the modulus and
 //!   replies; y_c is what the client decrypts, y_s = r + bias.
-//! - *Activation*: tables, the server's labels and the transfer extension are made offline, the tables piece
-//!   by piece, and wait with the client; online the client corrects its choices by one bit each, the server answers with masked labels, the client
-//!   evaluates. The server's share of the result is drawn offline. *Streamed* ([`Delivery`]), the choices are
-//!   corrected first, and the tables made, sent and evaluated online, piece by piece.
-//! - *Pools, sums, flatten*: each party on its own share.
+//! - *Activation*: a circuit that one party garbles and the other evaluates (`circuit_script`).
+//! - *Pools, sums, flatten*: each party on its own share, as soon as it knows that.
 //! - *End*: the server sends its share of the result.
 //!
 //! Set-up, once a session: keys of each ring, encoded weights, base transfers.
 
+use super::circuit_script::LayerOfCircuits;
 use super::error::ProtocolError;
-use super::roles::{CircuitSettings, Delivery, OtRole, Party, Phase, RingSize};
+use super::roles::{CircuitSettings, Party, Phase, RingSize};
 use super::shares;
-use super::steps::{Held, Rings, layer_params, moduli, operands_held_by_server, plan_step};
-use super::work::{Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Task};
-use crate::bfv::{HeOp, OpCounts};
-use crate::gc::{
-    BASE_TRANSFERS, BaseOtOffer, BaseOtReply, Extension, GcSizes, PieceSizes, ShareCircuit,
-    TreeSums,
+use super::steps::{
+    Held, Planner, Rings, StepKnown, layer_params, moduli, operands_held_by_server, plan_step,
+    shares_known,
 };
+use super::work::{Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Streams, Task};
+use crate::bfv::{HeOp, OpCounts};
 use crate::network::ResolvedNetwork;
 use crate::packing::Plan;
 use crate::params::LayerCrypto;
@@ -50,15 +47,23 @@ pub fn gazelle_with(
     circuits: CircuitSettings,
 ) -> Result<Script, ProtocolError> {
     let moduli = moduli(network, crypto);
+    let known = shares_known(network, circuits.garbler);
+    let planner = Planner {
+        network,
+        crypto,
+        moduli: &moduli,
+        known: &known,
+    };
     let mut rings = Rings::default();
     let steps = (0..network.steps.len())
-        .map(|index| plan_step(network, index, crypto, &moduli, &mut rings))
+        .map(|index| plan_step(&planner, index, &mut rings))
         .collect::<Result<Vec<_>, _>>()?;
     let (step, phase) = (None, Phase::Setup);
     let mut writer = Writer {
         network,
         steps: &steps,
-        delivery: circuits.delivery,
+        known: &known,
+        circuits,
         actions: Vec::new(),
         step,
         phase,
@@ -106,17 +111,18 @@ fn reserve(script: &mut Script) {
 }
 
 /// Appends actions; `step` and `phase` are those of what is being written.
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     network: &'a ResolvedNetwork,
-    steps: &'a [StepPlan],
-    delivery: Delivery,
+    pub(super) steps: &'a [StepPlan],
+    known: &'a [StepKnown],
+    pub(super) circuits: CircuitSettings,
     actions: Vec<Action>,
     step: Option<usize>,
     phase: Phase,
 }
 
 impl Writer<'_> {
-    fn act(&mut self, party: Party, act: Act, tasks: Vec<Task>, sends: Option<Message>) {
+    pub(super) fn act(&mut self, party: Party, act: Act, tasks: Vec<Task>, sends: Option<Message>) {
         let (step, phase) = (self.step, self.phase);
         self.actions.push(Action {
             step,
@@ -143,24 +149,20 @@ impl Writer<'_> {
             let count = keys.rotations.len();
             let counts = [(HeOp::PublicKey, 1), (HeOp::GaloisKey, count as u64)];
             let payload = Bytes((params.public_key_size() + params.galois_keys_size(count)) as u64);
-            let tasks = he(&keys.crypto, &counts, Bytes(0));
+            let tasks = he(&keys.crypto, &counts);
             self.client(
                 Act::GenerateKeys(index),
                 tasks,
                 message(MessageKind::Keys, payload),
             );
             let counts = [(HeOp::LoadKey, count as u64)];
-            self.server(
-                Act::LoadKeys(index),
-                he(&keys.crypto, &counts, Bytes(0)),
-                None,
-            );
+            self.server(Act::LoadKeys(index), he(&keys.crypto, &counts), None);
         }
         for (index, step) in self.steps.iter().enumerate() {
             if let StepPlan::Linear { crypto, plan, .. } = step {
                 self.step = Some(index);
                 let counts = [(HeOp::Encode, plan.weight_count() as u64)];
-                let mut tasks = he(crypto, &counts, Bytes(0));
+                let mut tasks = he(crypto, &counts);
                 let bytes = encoded(crypto, plan);
                 tasks.push(Task::Touch { bytes });
                 self.server(Act::EncodeWeights, tasks, None);
@@ -171,101 +173,49 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn base_transfers(&mut self) {
-        if self
-            .steps
-            .iter()
-            .any(|step| matches!(step, StepPlan::Circuit { .. }))
-        {
-            let count = BASE_TRANSFERS as u64;
-            let point = Bytes(BaseOtOffer::WIRE_SIZE as u64);
-            let reply = Bytes(BaseOtReply::WIRE_SIZE as u64);
-            self.client(
-                Act::StartBaseOt,
-                vec![],
-                message(MessageKind::BaseOtPoint, point),
-            );
-            let answer = vec![Task::BaseOt {
-                role: OtRole::Receiver,
-                count,
-            }];
-            self.server(
-                Act::AnswerBaseOt,
-                answer,
-                message(MessageKind::BaseOtReply, reply),
-            );
-            let finish = vec![Task::BaseOt {
-                role: OtRole::Sender,
-                count,
-            }];
-            let sums = Bytes(TreeSums::wire_size_of(Extension::default()) as u64);
-            let sums = message(MessageKind::TreeSums, sums);
-            self.client(Act::FinishBaseOt, finish, sums);
-            self.server(Act::GrowTrees, vec![], None);
-        }
-    }
-
     fn offline(&mut self, index: usize) -> Result<(), ProtocolError> {
         (self.step, self.phase) = (Some(index), Phase::Offline);
-        self.server(Act::DrawShare, vec![], None);
-        if let StepPlan::Circuit { circuit, batch } = &self.steps[index] {
-            let (circuit, batch) = (*circuit, *batch);
-            let sizes = GcSizes::new(&circuit, batch)?;
-            let count = (circuit.evaluator_input_bits() * batch) as u64;
-            let extend = |role| Task::ExtendOt { role, count };
-            let extension = message(MessageKind::Extension, sizes.extension);
-            self.client(Act::ExtendOt, vec![extend(OtRole::Receiver)], extension);
-            self.server(Act::AcceptExtension, vec![extend(OtRole::Sender)], None);
-            if self.delivery == Delivery::Split {
-                for (index, piece) in sizes.pieces.iter().enumerate() {
-                    self.garble(circuit, index, piece);
-                }
+        let steps = self.steps;
+        match &steps[index] {
+            StepPlan::Linear { .. } => self.server(Act::DrawShare, vec![], None),
+            StepPlan::Local => self.local(index),
+            StepPlan::Circuit {
+                circuit,
+                batch,
+                operand,
+            } => {
+                let layer = LayerOfCircuits::new(*circuit, *batch, *operand, &self.circuits)?;
+                self.circuits_offline(&layer);
             }
         }
         Ok(())
     }
 
-    fn garble(&mut self, circuit: ShareCircuit, index: usize, piece: &PieceSizes) {
-        let batch = piece.circuits;
-        let garbled = message(MessageKind::Garbled, piece.tables + piece.garbler_labels);
-        let tasks = vec![Task::Garble { circuit, batch }];
-        self.server(Act::Garble(index), tasks, garbled);
-    }
-
-    fn online(&mut self, index: usize, operand: Held) -> Result<(), ProtocolError> {
+    fn online(&mut self, index: usize, held: Held) -> Result<(), ProtocolError> {
         (self.step, self.phase) = (Some(index), Phase::Online);
-        match &self.steps[index] {
-            StepPlan::Local => self.client(Act::Local, vec![], None),
-            StepPlan::Circuit { circuit, batch } => {
-                let (circuit, batch) = (*circuit, *batch);
-                let sizes = GcSizes::new(&circuit, batch)?;
-                let count = (circuit.evaluator_input_bits() * batch) as u64;
-                let derandomize = |role| vec![Task::DerandomizeOt { role, count }];
-                let choices = message(MessageKind::Choices, sizes.corrections);
-                self.client(Act::Choose, derandomize(OtRole::Receiver), choices);
-                let answer = derandomize(OtRole::Sender);
-                match self.delivery {
-                    Delivery::Split => {
-                        let labels = message(MessageKind::Labels, sizes.label_transfer);
-                        self.server(Act::TransferLabels, answer, labels);
-                    }
-                    Delivery::Streamed => self.server(Act::AcceptChoices, answer, None),
-                }
-                for (index, piece) in sizes.pieces.iter().enumerate() {
-                    if self.delivery == Delivery::Streamed {
-                        self.garble(circuit, index, piece);
-                    }
-                    let batch = piece.circuits;
-                    let evaluate = vec![Task::Evaluate { circuit, batch }];
-                    self.client(Act::Evaluate(index), evaluate, None);
-                }
+        let steps = self.steps;
+        match &steps[index] {
+            StepPlan::Local => self.local(index),
+            StepPlan::Circuit {
+                circuit,
+                batch,
+                operand,
+            } => {
+                let layer = LayerOfCircuits::new(*circuit, *batch, *operand, &self.circuits)?;
+                self.circuits_online(&layer);
             }
-            StepPlan::Linear { crypto, plan, .. } => {
-                let (crypto, plan) = (crypto.clone(), plan.clone());
-                self.linear(&crypto, &plan, operand)?;
-            }
+            StepPlan::Linear { crypto, plan, .. } => self.linear(crypto, plan, held)?,
         }
         Ok(())
+    }
+
+    /// The parties whose operands are known in this phase, and were not before.
+    fn local(&mut self, index: usize) {
+        for party in [Party::Client, Party::Server] {
+            if self.known[index].result.of(party) == self.phase {
+                self.act(party, Act::Local, vec![], None);
+            }
+        }
     }
 
     fn linear(
@@ -279,7 +229,7 @@ impl Writer<'_> {
             plan.input_ciphertexts() as u64,
             plan.output_ciphertexts() as u64,
         );
-        let encrypt = he(crypto, &[(HeOp::EncryptSecret, inputs)], Bytes(0));
+        let encrypt = he(crypto, &[(HeOp::EncryptSecret, inputs)]);
         let input = Bytes(params.seeded_ciphertext_size() as u64) * inputs;
         self.client(
             Act::EncryptInput,
@@ -298,13 +248,17 @@ impl Writer<'_> {
         ]
         .into_iter()
         .collect();
-        let weights = encoded(crypto, plan);
-        let tasks = Task::he(&(around + plan.counts()), ring_size(crypto), weights);
+        let polynomial = 8 * crypto.n * crypto.q.len();
+        let streams = Streams {
+            weights: encoded(crypto, plan),
+            ciphertexts: Bytes((2 * polynomial * plan.working_ciphertexts()) as u64),
+        };
+        let tasks = Task::he(&(around + plan.counts()), ring_size(crypto), streams);
         let reply = Bytes(params.reply_size() as u64) * outputs;
         self.server(Act::ApplyLinear, tasks, message(MessageKind::Reply, reply));
         self.client(
             Act::DecryptReply,
-            he(crypto, &[(HeOp::Decrypt, outputs)], Bytes(0)),
+            he(crypto, &[(HeOp::Decrypt, outputs)]),
             None,
         );
         Ok(())
@@ -321,12 +275,9 @@ impl Writer<'_> {
     }
 }
 
-fn he(crypto: &LayerCrypto, counts: &[(HeOp, u64)], streams: Bytes) -> Vec<Task> {
-    Task::he(
-        &counts.iter().copied().collect(),
-        ring_size(crypto),
-        streams,
-    )
+fn he(crypto: &LayerCrypto, counts: &[(HeOp, u64)]) -> Vec<Task> {
+    let (counts, ring) = (counts.iter().copied().collect(), ring_size(crypto));
+    Task::he(&counts, ring, Streams::default())
 }
 
 /// Size of a layer's encoded weights.
@@ -342,6 +293,6 @@ fn ring_size(crypto: &LayerCrypto) -> RingSize {
     }
 }
 
-fn message(kind: MessageKind, payload: Bytes) -> Option<Message> {
+pub(super) fn message(kind: MessageKind, payload: Bytes) -> Option<Message> {
     Some(Message { kind, payload })
 }

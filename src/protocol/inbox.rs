@@ -2,7 +2,7 @@
 //!
 //! What is garbled offline may be many times a process's memory, and waits until the input is known: an
 //! inbox [`on`](Inbox::on) a store writes those messages there, one behind the other, and reads
-//! each back when it is taken. [`Inbox::stored`] says how much that has been.
+//! each back when it is taken. [`Inbox::stored`] says how much has waited, there or in memory.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -23,6 +23,7 @@ impl<S: Read + Write + Seek + Send> Store for S {}
 pub struct Inbox {
     waiting: HashMap<(Option<usize>, MessageKind), VecDeque<Waiting>>,
     store: Option<Box<dyn Store>>,
+    /// Bytes garbled offline so far.
     stored: u64,
 }
 
@@ -67,7 +68,8 @@ impl Inbox {
         }
     }
 
-    /// Bytes that were written to the store.
+    /// Bytes garbled offline that have waited here, in the store or in memory: all at once, when the online phase
+    /// begins.
     pub const fn stored(&self) -> Bytes {
         Bytes(self.stored)
     }
@@ -83,16 +85,18 @@ impl Inbox {
         payload: Vec<u8>,
     ) -> Result<(), PartyError> {
         let long = action.phase == Phase::Offline && message.kind == MessageKind::Garbled;
+        let (at, length) = (self.stored, payload.len());
         let waiting = match &mut self.store {
             Some(store) if long => {
-                let (at, length) = (self.stored, payload.len());
                 store.seek(SeekFrom::Start(at))?;
                 store.write_all(&payload)?;
-                self.stored += length as u64;
                 Waiting::Stored(at, length)
             }
             _ => Waiting::Here(payload),
         };
+        if long {
+            self.stored += length as u64;
+        }
         let key = (action.step, message.kind);
         self.waiting.entry(key).or_default().push_back(waiting);
         Ok(())

@@ -4,8 +4,12 @@
 //! predictor adds up its tasks and messages; [`Client`] and [`Server`] carry it out, message by
 //! message, without I/O. Nothing here knows how long anything takes, but for the [`Link`].
 
+mod circuit_script;
+mod circuit_side;
 mod client;
 mod error;
+mod evaluator;
+mod garbler;
 mod gazelle;
 mod inbox;
 mod link;
@@ -21,9 +25,11 @@ pub use error::{PartyError, ProtocolError};
 pub use gazelle::{gazelle, gazelle_with};
 pub use inbox::{Inbox, Store};
 pub use link::{Link, LinkError};
-pub use roles::{CircuitSettings, Delivery, OtRole, Party, Phase, RingSize};
+pub use roles::{CircuitSettings, Delivery, Known, OtRole, Party, Phase, RingSize};
 pub use server::Server;
-pub use work::{Act, Action, FRAME_HEADER, Message, MessageKind, RingKeys, Script, StepPlan, Task};
+pub use work::{
+    Act, Action, FRAME_HEADER, Message, MessageKind, RingKeys, Script, StepPlan, Streams, Task,
+};
 
 #[cfg(test)]
 mod tests;

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::error::PartyError;
+use super::roles::{Known, Party};
 use super::shares;
 use super::steps::{Held, layer_params, operands_held_by_server};
 use super::work::{Action, Script, StepPlan};
 use crate::bfv::BfvParams;
-use crate::gc::{Layer, ShareCircuit};
+use crate::gc::Layer;
 use crate::network::{Source, Step};
 use crate::packing::Plan;
 
@@ -37,7 +38,7 @@ impl<'a> View<'a> {
             .map(params)
             .collect::<Result<Vec<_>, PartyError>>()?;
         let layer = |step: &StepPlan| match step {
-            StepPlan::Circuit { circuit, batch } => {
+            StepPlan::Circuit { circuit, batch, .. } => {
                 let layer = Layer::new(circuit, *batch, script.circuits.hash)?;
                 Ok(Some(Arc::new(layer)))
             }
@@ -90,20 +91,23 @@ impl<'a> View<'a> {
         self.params[step].as_ref()
     }
 
-    /// Circuit and batch of the action's step.
-    pub(super) fn circuit(&self, action: &Action) -> Result<(ShareCircuit, usize), PartyError> {
+    /// The layer of the action's step, and when its operand is known.
+    pub(super) fn layer(&self, action: &Action) -> Result<(Arc<Layer>, Known), PartyError> {
         let (index, _) = self.step(action)?;
-        match &self.script.steps[index] {
-            StepPlan::Circuit { circuit, batch } => Ok((*circuit, *batch)),
-            StepPlan::Linear { .. } | StepPlan::Local => Err(out_of_order(action)),
+        match (&self.script.steps[index], &self.layers[index]) {
+            (StepPlan::Circuit { operand, .. }, Some(layer)) => Ok((Arc::clone(layer), *operand)),
+            _ => Err(out_of_order(action)),
         }
     }
 
-    /// The layer of the action's step.
-    pub(super) fn layer(&self, action: &Action) -> Result<Arc<Layer>, PartyError> {
-        let (index, _) = self.step(action)?;
-        let layer = self.layers.get(index).and_then(Option::as_ref);
-        layer.map(Arc::clone).ok_or(out_of_order(action))
+    /// The party's share of the operand of a circuit, as it goes in.
+    pub(super) fn circuit_operand(
+        &self,
+        action: &Action,
+    ) -> Result<Zeroizing<Vec<u64>>, PartyError> {
+        let (_, step) = self.step(action)?;
+        let share = self.operand(action)?;
+        Ok(Zeroizing::new(shares::circuit_operand(step, share)))
     }
 
     /// Modulus of the step's result.
@@ -130,7 +134,7 @@ impl<'a> View<'a> {
     }
 
     /// The party's share of a local step's result, from its shares of the operands.
-    pub(super) fn local(&self, action: &Action) -> Result<Option<Vec<u64>>, PartyError> {
+    fn local(&self, action: &Action) -> Result<Option<Vec<u64>>, PartyError> {
         let (_, step) = self.step(action)?;
         let values = step.inputs.iter().map(|source| self.value(source));
         let operands = values
@@ -152,6 +156,22 @@ impl<'a> View<'a> {
         let (index, _) = self.step(action)?;
         let held = operands_held_by_server(&self.script.network);
         Ok(held.get(index) == Some(&Held::Yes))
+    }
+
+    /// Stores the party's share of a local step's result.
+    pub(super) fn run_local(&mut self, action: &Action) -> Result<Vec<u8>, PartyError> {
+        let share = self.local(action)?.ok_or(out_of_order(action))?;
+        self.store(action, share)?;
+        Ok(Vec::new())
+    }
+
+    /// Takes the memory that an inference fills, touches it and gives it up: an allocator that keeps what it was
+    /// given up finds it again when messages of these sizes are made.
+    pub(super) fn reserve(&self, party: Party) -> Result<Vec<u8>, PartyError> {
+        let sizes = self.script.held(party).into_iter();
+        let taken: Vec<Vec<u8>> = sizes.map(|size| vec![1; size.0 as usize]).collect();
+        drop(std::hint::black_box(taken));
+        Ok(Vec::new())
     }
 
     /// Stores the party's share of the action's step.
@@ -176,4 +196,11 @@ impl<'a> View<'a> {
 
 pub(super) fn out_of_order(action: &Action) -> PartyError {
     PartyError::OutOfOrder { act: action.act }
+}
+
+/// What `write` appends to an empty message.
+pub(super) fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    write(&mut out);
+    out
 }

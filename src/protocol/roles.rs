@@ -2,16 +2,34 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::gc::GarblingHash;
+use crate::gc::{Extension, GarblingHash};
 
 /// Who acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Party {
-    /// Owns the input and the secret keys; evaluates the circuits.
+    /// Owns the input and the secret keys.
     Client,
-    /// Owns the weights; garbles the circuits.
+    /// Owns the weights.
     Server,
+}
+
+impl Party {
+    /// The other one.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+
+    /// The name in outputs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
 }
 
 /// When it happens.
@@ -26,25 +44,130 @@ pub enum Phase {
     Online,
 }
 
+impl Phase {
+    /// The name in outputs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::Offline => "offline",
+            Self::Online => "online",
+        }
+    }
+}
+
 /// When the tables of a layer's circuits move.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
-    /// Garbled and sent offline, as in Gazelle; they wait with the client. Online one label for each choice.
+    /// Garbled and sent offline, as in Gazelle; they wait with the evaluator. Online one label for each choice
+    /// that was not known before.
     #[default]
     Split,
-    /// Garbled for the client's choices and sent online, piece by piece; neither party keeps any. Online one
-    /// bit for each choice, and the tables.
+    /// Garbled for the evaluator's choices and sent online, piece by piece; neither party keeps any. Online one
+    /// bit for each choice that was not known before, and the tables.
     Streamed,
 }
 
-/// How circuits are garbled.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+impl Delivery {
+    /// The name in outputs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Split => "split",
+            Self::Streamed => "streamed",
+        }
+    }
+}
+
+/// How circuits are garbled, and who does it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CircuitSettings {
+    /// Who garbles; the other party evaluates. The server in Gazelle, the client in later systems
+    /// (Garimella, Ghodsi, Jha, Garg, Reagen, ASPLOS 2023, section 5).
+    pub garbler: Party,
     /// When their tables move.
     pub delivery: Delivery,
     /// How labels are hashed.
     pub hash: GarblingHash,
+    /// How base transfers are stretched.
+    pub extension: Extension,
+}
+
+impl Default for CircuitSettings {
+    /// As in Gazelle, with the secure hash.
+    fn default() -> Self {
+        Self {
+            garbler: Party::Server,
+            delivery: Delivery::default(),
+            hash: GarblingHash::default(),
+            extension: Extension::default(),
+        }
+    }
+}
+
+/// From when on each party knows its share of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Known {
+    /// The client.
+    pub client: Phase,
+    /// The server.
+    pub server: Phase,
+}
+
+impl Known {
+    /// From when on `party` knows its share.
+    pub const fn of(self, party: Party) -> Phase {
+        match party {
+            Party::Client => self.client,
+            Party::Server => self.server,
+        }
+    }
+
+    /// From when on both values are known.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            client: self.client.max(other.client),
+            server: self.server.max(other.server),
+        }
+    }
+}
+
+/// Where an evaluator's labels come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Choices {
+    /// Its share is known offline: the transfers are extended for it, and are the labels.
+    Given,
+    /// Its random choices are corrected online; the layer is garbled for them afterwards.
+    Corrected,
+    /// The layer is garbled before: corrections, and a masked label for each of them.
+    Transferred,
+}
+
+/// How a garbler's labels travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OwnLabels {
+    /// In the message of their piece's tables.
+    WithTables,
+    /// Online, when its share is known, after the tables of all pieces.
+    AfterTables,
+}
+
+impl CircuitSettings {
+    /// Where the evaluator's labels of a layer come from, whose operand is known so.
+    pub(super) fn choices(&self, operand: Known) -> Choices {
+        match (operand.of(self.garbler.other()), self.delivery) {
+            (Phase::Online, Delivery::Split) => Choices::Transferred,
+            (Phase::Online, Delivery::Streamed) => Choices::Corrected,
+            (Phase::Setup | Phase::Offline, _) => Choices::Given,
+        }
+    }
+
+    /// How the garbler's labels of a layer travel, whose operand is known so.
+    pub(super) fn own_labels(&self, operand: Known) -> OwnLabels {
+        match (operand.of(self.garbler), self.delivery) {
+            (Phase::Online, Delivery::Split) => OwnLabels::AfterTables,
+            _ => OwnLabels::WithTables,
+        }
+    }
 }
 
 /// The size of a ring as operations are priced by it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::error::ProtocolError;
+use super::roles::{Known, Party, Phase};
 use super::work::{RingKeys, StepPlan};
 use crate::bfv::{BfvError, BfvLiteral, BfvParams, Rotation};
 use crate::gc::{ShareCircuit, ShareFunction};
@@ -58,15 +59,30 @@ impl Rings {
     }
 }
 
+/// What the steps of a network have in common.
+pub(super) struct Planner<'a> {
+    pub(super) network: &'a ResolvedNetwork,
+    /// Parameters of the linear steps.
+    pub(super) crypto: &'a [Option<LayerCrypto>],
+    pub(super) moduli: &'a [u64],
+    /// When shares are known, by step.
+    pub(super) known: &'a [StepKnown],
+}
+
 /// How the step at `index` is carried out; its rotations are added to those of its ring.
 pub(super) fn plan_step(
-    network: &ResolvedNetwork,
+    planner: &Planner<'_>,
     index: usize,
-    crypto: &[Option<LayerCrypto>],
-    moduli: &[u64],
     rings: &mut Rings,
 ) -> Result<StepPlan, ProtocolError> {
+    let &Planner {
+        network,
+        crypto,
+        moduli,
+        known,
+    } = planner;
     let step = &network.steps[index];
+    let operand = known[index].operand;
     let circuit = |function, batch| {
         let p_in = moduli[operand_domain(network, step)];
         let circuit = ShareCircuit {
@@ -74,7 +90,11 @@ pub(super) fn plan_step(
             p_in,
             p_out: moduli[step.domain],
         };
-        StepPlan::Circuit { circuit, batch }
+        StepPlan::Circuit {
+            circuit,
+            batch,
+            operand,
+        }
     };
     Ok(match &step.kind {
         StepKind::Linear(_) => {
@@ -108,6 +128,52 @@ pub(super) fn plan_step(
         }
         StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_) => StepPlan::Local,
     })
+}
+
+/// When the parties know their shares of a step's operands and of its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct StepKnown {
+    /// Of all operands.
+    pub(super) operand: Known,
+    /// Of the result.
+    pub(super) result: Known,
+}
+
+/// For each step, when shares are known: the server draws its share of a linear layer's result, and the garbler
+/// its share of a circuit's, offline; of the network's input the server's share is zero.
+pub(super) fn shares_known(network: &ResolvedNetwork, garbler: Party) -> Vec<StepKnown> {
+    let drawn_by = |party| match party {
+        Party::Client => Known {
+            client: Phase::Offline,
+            server: Phase::Online,
+        },
+        Party::Server => Known {
+            client: Phase::Online,
+            server: Phase::Offline,
+        },
+    };
+    let at_once = Known {
+        client: Phase::Offline,
+        server: Phase::Offline,
+    };
+    let mut steps: Vec<StepKnown> = Vec::new();
+    for step in &network.steps {
+        let of_source = |source: &Source| match source {
+            Source::Input => drawn_by(Party::Server),
+            Source::Layer(index) => steps[*index].result,
+        };
+        let operands = step.inputs.iter().map(of_source);
+        let operand = operands.fold(at_once, Known::and);
+        let result = match step.kind {
+            StepKind::Linear(_) => drawn_by(Party::Server),
+            StepKind::Relu(_) | StepKind::Requantize(_) | StepKind::MaxPool(..) => {
+                drawn_by(garbler)
+            }
+            StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_) => operand,
+        };
+        steps.push(StepKnown { operand, result });
+    }
+    steps
 }
 
 /// Whether the server's share of a value can be anything but zero.

@@ -4,17 +4,18 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 
 use super::*;
-use crate::gc::GarblingHash;
+use crate::gc::{Extension, GarblingHash};
 use crate::network::{NetworkParams, Weights, evaluate, zoo};
 use crate::params::{Request, TransformPrices, select_network};
+use crate::units::Bytes;
 
 /// Runs the script with both parties in turn and gives back the opened result.
 fn run(script: &Script, weights: &Weights, input: &[i64], seed: u64) -> Vec<i64> {
     let rng = |party| ChaCha20Rng::seed_from_u64(seed + party);
     let mut client = Client::new(script, input, rng(0)).unwrap();
     let mut server = Server::new(script, weights, rng(1 << 32)).unwrap();
-    let store = Box::new(std::io::Cursor::new(Vec::new()));
-    let (mut to_client, mut to_server) = (Inbox::on(store), Inbox::default());
+    let store = || Box::new(std::io::Cursor::new(Vec::new()));
+    let (mut to_client, mut to_server) = (Inbox::on(store()), Inbox::on(store()));
     for action in &script.actions {
         let (payload, inbox) = match action.party {
             Party::Client => (client.perform(action, &mut to_client), &mut to_server),
@@ -27,7 +28,8 @@ fn run(script: &Script, weights: &Weights, input: &[i64], seed: u64) -> Vec<i64>
             inbox.put(action, message, payload).unwrap();
         }
     }
-    assert_eq!(to_client.stored(), script.stored());
+    assert_eq!(to_client.stored(), script.stored(Party::Client));
+    assert_eq!(to_server.stored(), script.stored(Party::Server));
     client.result().unwrap().to_vec()
 }
 
@@ -42,18 +44,84 @@ fn check(network: &NetworkParams, seed: u64) {
         "a result of zeros shows nothing"
     );
     let selection = select_network(&resolved, &Request::default(), &TransformPrices).unwrap();
-    let settings = [
-        (Delivery::Split, GarblingHash::Tmmo),
-        (Delivery::Streamed, GarblingHash::Rekeyed),
-    ];
-    for (delivery, hash) in settings {
-        let circuits = CircuitSettings { delivery, hash };
+    for circuits in settings() {
         let script = gazelle_with(&resolved, &selection.layers, circuits).unwrap();
-        assert_eq!(run(&script, &weights, &input, seed), expected);
-        let offline = |action: &&Action| action.phase == Phase::Offline;
-        let garbled = |action: &Action| matches!(action.act, Act::Garble(_));
-        let beforehand = script.actions.iter().filter(offline).any(garbled);
-        assert_eq!(beforehand, delivery == Delivery::Split);
+        assert_eq!(
+            run(&script, &weights, &input, seed),
+            expected,
+            "{circuits:?}"
+        );
+        check_phases(&script);
+    }
+}
+
+/// Both garblers with both deliveries; hashes and extensions in turn.
+fn settings() -> [CircuitSettings; 4] {
+    use Delivery::{Split, Streamed};
+    let [tmmo, rekeyed, fixed] = GarblingHash::ALL;
+    let [iknp, two, four, eight] = Extension::ALL;
+    let all = [
+        (Party::Server, Split, tmmo, four),
+        (Party::Server, Streamed, rekeyed, iknp),
+        (Party::Client, Split, fixed, eight),
+        (Party::Client, Streamed, tmmo, two),
+    ];
+    all.map(|(garbler, delivery, hash, extension)| CircuitSettings {
+        garbler,
+        delivery,
+        hash,
+        extension,
+    })
+}
+
+/// Tables move when the delivery says, to the evaluator; nothing else of the circuits waits.
+fn check_phases(script: &Script) {
+    let CircuitSettings {
+        garbler, delivery, ..
+    } = script.circuits;
+    let garbled = |action: &&Action| matches!(action.act, Act::Garble(_));
+    for action in script.actions.iter().filter(garbled) {
+        assert_eq!(action.party, garbler);
+        assert_eq!(action.phase == Phase::Offline, delivery == Delivery::Split);
+    }
+    assert_eq!(script.stored(garbler), Bytes(0));
+    let stored = script.stored(garbler.other());
+    assert_eq!(stored > Bytes(0), delivery == Delivery::Split);
+}
+
+/// Messages of a kind that a step's online phase takes.
+fn online(script: &Script, step: &str, kind: MessageKind) -> usize {
+    let step = script.network.steps.iter().position(|s| s.name == step);
+    let of_step = |a: &&Action| a.step == step && a.phase == Phase::Online;
+    let actions = script.actions.iter().filter(of_step);
+    actions
+        .filter(|a| a.sends.is_some_and(|m| m.kind == kind))
+        .count()
+}
+
+/// With the client as garbler, the server's share after a linear layer is known offline: nothing is
+/// transferred for it online. After another circuit it is not.
+#[test]
+fn a_share_that_is_known_offline_needs_no_online_transfer() {
+    let (network, _) = NetworkParams::from_toml(SKIP).unwrap();
+    let resolved = network.resolve(None).unwrap();
+    let selection = select_network(&resolved, &Request::default(), &TransformPrices).unwrap();
+    for circuits in settings() {
+        let script = gazelle_with(&resolved, &selection.layers, circuits).unwrap();
+        let kinds = [
+            MessageKind::Choices,
+            MessageKind::Labels,
+            MessageKind::GarblerLabels,
+        ];
+        let [after_linear, after_sum] =
+            ["relu", "pool"].map(|step| kinds.map(|kind| online(&script, step, kind)));
+        let expected = match (circuits.garbler, circuits.delivery) {
+            (Party::Server, Delivery::Split) => [[1, 1, 0]; 2],
+            (Party::Server, Delivery::Streamed) => [[1, 0, 0]; 2],
+            (Party::Client, Delivery::Split) => [[0, 0, 1], [1, 1, 1]],
+            (Party::Client, Delivery::Streamed) => [[0, 0, 0], [1, 0, 0]],
+        };
+        assert_eq!([after_linear, after_sum], expected, "{circuits:?}");
     }
 }
 
@@ -64,52 +132,54 @@ fn the_toy_network_gives_the_plain_result() {
 
 #[test]
 fn a_skip_connection_and_a_max_pool_give_the_plain_result() {
-    let text = r#"
-        name = "skip"
-        input = [2, 6, 6]
-        [[layers]]
-        name = "a"
-        kind = "conv"
-        out_channels = 3
-        kernel = [3, 3]
-        padding = "same"
-        input_bits = 5
-        weight_bits = 4
-        [[layers]]
-        name = "relu"
-        kind = "relu"
-        [[layers]]
-        name = "b"
-        kind = "conv"
-        out_channels = 3
-        kernel = [3, 1]
-        padding = "same"
-        input_bits = 5
-        weight_bits = 4
-        [[layers]]
-        name = "sum"
-        kind = "add"
-        from = ["b", "relu"]
-        [[layers]]
-        name = "pool"
-        kind = "max_pool"
-        kernel = [2, 2]
-        [[layers]]
-        name = "flat"
-        kind = "flatten"
-        [[layers]]
-        name = "c"
-        kind = "fc"
-        outputs = 5
-        input_bits = 6
-        weight_bits = 4
-        [[layers]]
-        name = "d"
-        kind = "fc"
-        outputs = 3
-        input_bits = 6
-        weight_bits = 4
-    "#;
-    let (network, _) = NetworkParams::from_toml(text).unwrap();
+    let (network, _) = NetworkParams::from_toml(SKIP).unwrap();
     check(&network, 11);
 }
+
+/// Two circuits with only local steps between them: `relu`, through `sum`, and `pool`.
+const SKIP: &str = r#"
+    name = "skip"
+    input = [2, 6, 6]
+    [[layers]]
+    name = "a"
+    kind = "conv"
+    out_channels = 3
+    kernel = [3, 3]
+    padding = "same"
+    input_bits = 5
+    weight_bits = 4
+    [[layers]]
+    name = "relu"
+    kind = "relu"
+    [[layers]]
+    name = "b"
+    kind = "conv"
+    out_channels = 3
+    kernel = [3, 1]
+    padding = "same"
+    input_bits = 5
+    weight_bits = 4
+    [[layers]]
+    name = "sum"
+    kind = "add"
+    from = ["b", "relu"]
+    [[layers]]
+    name = "pool"
+    kind = "max_pool"
+    kernel = [2, 2]
+    [[layers]]
+    name = "flat"
+    kind = "flatten"
+    [[layers]]
+    name = "c"
+    kind = "fc"
+    outputs = 5
+    input_bits = 6
+    weight_bits = 4
+    [[layers]]
+    name = "d"
+    kind = "fc"
+    outputs = 3
+    input_bits = 6
+    weight_bits = 4
+    "#;

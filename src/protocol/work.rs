@@ -8,9 +8,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::link::Link;
-use super::roles::{CircuitSettings, OtRole, Party, Phase, RingSize};
+use super::roles::{CircuitSettings, Known, OtRole, Party, Phase, RingSize};
 use crate::bfv::{HeOp, OpCounts};
-use crate::gc::ShareCircuit;
+use crate::gc::{Extension, GarblingHash, ShareCircuit};
 use crate::network::ResolvedNetwork;
 use crate::packing::Plan;
 use crate::params::LayerCrypto;
@@ -18,6 +18,15 @@ use crate::units::{Bytes, Nanos};
 
 /// Bytes of a frame around each message: one for its kind, eight for the payload's length.
 pub const FRAME_HEADER: u64 = 9;
+
+/// Sizes of what the products of an action read besides their sums.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Streams {
+    /// Encoded plaintexts, each read once.
+    pub weights: Bytes,
+    /// Ciphertexts, read in turn again and again.
+    pub ciphertexts: Bytes,
+}
 
 /// A computation that has a price.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,8 +39,8 @@ pub enum Task {
         ring: RingSize,
         /// How often.
         count: u64,
-        /// Encoded plaintexts that the action reads once each.
-        streams: Bytes,
+        /// What its products read.
+        streams: Streams,
     },
     /// Base transfers.
     BaseOt {
@@ -44,6 +53,8 @@ pub enum Task {
     ExtendOt {
         /// Whose side.
         role: OtRole,
+        /// By which.
+        extension: Extension,
         /// How many.
         count: u64,
     },
@@ -54,8 +65,26 @@ pub enum Task {
         /// How many.
         count: u64,
     },
-    /// Garbling of a piece.
+    /// Garbling of a piece, and the garbler's labels.
     Garble {
+        /// The circuit.
+        circuit: ShareCircuit,
+        /// With which hash.
+        hash: GarblingHash,
+        /// How many of it.
+        batch: u64,
+    },
+    /// Garbling of a piece without the garbler's labels.
+    GarbleTables {
+        /// The circuit.
+        circuit: ShareCircuit,
+        /// With which hash.
+        hash: GarblingHash,
+        /// How many of it.
+        batch: u64,
+    },
+    /// The garbler's labels of a piece.
+    EncodeLabels {
         /// The circuit.
         circuit: ShareCircuit,
         /// How many of it.
@@ -65,6 +94,8 @@ pub enum Task {
     Evaluate {
         /// The circuit.
         circuit: ShareCircuit,
+        /// With which hash.
+        hash: GarblingHash,
         /// How many of it.
         batch: u64,
     },
@@ -72,16 +103,6 @@ pub enum Task {
     Touch {
         /// How much.
         bytes: Bytes,
-    },
-    /// Residues drawn.
-    Draw {
-        /// How many.
-        count: u64,
-    },
-    /// Values put into slots or taken from them.
-    Arrange {
-        /// How many slots.
-        slots: u64,
     },
 }
 
@@ -103,8 +124,10 @@ pub enum MessageKind {
     Reply,
     /// The columns of the transfer extension.
     Extension,
-    /// Tables, decode bits and the garbler's labels of a piece.
+    /// Tables and decode bits of a piece, with the garbler's labels where they are known.
     Garbled,
+    /// The garbler's labels of a piece.
+    GarblerLabels,
     /// The evaluator's corrected choices.
     Choices,
     /// The evaluator's labels, masked.
@@ -146,39 +169,41 @@ pub enum Act {
     LoadKeys(usize),
     /// Server: encoded weights of the step.
     EncodeWeights,
-    /// Client: opens the base transfers.
+    /// Evaluator: opens the base transfers.
     StartBaseOt,
-    /// Server: answers with its blinded choices.
+    /// Garbler: answers with its blinded choices.
     AnswerBaseOt,
-    /// Client: derives the base keys, grows the extension's trees.
+    /// Evaluator: derives the base keys, grows the extension's trees.
     FinishBaseOt,
-    /// Server: grows the extension's trees.
+    /// Garbler: grows the extension's trees.
     GrowTrees,
-    /// Either: takes the memory that the messages and labels of an inference wait in.
+    /// Either: takes the memory that an inference fills.
     Reserve,
-    /// Server: draws its share of the step's result.
+    /// Server, of a linear step, or garbler, of a circuit: draws its share of the step's result.
     DrawShare,
-    /// Client: random choices of the step's transfers, extended.
+    /// Evaluator: the step's transfers, extended for its share or, where that is not known, at random.
     ExtendOt,
-    /// Server: its side of the step's transfers, extended.
+    /// Garbler: its side of the step's transfers, extended.
     AcceptExtension,
-    /// Server: garbles one piece of the step's circuits.
+    /// Garbler: garbles one piece of the step's circuits.
     Garble(usize),
+    /// Garbler: its labels of a piece that was garbled before they were known.
+    SendLabels(usize),
     /// Client: encrypts its share of the operand.
     EncryptInput,
     /// Server: the linear layer on ciphertexts, masked.
     ApplyLinear,
     /// Client: its share of the result.
     DecryptReply,
-    /// Client: tells which of its random choices were wrong.
+    /// Evaluator: tells which of its random choices were wrong.
     Choose,
-    /// Server: answers with masked labels.
+    /// Garbler: answers with masked labels.
     TransferLabels,
-    /// Server: takes the choices into the labels that it is going to garble for.
+    /// Garbler: takes the choices into the labels that it is going to garble for.
     AcceptChoices,
-    /// Client: evaluates one piece of the step's circuits.
+    /// Evaluator: evaluates one piece of the step's circuits.
     Evaluate(usize),
-    /// Client: its part of a step that needs no message.
+    /// Either: its part of a step that needs no message.
     Local,
     /// Server: sends its share of the result.
     Open,
@@ -208,7 +233,7 @@ impl Action {
     pub fn transfer_time(&self, link: &Link) -> Nanos {
         let bytes = self.sends.map(Message::wire_bytes);
         bytes.map_or(Nanos(0.0), |bytes| match self.act {
-            Act::Garble(piece) if piece > 0 => link.time_in_stream(bytes),
+            Act::Garble(piece) | Act::SendLabels(piece) if piece > 0 => link.time_in_stream(bytes),
             _ => link.time(bytes),
         })
     }
@@ -233,6 +258,8 @@ pub enum StepPlan {
         circuit: ShareCircuit,
         /// How many of it.
         batch: usize,
+        /// When the parties know their shares of the operand.
+        operand: Known,
     },
     /// By each party on its own share.
     Local,
@@ -265,37 +292,39 @@ pub struct Script {
 }
 
 impl Script {
-    /// Pieces of memory that `party` fills in an inference: messages that wait with the client, a label for
-    /// each of its choices, and the longest other message it makes or is sent.
+    /// Pieces of memory that `party` fills in an inference: messages that wait with it, a row for each of the
+    /// transfers, and the longest of all messages.
     pub fn held(&self, party: Party) -> Vec<Bytes> {
-        let offline = self.actions.iter().filter(|a| a.phase == Phase::Offline);
-        let waiting = offline.filter_map(|action| action.sends);
-        let waiting = waiting.filter(|m| party == Party::Client && m.kind == MessageKind::Garbled);
-        let labels = self.steps.iter().filter_map(|step| match step {
-            StepPlan::Circuit { circuit, batch } => {
+        let rows = self.steps.iter().filter_map(|step| match step {
+            StepPlan::Circuit { circuit, batch, .. } => {
                 Some(Bytes(16 * (circuit.evaluator_input_bits() * batch) as u64))
             }
             StepPlan::Linear { .. } | StepPlan::Local => None,
         });
         let all = self.actions.iter().filter(|a| a.phase != Phase::Setup);
-        let longest = all.filter_map(|action| action.sends).map(|m| m.payload).max();
-        let waiting = waiting.map(|message| message.payload);
-        waiting.chain(labels).chain(longest).collect()
+        let longest = all.filter_map(|a| a.sends).map(|m| m.payload).max();
+        self.waiting(party).chain(rows).chain(longest).collect()
     }
 
-    /// Bytes that wait with the client between the offline and the online phase: tables, decode bits and
-    /// labels of circuits that were garbled beforehand.
-    pub fn stored(&self) -> Bytes {
-        let offline = self.actions.iter().filter(|a| a.phase == Phase::Offline);
-        let messages = offline.filter_map(|action| action.sends);
+    /// What was garbled beforehand by the other party, piece by piece.
+    fn waiting(&self, party: Party) -> impl Iterator<Item = Bytes> {
+        let others = move |a: &&Action| a.phase == Phase::Offline && a.party == party.other();
+        let messages = self.actions.iter().filter(others).filter_map(|a| a.sends);
         let garbled = messages.filter(|message| message.kind == MessageKind::Garbled);
-        garbled.map(|message| message.payload).sum()
+        garbled.map(|message| message.payload)
+    }
+
+    /// Bytes that wait with `party` between the offline and the online phase: tables, decode bits and
+    /// labels of circuits that the other party garbled beforehand. Not counted are the transfers' rows, which both
+    /// parties keep: 16 bytes for each choice.
+    pub fn stored(&self, party: Party) -> Bytes {
+        self.waiting(party).sum()
     }
 }
 
 impl Task {
-    /// The BFV operations `counts` in `ring`, as tasks; products stream `streams` bytes of weights.
-    pub fn he(counts: &OpCounts, ring: RingSize, streams: Bytes) -> Vec<Self> {
+    /// The BFV operations `counts` in `ring`, as tasks; products read `streams`.
+    pub fn he(counts: &OpCounts, ring: RingSize, streams: Streams) -> Vec<Self> {
         counts
             .iter()
             .map(|(op, count)| {
@@ -304,7 +333,7 @@ impl Task {
                     op,
                     ring,
                     count,
-                    streams: if product { streams } else { Bytes(0) },
+                    streams: if product { streams } else { Streams::default() },
                 }
             })
             .collect()

@@ -201,6 +201,8 @@ impl Builder {
             kernel: [kernel, kernel],
             stride: [stride, stride],
             padding: [kernel / 2, kernel / 2],
+            dilation: [1, 1],
+            groups: 1,
             bias: true,
             quantizer: self.quantizer,
             p_bits: None,

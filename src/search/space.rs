@@ -365,6 +365,8 @@ fn conv_layer([filters, height, width, weight_bits, input_bits]: [u32; 5]) -> La
         kernel,
         stride: [1, 1],
         padding: kernel.map(|k| (k - 1) / 2),
+        dilation: [1, 1],
+        groups: 1,
         bias: true,
         quantizer: Quantizer {
             input_bits,

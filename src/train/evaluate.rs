@@ -136,8 +136,9 @@ fn is_exact(network: &ResolvedNetwork) -> bool {
 /// Images at once, so that no step's matrix gets too large.
 fn batch_size(network: &ResolvedNetwork) -> usize {
     let matrix = |step: &Step| match &step.kind {
-        StepKind::Linear(kind @ LayerKind::Conv(_)) => {
-            kind.terms(step.shape_in) * step.shape_out.height * step.shape_out.width
+        StepKind::Linear(LayerKind::Conv(conv)) => {
+            let places = step.shape_out.height * step.shape_out.width;
+            step.shape_in.channels * conv.kernel[0] * conv.kernel[1] * places
         }
         _ => step.shape_in.len(),
     };
@@ -167,18 +168,28 @@ fn linear(step: &Step, weights: &Weights, device: Device) -> Result<Option<Linea
     }))
 }
 
-/// W·im2col(x) + bias; a fully connected layer's matrix of inputs has one column.
+/// W·im2col(x) + bias, for each group of a convolution; a fully connected layer's matrix of inputs
+/// has one column.
 fn multiply(
     step: &Step,
     kind: &LayerKind,
     linear: &Linear,
     x: &Tensor,
 ) -> Result<Tensor, TrainError> {
-    let columns = match kind {
-        LayerKind::Conv(conv) => im2col(conv, x)?,
-        _ => x.f_reshape([-1, step.shape_in.len() as i64, 1])?,
+    let terms = kind.terms(step.shape_in) as i64;
+    let outputs = step.shape_out.channels as i64;
+    let product = match kind {
+        LayerKind::Conv(conv) => {
+            let groups = conv.groups as i64;
+            let places = (step.shape_out.height * step.shape_out.width) as i64;
+            let columns = im2col(conv, x)?.f_reshape([-1, groups, terms, places])?;
+            let weight = linear.weight.f_reshape([groups, -1, terms])?;
+            weight
+                .f_matmul(&columns)?
+                .f_reshape([-1, outputs, places])?
+        }
+        _ => linear.weight.f_matmul(&x.f_reshape([-1, terms, 1])?)?,
     };
-    let product = linear.weight.f_matmul(&columns)?;
     let sums = match &linear.bias {
         Some(bias) => product.f_add(bias)?,
         None => product,
@@ -192,7 +203,7 @@ fn multiply(
 fn im2col(conv: &ConvParams, x: &Tensor) -> Result<Tensor, TrainError> {
     let pair = |values: [usize; 2]| values.map(|value| value as i64);
     let (padding, stride) = (pair(conv.padding), pair(conv.stride));
-    Ok(x.f_im2col(pair(conv.kernel), [1, 1], padding, stride)?)
+    Ok(x.f_im2col(pair(conv.kernel), pair(conv.dilation), padding, stride)?)
 }
 
 fn requantize(x: &Tensor, to: Requantize) -> Result<Tensor, TrainError> {

@@ -213,7 +213,8 @@ pub(super) fn linear_shapes(network: &NetworkParams) -> Result<Vec<LinearShape<'
         let weight = match &layer.kind {
             LayerKind::Conv(conv) => {
                 let [height, width] = conv.kernel;
-                vec![conv.out_channels, input.channels, height, width]
+                let read = input.channels / conv.groups;
+                vec![conv.out_channels, read, height, width]
             }
             LayerKind::Fc(fc) => vec![fc.outputs, input.len()],
             _ => continue,

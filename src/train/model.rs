@@ -76,7 +76,8 @@ impl<'a> Model<'a> {
             match (&self.network.layers[index].kind, &self.linear[index]) {
                 (LayerKind::Conv(conv), Some(Linear { weight, bias })) => {
                     let (stride, padding) = (pair(conv.stride), pair(conv.padding));
-                    x.f_conv2d(weight, bias.as_ref(), stride, padding, [1, 1], 1)?
+                    let (dilation, groups) = (pair(conv.dilation), conv.groups as i64);
+                    x.f_conv2d(weight, bias.as_ref(), stride, padding, dilation, groups)?
                 }
                 (_, Some(Linear { weight, bias })) => {
                     x.f_flatten(1, -1)?.f_linear(weight, bias.as_ref())?

@@ -9,7 +9,8 @@ use crate::network::layer::{NetworkParams, Quantizer};
 use crate::network::resolved::{Requantize, ValueRange};
 use crate::network::zoo;
 
-/// y[o, r, c] = bias[o] + Σ w[o, i, a, b] · x[i, r·s + a − pad, c·s' + b − pad'], outside x is 0.
+/// y[o, r, c] = bias[o] + Σ w[o, i, a, b] · x[g(o) + i, r·s + a·d − pad, c·s' + b·d' − pad'], outside x
+/// is 0; g(o) is the first channel of the output's group.
 fn convolution_by_definition(
     conv: &ConvParams,
     weights: &LayerWeights,
@@ -28,17 +29,18 @@ fn convolution_by_definition(
         for row in 0..shape_out.height {
             for column in 0..shape_out.width {
                 let mut sum = weights.bias.get(output).copied().unwrap_or(0);
-                for channel in 0..shape_in.channels {
+                let read = shape_in.channels / conv.groups;
+                let first = output / (shape_out.channels / conv.groups) * read;
+                for channel in 0..read {
                     for a in 0..conv.kernel[0] {
                         for b in 0..conv.kernel[1] {
-                            let index = ((output * shape_in.channels + channel) * conv.kernel[0]
-                                + a)
+                            let index = ((output * read + channel) * conv.kernel[0] + a)
                                 * conv.kernel[1]
                                 + b;
-                            let top = (row * conv.stride[0] + a) as isize;
-                            let left = (column * conv.stride[1] + b) as isize;
+                            let top = (row * conv.stride[0] + a * conv.dilation[0]) as isize;
+                            let left = (column * conv.stride[1] + b * conv.dilation[1]) as isize;
                             let x = at(
-                                channel,
+                                first + channel,
                                 top - conv.padding[0] as isize,
                                 left - conv.padding[1] as isize,
                             );
@@ -60,24 +62,32 @@ fn any_conv() -> impl Strategy<Value = (ConvParams, Shape)> {
         [1_usize..4, 1..4],
         [0_usize..3, 0..3],
         [1_usize..3, 4..9, 4..9],
+        ([1_usize..3, 1..3], 1_usize..4),
         any::<bool>(),
     )
-        .prop_map(|(out_channels, kernel, stride, padding, input, bias)| {
-            let quantizer = Quantizer {
-                input_bits: 5,
-                weight_bits: 4,
-            };
-            let conv = ConvParams {
-                out_channels,
-                kernel,
-                stride,
-                padding,
-                bias,
-                quantizer,
-                p_bits: None,
-            };
-            (conv, Shape::from(input))
-        })
+        .prop_map(
+            |(out, kernel, stride, padding, input, (dilation, groups), bias)| {
+                let [read, height, width] = input;
+                let input = [read * groups, height, width];
+                let out_channels = out * groups;
+                let quantizer = Quantizer {
+                    input_bits: 5,
+                    weight_bits: 4,
+                };
+                let conv = ConvParams {
+                    out_channels,
+                    kernel,
+                    stride,
+                    padding,
+                    dilation,
+                    groups,
+                    bias,
+                    quantizer,
+                    p_bits: None,
+                };
+                (conv, Shape::from(input))
+            },
+        )
 }
 
 fn network(input: Shape, kinds: Vec<LayerKind>) -> NetworkParams {
@@ -92,6 +102,7 @@ proptest! {
     #[test]
     fn convolutions_meet_their_definition((conv, shape) in any_conv(), seed in any::<u64>()) {
         let net = network(shape, vec![LayerKind::Conv(conv.clone())]);
+        prop_assume!(net.shapes().is_ok());
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let weights = Weights::random(&net, &mut rng).unwrap();
         let resolved = net.resolve(Some(&weights)).unwrap();

@@ -16,6 +16,8 @@ fn conv(kernel: [usize; 2], stride: [usize; 2], padding: [usize; 2]) -> ConvPara
         kernel,
         stride,
         padding,
+        dilation: [1, 1],
+        groups: 1,
         bias: true,
         quantizer: EIGHT,
         p_bits: None,
@@ -203,4 +205,33 @@ fn sizes_that_would_overflow_are_refused() {
         ..conv([1, 1], [1, 1], [big, big])
     })]);
     assert!(refusal(&network).contains("values; expected at most 2147483648"));
+}
+
+#[test]
+fn dilation_widens_a_kernel_and_groups_divide_the_channels() {
+    let mut wide = conv([3, 3], [1, 1], [0, 0]);
+    wide.dilation = [3, 4];
+    let shapes = chain([LayerKind::Conv(wide.clone())]).shapes();
+    assert_eq!(shapes, Ok(vec![Shape::new(3, 2, 1)]));
+    wide.dilation = [3, 5];
+    let fit = NetworkError::KernelDoesNotFit {
+        layer: "conv1".into(),
+        kernel: [7, 11],
+        padded: [8, 9],
+    };
+    assert_eq!(chain([LayerKind::Conv(wide)]).shapes(), Err(fit));
+    let mut grouped = conv([1, 1], [1, 1], [0, 0]);
+    grouped.groups = 2;
+    let groups = NetworkError::Groups {
+        layer: "conv1".into(),
+        groups: 2,
+        channels: [2, 3],
+    };
+    assert_eq!(
+        chain([LayerKind::Conv(grouped.clone())]).shapes(),
+        Err(groups)
+    );
+    grouped.out_channels = 6;
+    let counts = chain([LayerKind::Conv(grouped)]).counts().unwrap().total;
+    assert_eq!((counts.parameters, counts.flops), (6 + 6, 6 * 72));
 }

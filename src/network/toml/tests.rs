@@ -27,17 +27,21 @@ fn any_kind() -> impl Strategy<Value = LayerKind> {
         [1_usize..6, 1..6],
         [1_usize..3, 1..3],
         [0_usize..4, 0..4],
+        ([1_usize..3, 1..3], 1_usize..3),
     );
     let window = ([1_usize..3, 1..3], [1_usize..3, 1..3]);
     let window = window.prop_map(|(kernel, stride)| PoolParams { kernel, stride });
     prop_oneof![
-        (conv, common.clone()).prop_map(|((out_channels, kernel, stride, padding), common)| {
+        (conv, common.clone()).prop_map(|((out, kernel, stride, padding, dilated), common)| {
             let (bias, quantizer, p_bits) = common;
+            let (dilation, groups) = dilated;
             LayerKind::Conv(ConvParams {
-                out_channels,
+                out_channels: out * groups,
                 kernel,
                 stride,
                 padding,
+                dilation,
+                groups,
                 bias,
                 quantizer,
                 p_bits,
@@ -106,6 +110,8 @@ fn defaults_are_filled_in_and_told() {
         kernel: [3, 5],
         stride: [1, 1],
         padding: [1, 2],
+        dilation: [1, 1],
+        groups: 1,
         bias: true,
         quantizer: eight,
         p_bits: None,

@@ -28,6 +28,8 @@ fn conv(rng: &mut impl Rng, out_channels: usize, same: bool) -> LayerKind {
         kernel: half.map(|h| 2 * h + 1),
         stride,
         padding,
+        dilation: [1, 1],
+        groups: 1,
         bias: rng.random(),
         quantizer: quantizer(rng),
         p_bits: None,

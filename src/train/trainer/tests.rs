@@ -17,6 +17,8 @@ fn conv(out_channels: usize, side: usize) -> LayerKind {
         kernel: [side, side],
         stride: [1, 1],
         padding: [side / 2, side / 2],
+        dilation: [1, 1],
+        groups: 1,
         bias: true,
         quantizer: QUANTIZER,
         p_bits: None,
