@@ -11,7 +11,11 @@ use serde_json::Value;
 const REFERENCE: [&str; 2] = ["--calibration", "calibration/reference.csv"];
 
 fn json(arguments: &[&str]) -> Value {
-    let output = nass(&[arguments, &REFERENCE, &["--format", "json"]].concat());
+    json_by(&REFERENCE, arguments)
+}
+
+fn json_by(calibration: &[&str], arguments: &[&str]) -> Value {
+    let output = nass(&[arguments, calibration, &["--format", "json"]].concat());
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {told}");
     serde_json::from_str(&stdout(&output)).unwrap()
@@ -113,6 +117,149 @@ fn two_processes_give_the_plain_result_in_the_foretold_bytes() {
             "{name}"
         );
         assert!(number(&verification, "/total/measured/seconds/total") > 0.0);
+    }
+}
+
+/// The reference profile with a price for every hash, and for tables and labels apart: those of the usual rows.
+fn every_hash() -> String {
+    let reference = std::fs::read_to_string("calibration/reference.csv").unwrap();
+    let named = |row: &str, hash: &str| {
+        let row = row.replace(";hash=tmmo", "");
+        row.replace("circuit=relu", &format!("circuit=relu;hash={hash}"))
+    };
+    let mut rows = Vec::new();
+    for row in reference.lines() {
+        let circuits = row.starts_with("garble,") || row.starts_with("evaluate,");
+        let apart = row.starts_with("garble_tables,") || row.starts_with("encode_labels,");
+        if circuits && (row.contains("hash=tmmo") || !row.contains("hash=")) {
+            for hash in ["tmmo", "rekeyed", "fixed_key_as_in_papers"] {
+                rows.push(named(row, hash));
+                if let Some(rest) = row.strip_prefix("garble,") {
+                    rows.push(named(&format!("garble_tables,{rest}"), hash));
+                }
+            }
+            let labels = row.replace(";hash=tmmo", "").replace("ands=", "labels=");
+            rows.extend(
+                labels
+                    .strip_prefix("garble,")
+                    .map(|r| format!("encode_labels,{r}")),
+            );
+        } else if !circuits && !apart {
+            rows.push(row.to_owned());
+        }
+    }
+    rows.join("\n") + "\n"
+}
+
+/// Every garbler, delivery, hash and extension: right results, and the bytes and what waits as predicted.
+#[test]
+fn circuits_run_as_the_flags_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = folder.path().join("all.csv");
+    std::fs::write(&profile, every_hash()).unwrap();
+    let calibration = ["--calibration", profile.to_str().unwrap()];
+    let store = folder.path().to_str().unwrap();
+    let runs: [&[&str]; 4] = [
+        &["--garbler", "client", "--hash", "rekeyed", "--store", store],
+        &[
+            "--garbler",
+            "client",
+            "--delivery",
+            "streamed",
+            "--extension",
+            "iknp",
+        ],
+        &[
+            "--delivery",
+            "streamed",
+            "--hash",
+            "fixed-key-as-in-papers",
+            "--store",
+            store,
+        ],
+        &["--extension", "softspoken8", "--store", store],
+    ];
+    for flags in runs {
+        let verify = [&["verify", "toy", "--seed", "5"], flags].concat();
+        let verification = json_by(&calibration, &verify);
+        assert_eq!(verification["output_equal"], true, "{flags:?}");
+        assert_eq!(
+            number(&verification, "/total/error/bytes"),
+            0.0,
+            "{flags:?}"
+        );
+        let circuits = &verification["circuits"];
+        assert_eq!(circuits["stored"], circuits["measured_stored"], "{flags:?}");
+        let flag = |name: &str, usual: &str| {
+            let given = flags.iter().position(|flag| *flag == name);
+            given.map_or(usual, |at| flags[at + 1]).replace('-', "_")
+        };
+        for (name, usual) in [
+            ("garbler", "server"),
+            ("delivery", "split"),
+            ("hash", "tmmo"),
+            ("extension", "softspoken4"),
+        ] {
+            assert_eq!(
+                circuits[name],
+                flag(&format!("--{name}"), usual),
+                "{flags:?}"
+            );
+        }
+        let stores = |party: &str| number(circuits, &format!("/stored/{party}")) > 0.0;
+        let split = flag("--delivery", "split") == "split";
+        let server = split && flag("--garbler", "server") == "client";
+        assert_eq!(
+            [stores("client"), stores("server")],
+            [split && !server, server]
+        );
+    }
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        1,
+        "only the profile is left"
+    );
+}
+
+#[test]
+fn what_circuits_cannot_be_priced_or_stored_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = folder.path().join("some.csv");
+    let all = every_hash();
+    let some: Vec<&str> = all
+        .lines()
+        .filter(|row| !row.contains("hash=rekeyed"))
+        .collect();
+    std::fs::write(&profile, some.join("\n") + "\n").unwrap();
+    let calibration = ["--calibration", profile.to_str().unwrap()];
+    let refused = |arguments: &[&str]| refusal(&[arguments, &calibration].concat(), 2);
+    let told = refused(&["predict", "toy", "--hash", "rekeyed"]);
+    assert!(told.contains("no row `garble` with hash=rekeyed"), "{told}");
+    let told = refused(&["verify", "toy", "--store", "/nowhere", "--seed", "1"]);
+    assert!(
+        told.contains("--store /nowhere: expected a folder"),
+        "{told}"
+    );
+    assert!(refused(&["predict", "toy", "--garbler", "both"]).contains("client"));
+}
+
+/// The hash that is not proved secure says so on stderr and in every format.
+#[test]
+fn the_hash_of_the_papers_is_named_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = folder.path().join("all.csv");
+    std::fs::write(&profile, every_hash()).unwrap();
+    let profile = profile.to_str().unwrap();
+    for format in ["table", "csv", "json"] {
+        let hash = ["--hash", "fixed-key-as-in-papers", "--format", format];
+        let arguments = [&["predict", "toy", "--calibration", profile], &hash[..]].concat();
+        let output = nass(&arguments);
+        let warned = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(warned.contains("not proved secure"), "{warned}");
+        assert!(
+            stdout(&output).contains("fixed_key_as_in_papers"),
+            "{format}"
+        );
     }
 }
 

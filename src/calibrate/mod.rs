@@ -19,7 +19,7 @@ mod runner;
 mod statistics;
 mod workload;
 
-pub use case::{Case, FAR, Op, WorkingSet};
+pub use case::{Case, FAR, NEAR, Op, WorkingSet};
 pub use clock::{Effort, Moment, Taken, now, sample, time, timed};
 pub use environment::{environment, hostname};
 pub use profile::{COLUMNS, Profile, ProfileError, Record};

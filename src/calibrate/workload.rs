@@ -138,9 +138,11 @@ impl Operands {
                     Some(kept) => kept,
                     None => HeOperands::new(case)?,
                 };
-                Ok(self.he.insert(operands).workload(op, case.working_set))
+                self.he.insert(operands).workload(op, case.working_set)
             }
             Op::Garble
+            | Op::GarbleTables
+            | Op::EncodeLabels
             | Op::Evaluate
             | Op::BaseOt
             | Op::OtCorrelated
@@ -156,6 +158,7 @@ impl Operands {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gc::GarblingHash;
     use crate::protocol::OtRole;
 
     fn refused(case: &Case) -> WorkloadError {
@@ -193,7 +196,7 @@ mod tests {
             },
             Case {
                 param: "ands=3".to_owned(),
-                ..Case::relu(Op::Garble, 20, 1).unwrap()
+                ..Case::relu(Op::Garble, GarblingHash::Tmmo, 20, 1).unwrap()
             },
         ] {
             assert!(
@@ -207,7 +210,7 @@ mod tests {
 
     #[test]
     fn circuits_without_a_modulus_are_refused() {
-        let narrow = Case::relu(Op::Garble, 3, 1);
+        let narrow = Case::relu(Op::Garble, GarblingHash::Tmmo, 3, 1);
         assert!(matches!(narrow, Err(WorkloadError::Modulus { bits: 3 })));
     }
 

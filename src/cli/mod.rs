@@ -10,6 +10,7 @@
 
 mod calibrate;
 mod calibration;
+mod circuits;
 mod datasets;
 mod error;
 mod globals;

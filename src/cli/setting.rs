@@ -8,7 +8,7 @@ use super::globals::Globals;
 use super::output;
 use crate::params::{PlaintextBound, Request};
 use crate::predict::{HeReport, PriceList, Setting};
-use crate::protocol::Link;
+use crate::protocol::{CircuitSettings, Link};
 use crate::security::{Requirement, Table};
 
 /// Which protocol.
@@ -62,6 +62,7 @@ pub(super) struct OwnedSetting {
     /// The link, where it is not the machine's own loopback.
     pub(super) shaped: Option<Link>,
     request: Request,
+    circuits: CircuitSettings,
     prices: PriceList,
     calibration: String,
     link: Link,
@@ -110,6 +111,7 @@ impl SettingArgs {
         Ok(OwnedSetting {
             shaped: (self.link != "loopback").then_some(link),
             request: self.request(),
+            circuits: CircuitSettings::default(),
             prices,
             calibration: calibration.name,
             link,
@@ -128,10 +130,16 @@ pub(super) fn link(text: &str, prices: &PriceList) -> Result<Link, Failure> {
 }
 
 impl OwnedSetting {
+    /// The same with circuits garbled in another way.
+    pub(super) fn garbled(self, circuits: CircuitSettings) -> Self {
+        Self { circuits, ..self }
+    }
+
     /// As the library takes it.
     pub(super) fn setting(&self) -> Setting<'_> {
         Setting {
             request: self.request,
+            circuits: self.circuits,
             prices: &self.prices,
             calibration: self.calibration.clone(),
             link: self.link,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
 
+use super::circuits::{self, CircuitArgs};
 use super::error::Failure;
 use super::globals::Globals;
 use super::output;
@@ -18,9 +19,11 @@ use super::setting::{OwnedSetting, SettingArgs};
 use super::verify_jobs::{self as jobs, Job, Layers};
 use super::verify_server::{self as server, ServerProcess};
 use crate::network::evaluate;
+use crate::predict::CircuitsReport;
+use crate::protocol::Party;
 use crate::verify::{
-    Channel, PeakMemory, Token, VerifiedLayers, acts, compare, compare_layer, request, serve,
-    summaries,
+    Channel, PeakMemory, SessionSettings, Token, VerifiedLayers, acts, compare, compare_layer,
+    request, serve, summaries,
 };
 
 /// Which party this process is.
@@ -37,7 +40,7 @@ enum Role {
 /// Run layers between two parties and set what is measured beside what is predicted
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  nass verify toy\n  nass verify toy --link mbit=100,rtt_ms=40\n  nass verify --layers random:50 --seed 1\n  nass verify toy --role server --addr 127.0.0.1:7000 --weight-seed 1\n  nass verify toy --role client --addr 127.0.0.1:7000 --weight-seed 1 --token TOKEN"
+    after_help = "Examples:\n  nass verify toy\n  nass verify toy --link mbit=100,rtt_ms=40\n  nass verify toy --garbler client --delivery streamed\n  nass verify --layers random:50 --seed 1\n  nass verify toy --role server --addr 127.0.0.1:7000 --weight-seed 1\n  nass verify toy --role client --addr 127.0.0.1:7000 --weight-seed 1 --token TOKEN"
 )]
 pub(super) struct Args {
     /// A name that `nass networks` lists, or a `.toml` file
@@ -70,6 +73,11 @@ pub(super) struct Args {
     patience: Option<u32>,
     #[command(flatten)]
     pub(super) setting: SettingArgs,
+    #[command(flatten)]
+    circuits: CircuitArgs,
+    /// Folder in which tables wait, in a file that is removed [default: in memory]
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
 }
 
 /// Patience beyond the predicted time.
@@ -88,7 +96,8 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
         let shown = "--seed: whoever knows it can derive this party's secrets";
         output::warn(globals, shown);
     }
-    let setting = args.setting.resolve(globals)?;
+    let circuits = args.circuits.settings(globals);
+    let setting = args.setting.resolve(globals)?.garbled(circuits);
     let jobs = jobs::of(&args, seed, &setting, globals)?;
     let session = Session::new(&args, jobs, setting, seed)?;
     match args.role {
@@ -134,6 +143,7 @@ struct Session {
     inferences: usize,
     layers: Option<u64>,
     patience: Duration,
+    store: Option<PathBuf>,
 }
 
 impl Session {
@@ -155,6 +165,16 @@ impl Session {
             inferences,
             layers: args.layers.is_some().then_some(seed),
             patience,
+            store: args.store.clone(),
+        })
+    }
+
+    /// How one party runs a job.
+    fn settings(&self, party: Party, job: &Job) -> Result<SessionSettings, Failure> {
+        let circuits = &job.script.circuits;
+        Ok(SessionSettings {
+            inferences: self.inferences,
+            inbox: circuits::inbox(self.store.as_deref(), party, circuits)?,
         })
     }
 
@@ -171,14 +191,8 @@ impl Session {
         let mut rng = party_rng(globals, "server")?;
         for job in &self.jobs {
             let rng = ChaCha20Rng::from_rng(&mut rng);
-            serve(
-                &mut channel,
-                &job.script,
-                &job.weights,
-                self.inferences,
-                rng,
-            )
-            .map_err(Failure::job)?;
+            let settings = self.settings(Party::Server, job)?;
+            serve(&mut channel, &job.script, &job.weights, settings, rng).map_err(Failure::job)?;
         }
         Ok(())
     }
@@ -210,7 +224,8 @@ impl Session {
             ..
         } = job;
         let expected = evaluate(&script.network, weights, input).map_err(Failure::job)?;
-        let run = request(channel, script, input, self.inferences, rng).map_err(Failure::job)?;
+        let settings = self.settings(Party::Client, job)?;
+        let run = request(channel, script, input, settings, rng).map_err(Failure::job)?;
         let setting = self.setting.setting();
         let acts = acts(script, &run, setting.prices, &setting.link).map_err(Failure::input)?;
         let mut verification = compare(prediction, script, &run, &expected);
@@ -239,7 +254,8 @@ impl Session {
             let (script, input) = (&job.script, &job.input);
             let expected = evaluate(&script.network, &job.weights, input).map_err(Failure::job)?;
             let own = ChaCha20Rng::from_rng(rng);
-            let run = request(channel, script, input, self.inferences, own);
+            let settings = self.settings(Party::Client, job)?;
+            let run = request(channel, script, input, settings, own);
             let run = run.map_err(Failure::job)?;
             let prediction = job.predict(&self.setting)?;
             random_layers.extend(compare_layer(prediction, script, &run, &expected));
@@ -248,10 +264,14 @@ impl Session {
         }
         drop(bar);
         let setting = self.setting.setting();
+        let first = self.jobs.first();
+        let none = Failure::unusable("expected a layer");
+        let circuits = CircuitsReport::of(&first.ok_or(none)?.script);
         let all_equal = random_layers.len() == self.jobs.len();
         let verified = VerifiedLayers {
             calibration: setting.calibration.clone(),
             link: setting.link.into(),
+            circuits,
             seed,
             inferences: self.inferences,
             summary: summaries(&random_layers),

@@ -6,11 +6,19 @@
 //! AES in counter mode ([`Cipher::counter`]), choosing labels by bits ([`Backend::choose`]), reading their lowest
 //! bits ([`Backend::lowest_bits`]), and the transposition of 128 × 128 bits ([`Backend::transpose`]).
 //!
-//! Hashes: see `hash`. Gates: half gates (see `garble`, `evaluate`). `portable` uses the `aes` crate, which
-//! finds AES-NI and VAES by itself, and is the oracle; `vaes512` needs AVX-512 with VAES. (The tokens of
-//! `fearless_simd` below AVX-512 do not vouch for AES, so without `unsafe` nothing lies between.) All
-//! variants give the same bits. No branch and no index depends on a label. Work is done in whole quads of
-//! lanes: what lies in lanes past a run's last is arbitrary, and callers drop it.
+//! Hashes: see `hash`. Gates: half gates (see `garble`, `evaluate`). All variants give the same bits:
+//!
+//! | variant | runs on | AES | rest |
+//! | --- | --- | --- | --- |
+//! | `vaes512` | AVX-512 with VAES and GFNI | own loop, 512 bits | AVX-512 |
+//! | `portable` | everything | the `aes` crate: VAES of 512 or 256 bits, AES-NI, the ARM instructions, or bitsliced software | what the compiler makes of loops |
+//!
+//! Nothing lies between: the tokens of `fearless_simd` below AVX-512 do not vouch for AES, so that without
+//! `unsafe` its instructions are reached through the crate alone. `cargo bench --bench gc -- portable` times
+//! them; with `RUSTFLAGS='--cfg aes_backend="soft"'` the crate's software.
+//!
+//! No branch and no index depends on a label. Work is done in whole quads of lanes: what lies in lanes past a
+//! run's last is arbitrary, and callers drop it.
 
 mod portable;
 #[cfg(target_arch = "x86_64")]

@@ -443,6 +443,8 @@ mod tests {
                 kernel: [kernel; 2],
                 stride: [stride; 2],
                 padding: [kernel / 2; 2],
+                dilation: [1, 1],
+                groups: 1,
             });
             assert_closed_form(&layer, 1 << log_n);
         }

@@ -8,14 +8,16 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::prediction::{
-    BytesSplit, HeReport, LayerPrediction, Prediction, PredictionTotal, SecondsSplit, SetupCost,
+    BytesSplit, CircuitsReport, HeReport, LayerPrediction, Prediction, PredictionTotal,
+    SecondsSplit, SetupCost,
 };
 use super::price_list::{LinkedPrices, PriceError, PriceList};
 use crate::bfv::HeOp;
 use crate::network::{NetworkError, NetworkParams, Step, Weights};
 use crate::params::{LayerCrypto, ParamsError, Request, select_network};
 use crate::protocol::{
-    Action, Link, OtRole, Party, Phase, ProtocolError, Script, StepPlan, Task, gazelle,
+    Action, CircuitSettings, Link, OtRole, Party, Phase, ProtocolError, Script, StepPlan, Task,
+    gazelle_with,
 };
 use crate::units::Nanos;
 
@@ -42,6 +44,8 @@ pub enum PredictError {
 pub struct Setting<'a> {
     /// What is asked of the parameters.
     pub request: Request,
+    /// How circuits are garbled.
+    pub circuits: CircuitSettings,
     /// Prices of the machine.
     pub prices: &'a PriceList,
     /// Name of the profile.
@@ -65,7 +69,8 @@ pub fn plan(
         link: setting.link,
     };
     let selection = select_network(&resolved, &setting.request, &prices)?;
-    Ok(gazelle(&resolved, &selection.layers)?)
+    let circuits = setting.circuits;
+    Ok(gazelle_with(&resolved, &selection.layers, circuits)?)
 }
 
 /// Predicts what a script costs.
@@ -104,6 +109,7 @@ pub fn estimate(
                 .add(&BytesSplit::of(action.party, action.phase, bytes));
         }
         if let Some(layer) = action.step.and_then(|index| layers.get_mut(index)) {
+            layer.stored = layer.stored.map(|stored| stored + action.waits().0);
             action
                 .tasks
                 .iter()
@@ -127,6 +133,7 @@ pub fn estimate(
         protocol: "gazelle".to_owned(),
         calibration: setting.calibration.clone(),
         link: setting.link.into(),
+        circuits: CircuitsReport::of(script),
         layers,
         setup,
         total,
@@ -199,6 +206,7 @@ fn layer(step: &Step, plan: &StepPlan) -> LayerPrediction {
         ops: no_ops(),
         seconds: SecondsSplit::default(),
         bytes: BytesSplit::default(),
+        stored: matches!(plan, StepPlan::Circuit { .. }).then_some(0),
     }
 }
 

@@ -9,7 +9,7 @@ mod price_list;
 
 pub use estimate::{PredictError, Setting, estimate, he_report, plan};
 pub use prediction::{
-    BytesSplit, HeReport, LayerPrediction, LinkReport, Prediction, PredictionTotal, SecondsSplit,
-    SetupCost,
+    BytesSplit, CircuitsReport, HeReport, LayerPrediction, LinkReport, Prediction, PredictionTotal,
+    SecondsSplit, SetupCost, StoredBytes,
 };
 pub use price_list::{LinkedPrices, PriceError, PriceList};

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::gc::{Extension, GarblingHash};
 use crate::network::Shape;
-use crate::protocol::Link;
+use crate::protocol::{CircuitSettings, Delivery, Link, Party, Script};
 
 /// Seconds by phase and by whose they are; `total` = offline + online = client + server + link.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -129,6 +130,60 @@ pub struct LayerPrediction {
     pub seconds: SecondsSplit,
     /// Predicted bytes.
     pub bytes: BytesSplit,
+    /// Bytes of its circuits that wait with the evaluator between the offline and the online phase, for a
+    /// layer of circuits.
+    pub stored: Option<u64>,
+}
+
+/// Bytes of garbled circuits that wait between the offline and the online phase.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredBytes {
+    /// With the client.
+    pub client: u64,
+    /// With the server.
+    pub server: u64,
+}
+
+impl StoredBytes {
+    /// Both parties together; one of them stores nothing.
+    pub const fn total(&self) -> u64 {
+        self.client + self.server
+    }
+}
+
+/// How circuits are garbled, and what waits of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CircuitsReport {
+    /// Who garbles; the other party evaluates.
+    pub garbler: Party,
+    /// When tables move.
+    pub delivery: Delivery,
+    /// How labels are hashed; `fixed_key_as_in_papers` is not proved secure.
+    pub hash: GarblingHash,
+    /// How base transfers are stretched.
+    pub extension: Extension,
+    /// What waits with whom: key, tables, decode bits, and the garbler's labels where they go with them.
+    pub stored: StoredBytes,
+}
+
+impl CircuitsReport {
+    /// That of a script.
+    pub fn of(script: &Script) -> Self {
+        let CircuitSettings {
+            garbler,
+            delivery,
+            hash,
+            extension,
+        } = script.circuits;
+        let [client, server] = [Party::Client, Party::Server].map(|party| script.stored(party).0);
+        Self {
+            garbler,
+            delivery,
+            hash,
+            extension,
+            stored: StoredBytes { client, server },
+        }
+    }
 }
 
 /// Totals over the layers, and the network's plain counts.
@@ -157,6 +212,8 @@ pub struct Prediction {
     pub calibration: String,
     /// Which link it assumes.
     pub link: LinkReport,
+    /// How circuits are garbled.
+    pub circuits: CircuitsReport,
     /// Layer by layer.
     pub layers: Vec<LayerPrediction>,
     /// Once a session, outside the totals.

@@ -3,7 +3,7 @@
 //! A BFV operation is looked up under its exact case. Where the profile lacks that (n, limbs), the
 //! fit ln t = c₀ + c₁·ln n + c₂·ln limbs over the operation's own rows is used, and named in
 //! [`PriceList::fitted`]. Circuits and transfers are measured in batches of several sizes s (batch ·
-//! ANDs, or transfers), the smallest a single circuit. Between two neighbours time is a line in s: a fixed
+//! ANDs, or transfers), apart for each hash and extension, the smallest a single circuit. Between two neighbours time is a line in s: a fixed
 //! cost and a slope; beyond the sizes measured the nearest one's time for each AND or transfer holds.
 //! The link is a line, t = fixed + slope · bytes; with one size alone, slope · bytes.
 
@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 use crate::bfv::HeOp;
-use crate::calibrate::{Case, FAR, Op, Profile, Record, WorkingSet, fit_line, fit_plane};
-use crate::gc::{Extension, ShareCircuit};
+use crate::calibrate::{Case, FAR, NEAR, Op, Profile, WorkingSet, fit_line, fit_plane};
+use crate::gc::{Extension, GarblingHash, ShareCircuit};
 use crate::params::{LayerWork, Prices};
-use crate::protocol::{Link, OtRole, RingSize, Streams, Task};
+use crate::protocol::{Delivery, Link, OtRole, RingSize, Streams, Task};
 use crate::ring::Modulus;
 use crate::units::{Bytes, Nanos};
 
@@ -50,8 +50,8 @@ pub struct PriceList {
     fitted: RefCell<BTreeSet<String>>,
 }
 
-/// Operations in batches, and whose side.
-type BatchKey = (Op, Option<OtRole>);
+/// Operations in batches: which, whose side, in which variant.
+type BatchKey = (Op, Option<OtRole>, Variant);
 type HeKey = (HeOp, RingSize, WorkingSet);
 /// c₀, c₁, c₂ of ln t = c₀ + c₁·ln n + c₂·ln limbs.
 type Plane = [f64; 3];
@@ -62,9 +62,7 @@ impl PriceList {
         let mut exact = BTreeMap::new();
         let mut points: BTreeMap<_, Vec<([f64; 2], f64)>> = BTreeMap::new();
         let mut batches: BTreeMap<BatchKey, Vec<(f64, f64)>> = BTreeMap::new();
-        let extension = extension_priced(profile);
-        let serves = |record: &&Record| serves(&record.case, extension);
-        for record in profile.records.iter().filter(serves) {
+        for record in profile.records.iter().filter(|r| serves(&r.case)) {
             let (case, time) = (&record.case, record.median);
             if let Op::He(op) = case.op {
                 let ring = RingSize {
@@ -78,9 +76,9 @@ impl PriceList {
                     .entry((op, case.working_set))
                     .or_default()
                     .push((at, time.0.ln()));
-            } else if let Some(size) = case.size() {
+            } else if let Some((size, variant)) = case.size().zip(Variant::of(case)) {
                 batches
-                    .entry((case.op, case.role()))
+                    .entry((case.op, case.role(), variant))
                     .or_default()
                     .push((size, time.0));
             }
@@ -129,37 +127,91 @@ impl PriceList {
                 streams,
             } => {
                 self.note_fit(*op, *ring);
-                Ok(self.product(*op, *ring, *streams)? * *count as f64)
+                let again = count.saturating_sub(streams.keys) as f64;
+                let first = self.he(*op, *ring, WorkingSet::Cold)? * streams.keys as f64;
+                Ok(first + self.product(*op, *ring, *streams)? * again)
             }
             Task::Touch { bytes } => Ok(self.touch(bytes.0 as f64)),
-            Task::BaseOt { role, count } => self.batch(Op::BaseOt, Some(*role), *count as f64),
-            Task::ExtendOt { role, count, .. } => {
-                self.batch(Op::OtCorrelated, Some(*role), *count as f64)
+            Task::BaseOt { role, count } => {
+                self.transfers(Op::BaseOt, *role, Variant::Only, *count)
+            }
+            Task::ExtendOt {
+                role,
+                extension,
+                count,
+            } => {
+                let variant = Variant::Extension(*extension);
+                self.transfers(Op::OtCorrelated, *role, variant, *count)
             }
             Task::DerandomizeOt { role, count } => {
-                self.batch(Op::OtDerandomize, Some(*role), *count as f64)
+                self.transfers(Op::OtDerandomize, *role, Variant::Only, *count)
             }
-            Task::Garble { circuit, batch, .. }
-            | Task::GarbleTables { circuit, batch, .. }
-            | Task::EncodeLabels { circuit, batch } => {
-                self.batch(Op::Garble, None, ands(circuit) * *batch as f64)
-            }
-            Task::Evaluate { circuit, batch, .. } => {
-                self.batch(Op::Evaluate, None, ands(circuit) * *batch as f64)
+            Task::Garble {
+                circuit,
+                hash,
+                batch,
+            } => self.gates(Op::Garble, *hash, ands(circuit) * *batch as f64),
+            Task::GarbleTables {
+                circuit,
+                hash,
+                batch,
+            } => self.gates(Op::GarbleTables, *hash, ands(circuit) * *batch as f64),
+            Task::Evaluate {
+                circuit,
+                hash,
+                batch,
+                delivery,
+            } => self.evaluation(*hash, *delivery, ands(circuit) * *batch as f64),
+            Task::EncodeLabels { circuit, batch } => {
+                let labels = circuit.garbler_input_bits() as f64 * *batch as f64;
+                self.batch((Op::EncodeLabels, None, Variant::Only), labels)
             }
         }
     }
 
-    /// The price of an operation that reads `streams`. Between products whose ciphertexts stay in the nearest
-    /// cache and those that take them from [`FAR`] bytes, it grows with the size of their set.
+    /// The price of an operation that reads `streams`. Of a product it depends on the set that ciphertexts are
+    /// taken from: a line from none to [`NEAR`] bytes, another one to [`FAR`], where it ends.
     fn product(&self, op: HeOp, ring: RingSize, streams: Streams) -> Result<Nanos, PriceError> {
         if streams.weights <= CACHED {
             return self.he(op, ring, WorkingSet::Hot);
         }
-        let near = self.he(op, ring, WorkingSet::Cold)?;
-        let far = self.he(op, ring, WorkingSet::Far)?;
-        let share = (streams.ciphertexts.0 as f64 / FAR as f64).min(1.0);
-        Ok(near + (far - near) * share)
+        let of = |set| self.he(op, ring, set);
+        let (at, near, far) = (streams.ciphertexts.0 as f64, NEAR as f64, FAR as f64);
+        let ((low, from), (high, to)) = if at <= near {
+            ((0.0, of(WorkingSet::Cold)?), (near, of(WorkingSet::Near)?))
+        } else {
+            ((near, of(WorkingSet::Near)?), (far, of(WorkingSet::Far)?))
+        };
+        let share = ((at - low) / (high - low)).min(1.0);
+        Ok(from + (to - from) * share)
+    }
+
+    fn transfers(
+        &self,
+        op: Op,
+        role: OtRole,
+        variant: Variant,
+        count: u64,
+    ) -> Result<Nanos, PriceError> {
+        self.batch((op, Some(role), variant), count as f64)
+    }
+
+    fn gates(&self, op: Op, hash: GarblingHash, ands: f64) -> Result<Nanos, PriceError> {
+        self.batch((op, None, Variant::Hash(hash)), ands)
+    }
+
+    /// Tables that waited come from memory; profiles that did not measure this have the others' price.
+    fn evaluation(
+        &self,
+        hash: GarblingHash,
+        delivery: Delivery,
+        ands: f64,
+    ) -> Result<Nanos, PriceError> {
+        let cold = (Op::Evaluate, None, Variant::ColdHash(hash));
+        match delivery {
+            Delivery::Split if self.batches.contains_key(&cold) => self.batch(cold, ands),
+            Delivery::Split | Delivery::Streamed => self.gates(Op::Evaluate, hash, ands),
+        }
     }
 
     /// The price of one BFV operation.
@@ -177,7 +229,8 @@ impl PriceList {
             ));
         }
         match set {
-            WorkingSet::Far => self.he(op, ring, WorkingSet::Cold),
+            WorkingSet::Far => self.he(op, ring, WorkingSet::Near),
+            WorkingSet::Near => self.he(op, ring, WorkingSet::Cold),
             WorkingSet::Cold => self.he(op, ring, WorkingSet::Hot),
             WorkingSet::Hot => {
                 let detail = format!(" at n={}, {} limbs", ring.n, ring.limbs);
@@ -197,7 +250,7 @@ impl PriceList {
 
     /// The price of memory touched first; profiles older than its measurement have none, which is noted.
     fn touch(&self, bytes: f64) -> Nanos {
-        let price = self.batch(Op::Touch, None, bytes);
+        let price = self.batch((Op::Touch, None, Variant::Only), bytes);
         price.unwrap_or_else(|_| {
             let noted = "first touch of memory, as nothing (not in the profile)";
             self.fitted.borrow_mut().insert(noted.to_owned());
@@ -206,8 +259,8 @@ impl PriceList {
     }
 
     /// The price of a batch of this size.
-    fn batch(&self, op: Op, role: Option<OtRole>, size: f64) -> Result<Nanos, PriceError> {
-        let measured = self.batches.get(&(op, role)).map_or(&[][..], Vec::as_slice);
+    fn batch(&self, key: BatchKey, size: f64) -> Result<Nanos, PriceError> {
+        let measured = self.batches.get(&key).map_or(&[][..], Vec::as_slice);
         let above = measured.partition_point(|(at, _)| *at < size);
         let time = match (
             above.checked_sub(1).and_then(|i| measured.get(i)),
@@ -218,16 +271,15 @@ impl PriceList {
                 low.1 + share * (high.1 - low.1)
             }
             (Some(&nearest), None) | (None, Some(&nearest)) => nearest.1 / nearest.0 * size,
-            (None, None) => return Err(not_measured(op, String::new())),
+            (None, None) => return Err(not_measured(key.0, key.2.detail())),
         };
         Ok(Nanos(time))
     }
 }
 
 /// Whether prices are drawn from a case: one thread; for BFV limbs of the fast width that parameters
-/// are chosen with, and one special prime of about that width; for extended transfers the right
-/// extension.
-fn serves(case: &Case, extension: Option<&str>) -> bool {
+/// are chosen with, and one special prime of about that width.
+fn serves(case: &Case) -> bool {
     let fast = |bits: u32| (FAST_BITS - 5..=FAST_BITS).contains(&bits);
     let ring = || {
         let limb_bits = case.q_bits.checked_div(case.limbs as u32)?;
@@ -236,17 +288,43 @@ fn serves(case: &Case, extension: Option<&str>) -> bool {
     };
     let parameters = match case.op {
         Op::He(_) => ring() == Some(true),
-        Op::OtCorrelated => case.param("extension") == extension,
         _ => true,
     };
     case.threads == 1 && parameters
 }
 
-/// The name of the protocol's extension if the profile measured it; none if it names no extension there.
-fn extension_priced(profile: &Profile) -> Option<&'static str> {
-    let name = Some(Extension::default().name());
-    let measured = |record: &Record| record.case.param("extension") == name;
-    name.filter(|_| profile.records.iter().any(measured))
+/// What circuits and transfers are done with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Variant {
+    /// There is one way.
+    Only,
+    /// Circuits.
+    Hash(GarblingHash),
+    /// Circuits whose tables come from memory.
+    ColdHash(GarblingHash),
+    /// Extended transfers.
+    Extension(Extension),
+}
+
+impl Variant {
+    /// That of a case; none if it has a name that is not known.
+    fn of(case: &Case) -> Option<Self> {
+        match case.op {
+            Op::Evaluate if case.working_set == WorkingSet::Cold => case.hash().map(Self::ColdHash),
+            Op::Garble | Op::GarbleTables | Op::Evaluate => case.hash().map(Self::Hash),
+            Op::OtCorrelated | Op::OtRandom | Op::OtChosen => case.extension().map(Self::Extension),
+            _ => Some(Self::Only),
+        }
+    }
+
+    /// What an error tells of it.
+    fn detail(self) -> String {
+        match self {
+            Self::Only => String::new(),
+            Self::Hash(hash) | Self::ColdHash(hash) => format!(" with hash={}", hash.name()),
+            Self::Extension(extension) => format!(" with extension={}", extension.name()),
+        }
+    }
 }
 
 /// ANDs of a circuit that a script holds, and that is therefore a sound one.
@@ -288,10 +366,11 @@ fn not_measured(op: Op, detail: String) -> PriceError {
 }
 
 fn link(batches: &BTreeMap<BatchKey, Vec<(f64, f64)>>) -> Option<Link> {
-    let sent = batches.get(&(Op::Send, None))?;
+    let of = |op| batches.get(&(op, None, Variant::Only));
+    let sent = of(Op::Send)?;
     let alone = sent.first().map(|(bytes, time)| time / bytes);
     let ns_per_byte = fit_line(sent).map(|(slope, _)| slope).or(alone)?;
-    let (_, round_trip) = batches.get(&(Op::RoundTrip, None))?.first()?;
+    let (_, round_trip) = of(Op::RoundTrip)?.first()?;
     Some(Link {
         mbit_per_s: 8e3 / ns_per_byte,
         rtt_ms: round_trip / 1e6,
@@ -303,6 +382,7 @@ mod tests {
     use super::*;
     use crate::bfv::HeOp;
     use crate::calibrate::Record;
+    use crate::gc::ShareFunction;
 
     fn record(op: Op, n: usize, limbs: usize, param: &str, median: f64) -> Record {
         let case = Case {
@@ -334,7 +414,7 @@ mod tests {
             .map(|(n, limbs)| record(add, n, limbs, "special=50", (n * limbs) as f64))
             .to_vec();
         for batch in [10.0, 100.0, 1000.0] {
-            let param = format!("role=sender;batch={batch}");
+            let param = format!("role=sender;extension=softspoken4;batch={batch}");
             records.push(record(Op::OtCorrelated, 0, 0, &param, 100.0 + 3.0 * batch));
             let param = format!("bytes={batch}");
             records.push(record(Op::Send, 0, 0, &param, 50.0 + 2.0 * batch));
@@ -419,33 +499,61 @@ mod tests {
         );
     }
 
-    /// The protocol's extension has its own rows; where no row names one, all are taken.
+    /// Each extension and each hash has its own rows; those that name none were measured with the first ones.
     #[test]
-    fn transfers_are_priced_by_the_protocols_extension() {
-        let row = |extension: &str, median| {
+    fn transfers_and_circuits_are_priced_by_their_variant() {
+        let transfers = |extension, median| {
             let param = format!("role=sender;{extension}batch=100");
             record(Op::OtCorrelated, 0, 0, &param, median)
         };
-        let (role, count) = (OtRole::Sender, 100);
-        let price = |records| {
-            let profile = Profile {
-                records,
-                ..Profile::default()
-            };
-            let extension = Extension::default();
-            let task = Task::ExtendOt {
+        let circuits = |hash, median| {
+            let param = format!("circuit=relu;{hash}ands=10;batch=1");
+            record(Op::Evaluate, 0, 0, &param, median)
+        };
+        let profile = Profile {
+            records: vec![
+                transfers("", 700.0),
+                transfers("extension=softspoken4;", 400.0),
+                transfers("extension=unheard_of;", 1.0),
+                circuits("", 50.0),
+                circuits("hash=rekeyed;", 70.0),
+            ],
+            ..Profile::default()
+        };
+        let prices = PriceList::new(&profile);
+        let extended = |extension| {
+            let (role, count) = (OtRole::Sender, 100);
+            prices.task(&Task::ExtendOt {
                 role,
                 extension,
                 count,
-            };
-            PriceList::new(&profile).task(&task).unwrap().0
+            })
         };
-        let own = format!("extension={};", Extension::default().name());
-        let other = row("extension=iknp;", 900.0);
-        let all = vec![row("", 700.0), other.clone(), row(&own, 400.0)];
-        assert!((price(all) - 400.0).abs() < 1e-9);
-        let older = vec![row("", 700.0), other];
-        assert!((price(older) - 700.0).abs() < 1e-9);
+        assert_eq!(extended(Extension::Iknp), Ok(Nanos(700.0)));
+        assert_eq!(extended(Extension::SoftSpoken4), Ok(Nanos(400.0)));
+        let refused = extended(Extension::SoftSpoken8).unwrap_err().to_string();
+        let named = "no row `ot_correlated` with extension=softspoken8: calibrate";
+        assert!(refused.contains(named), "{refused}");
+        let circuit = ShareCircuit {
+            function: ShareFunction::relu(),
+            p_in: 97,
+            p_out: 97,
+        };
+        let evaluated = |hash| {
+            let batch = 10;
+            let task = Task::Evaluate {
+                circuit,
+                hash,
+                batch,
+                delivery: Delivery::Split,
+            };
+            Ok(prices.task(&task)?.0 / ands(&circuit))
+        };
+        assert_eq!(evaluated(GarblingHash::Tmmo), Ok(50.0));
+        assert_eq!(evaluated(GarblingHash::Rekeyed), Ok(70.0));
+        let refused: Result<f64, PriceError> = evaluated(GarblingHash::FixedKeyAsInPapers);
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("hash=fixed_key_as_in_papers"), "{refused}");
     }
 
     #[test]

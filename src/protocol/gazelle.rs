@@ -252,6 +252,7 @@ impl Writer<'_> {
         let streams = Streams {
             weights: encoded(crypto, plan),
             ciphertexts: Bytes((2 * polynomial * plan.working_ciphertexts()) as u64),
+            keys: plan.rotations().len() as u64,
         };
         let tasks = Task::he(&(around + plan.counts()), ring_size(crypto), streams);
         let reply = Bytes(params.reply_size() as u64) * outputs;

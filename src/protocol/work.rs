@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::link::Link;
-use super::roles::{CircuitSettings, Known, OtRole, Party, Phase, RingSize};
+use super::roles::{CircuitSettings, Delivery, Known, OtRole, Party, Phase, RingSize};
 use crate::bfv::{HeOp, OpCounts};
 use crate::gc::{Extension, GarblingHash, ShareCircuit};
 use crate::network::ResolvedNetwork;
@@ -19,13 +19,15 @@ use crate::units::{Bytes, Nanos};
 /// Bytes of a frame around each message: one for its kind, eight for the payload's length.
 pub const FRAME_HEADER: u64 = 9;
 
-/// Sizes of what the products of an action read besides their sums.
+/// Sizes of what the products and rotations of an action read besides their operands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Streams {
     /// Encoded plaintexts, each read once.
     pub weights: Bytes,
     /// Ciphertexts, read in turn again and again.
     pub ciphertexts: Bytes,
+    /// Keys of rotations, by how many there are: each is read from memory once.
+    pub keys: u64,
 }
 
 /// A computation that has a price.
@@ -98,6 +100,8 @@ pub enum Task {
         hash: GarblingHash,
         /// How many of it.
         batch: u64,
+        /// When its tables came: those that waited come from memory.
+        delivery: Delivery,
     },
     /// The first touch of memory that stays.
     Touch {
@@ -229,6 +233,15 @@ pub struct Action {
 }
 
 impl Action {
+    /// Bytes of its message that wait with the other party until the online phase: what is garbled offline.
+    pub fn waits(&self) -> Bytes {
+        let garbled = |message: &Message| message.kind == MessageKind::Garbled;
+        match self.sends.filter(garbled) {
+            Some(message) if self.phase == Phase::Offline => message.payload,
+            _ => Bytes(0),
+        }
+    }
+
     /// Time of its message on a link; a layer's later pieces follow the first without a gap.
     pub fn transfer_time(&self, link: &Link) -> Nanos {
         let bytes = self.sends.map(Message::wire_bytes);
@@ -293,7 +306,8 @@ pub struct Script {
 
 impl Script {
     /// Pieces of memory that `party` fills in an inference: messages that wait with it, a row for each of the
-    /// transfers, and the longest of all messages.
+    /// transfers, and thrice the longest of all messages:
+    /// made, sent and read.
     pub fn held(&self, party: Party) -> Vec<Bytes> {
         let rows = self.steps.iter().filter_map(|step| match step {
             StepPlan::Circuit { circuit, batch, .. } => {
@@ -303,37 +317,46 @@ impl Script {
         });
         let all = self.actions.iter().filter(|a| a.phase != Phase::Setup);
         let longest = all.filter_map(|a| a.sends).map(|m| m.payload).max();
-        self.waiting(party).chain(rows).chain(longest).collect()
-    }
-
-    /// What was garbled beforehand by the other party, piece by piece.
-    fn waiting(&self, party: Party) -> impl Iterator<Item = Bytes> {
-        let others = move |a: &&Action| a.phase == Phase::Offline && a.party == party.other();
-        let messages = self.actions.iter().filter(others).filter_map(|a| a.sends);
-        let garbled = messages.filter(|message| message.kind == MessageKind::Garbled);
-        garbled.map(|message| message.payload)
+        let longest = longest.unwrap_or_default();
+        let others = self.actions.iter().filter(|a| a.party == party.other());
+        let waiting = others.map(Action::waits);
+        waiting.chain(rows).chain([longest; 3]).collect()
     }
 
     /// Bytes that wait with `party` between the offline and the online phase: tables, decode bits and
     /// labels of circuits that the other party garbled beforehand. Not counted are the transfers' rows, which both
     /// parties keep: 16 bytes for each choice.
     pub fn stored(&self, party: Party) -> Bytes {
-        self.waiting(party).sum()
+        let others = self.actions.iter().filter(|a| a.party == party.other());
+        others.map(Action::waits).sum()
     }
 }
 
 impl Task {
-    /// The BFV operations `counts` in `ring`, as tasks; products read `streams`.
+    /// The BFV operations `counts` in `ring`, as tasks; products and
+    /// rotations read `streams`.
     pub fn he(counts: &OpCounts, ring: RingSize, streams: Streams) -> Vec<Self> {
+        let mut keys = streams.keys;
         counts
             .iter()
             .map(|(op, count)| {
-                let product = matches!(op, HeOp::Hadamard | HeOp::MultiplyAccumulate);
+                let reads = match op {
+                    HeOp::Hadamard | HeOp::MultiplyAccumulate => Streams { keys: 0, ..streams },
+                    HeOp::Rotate | HeOp::HoistedRotate => {
+                        let own = keys.min(count);
+                        keys -= own;
+                        Streams {
+                            keys: own,
+                            ..Streams::default()
+                        }
+                    }
+                    _ => Streams::default(),
+                };
                 Self::He {
                     op,
                     ring,
                     count,
-                    streams: if product { streams } else { Streams::default() },
+                    streams: reads,
                 }
             })
             .collect()

@@ -5,8 +5,10 @@
 
 use super::grid::{Align, Grid};
 use super::number::{bytes, count, log2_probability, seconds};
+use crate::gc::GarblingHash;
 use crate::network::Shape;
-use crate::predict::{LayerPrediction, LinkReport, Prediction, SecondsSplit};
+use crate::predict::{CircuitsReport, LayerPrediction, LinkReport, Prediction, SecondsSplit};
+use crate::protocol::Party;
 
 use Align::{Left, Right};
 
@@ -175,7 +177,7 @@ pub(super) fn prediction_summary(prediction: &Prediction) -> String {
     let total = &prediction.total;
     format!(
         "Total: {} ({} offline, {} online), {}. Set-up once a session: {}, {}. \
-         {} ReLUs, {} multiply-adds, {} parameters.",
+         {} ReLUs, {} multiply-adds, {} parameters. {}{}.",
         seconds(total.seconds.total),
         seconds(total.seconds.offline),
         seconds(total.seconds.online),
@@ -185,5 +187,31 @@ pub(super) fn prediction_summary(prediction: &Prediction) -> String {
         count(total.relus),
         count(total.flops),
         count(total.parameters),
+        circuits(&prediction.circuits),
+        stored(&prediction.circuits),
     )
+}
+
+/// How circuits are garbled, and how much waits with whom.
+pub(super) fn circuits(report: &CircuitsReport) -> String {
+    let proved = match report.hash {
+        GarblingHash::Tmmo | GarblingHash::Rekeyed => "",
+        GarblingHash::FixedKeyAsInPapers => " (not proved secure)",
+    };
+    format!(
+        "Circuits: garbled by the {}, {}, hash {}{proved}, transfers by {}; ",
+        report.garbler.name(),
+        report.delivery.name(),
+        report.hash.name(),
+        report.extension.name(),
+    )
+}
+
+pub(super) fn stored(report: &CircuitsReport) -> String {
+    let evaluator = match report.garbler {
+        Party::Client => "server",
+        Party::Server => "client",
+    };
+    let waiting = bytes(report.stored.total());
+    format!("{waiting} wait with the {evaluator}")
 }

@@ -57,7 +57,7 @@ impl Present for Prediction {
     }
 
     fn csv(&self) -> Result<String, super::ReportError> {
-        super::csv::layers(self.layers.iter())
+        super::csv::layers(&self.circuits, self.layers.iter())
     }
 }
 
@@ -75,7 +75,7 @@ impl Present for Verification {
     }
 
     fn csv(&self) -> Result<String, super::ReportError> {
-        super::csv::verified_layers(&self.layers)
+        super::csv::verified_layers(&self.circuits.predicted, &self.layers)
     }
 }
 
@@ -89,6 +89,6 @@ impl Present for VerifiedLayers {
     }
 
     fn csv(&self) -> Result<String, super::ReportError> {
-        super::csv::verified_layers(&self.random_layers)
+        super::csv::verified_layers(&self.circuits, &self.random_layers)
     }
 }

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::gc::{Extension, GarblingHash};
 use crate::network::Shape;
 use crate::predict::{
-    BytesSplit, HeReport, LayerPrediction, LinkReport, Prediction, PredictionTotal, SecondsSplit,
-    SetupCost,
+    BytesSplit, CircuitsReport, HeReport, LayerPrediction, LinkReport, Prediction, PredictionTotal,
+    SecondsSplit, SetupCost, StoredBytes,
 };
+use crate::protocol::{Delivery, Party};
 use crate::verify::{
-    Measured, PeakMemory, PredictionError, Spread, Summary, Verification, VerifiedLayer,
-    VerifiedSetup, VerifiedTotal,
+    Measured, PeakMemory, PredictionError, Spread, Summary, Verification, VerifiedCircuits,
+    VerifiedLayer, VerifiedLayers, VerifiedSetup, VerifiedTotal,
 };
 
 fn seconds_of(client: f64, server: f64, link: f64) -> SecondsSplit {
@@ -61,6 +63,7 @@ fn conv(name: &str) -> LayerPrediction {
         ops: BTreeMap::from([("hadamard".to_owned(), 1152), ("rotate".to_owned(), 26)]),
         seconds: seconds_of(0.004, 0.12, 0.002),
         bytes: bytes_of(36_912, 147_584),
+        stored: None,
     }
 }
 
@@ -75,6 +78,7 @@ fn relu(name: &str) -> LayerPrediction {
         ops: BTreeMap::from([("and_gates".to_owned(), 12_000_000)]),
         seconds: seconds_of(0.08, 0.1, 0.3),
         bytes: bytes_of(1_000_000, 384_000_000),
+        stored: Some(383_000_000),
     }
 }
 
@@ -98,6 +102,16 @@ fn prediction() -> Prediction {
         link: LinkReport {
             mbit_per_s: 1000.0,
             rtt_ms: 0.5,
+        },
+        circuits: CircuitsReport {
+            garbler: Party::Client,
+            delivery: Delivery::Split,
+            hash: GarblingHash::FixedKeyAsInPapers,
+            extension: Extension::SoftSpoken2,
+            stored: StoredBytes {
+                client: 0,
+                server: 383_000_000,
+            },
         },
         layers,
         setup: SetupCost {
@@ -136,6 +150,10 @@ fn verification() -> Verification {
         protocol: told.protocol,
         calibration: told.calibration,
         link: told.link,
+        circuits: VerifiedCircuits {
+            predicted: told.circuits,
+            measured_stored: told.circuits.stored,
+        },
         layers: layers.collect(),
         setup: VerifiedSetup {
             seconds: 0.7,
@@ -172,6 +190,8 @@ fn the_table_of_a_prediction_names_layers_parameters_and_totals() {
         "and_gates 12,000,000",
         "65,536 ReLUs",
         "Set-up once a session: 700.00 ms, 3.00 MB",
+        "garbled by the client, split, hash fixed_key_as_in_papers (not proved secure), \
+         transfers by softspoken2; 383.00 MB wait with the server.",
     ] {
         assert!(text.contains(expected), "{expected} is missing in\n{text}");
     }
@@ -205,6 +225,14 @@ fn a_verification_puts_measured_beside_predicted() {
     let text = shown.table();
     assert!(text.contains("−25.0 %"), "{text}");
     assert!(text.contains("equals plaintext inference"));
+    assert!(
+        text.contains("383.00 MB wait with the server, 383.00 MB measured"),
+        "{text}"
+    );
+    assert!(shown.holds());
+    let mut more = shown.clone();
+    more.circuits.measured_stored.server += 1;
+    assert!(!more.holds());
     let csv = shown.csv().unwrap();
     assert!(
         csv.lines().all(|line| line.split(',').count() == 51),
@@ -223,6 +251,7 @@ fn random_layers_are_shown_with_their_errors_and_a_plot() {
     let shown = VerifiedLayers {
         calibration: of_network.calibration,
         link: of_network.link,
+        circuits: of_network.circuits.predicted,
         seed: 7,
         inferences: 5,
         summary: of_network.summary,

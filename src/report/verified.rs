@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::grid::{Align, Grid};
 use super::number::{bytes, percent, seconds, signed_bytes};
-use super::sheet::{link, operations, parameters, shape};
+use super::sheet::{circuits, link, operations, parameters, shape, stored};
 use crate::verify::{
     LEAST_SECONDS, PeakMemory, Summary, Verification, VerifiedAct, VerifiedLayer, VerifiedLayers,
     VerifiedTotal,
@@ -189,7 +189,8 @@ pub(super) fn verification_summary(verification: &Verification) -> String {
     let (total, setup) = (&verification.total, &verification.setup);
     format!(
         "Total: {} predicted, {} measured ({}); {} predicted, {} measured ({}). \
-         Set-up once a session: {} predicted, {} measured; {} predicted, {} measured.",
+         Set-up once a session: {} predicted, {} measured; {} predicted, {} measured. \
+         {}{}, {} measured.",
         seconds(total.predicted.seconds.total),
         seconds(total.measured.seconds.total),
         percent(total.error.seconds),
@@ -200,6 +201,9 @@ pub(super) fn verification_summary(verification: &Verification) -> String {
         seconds(setup.measured_seconds),
         bytes(setup.bytes),
         bytes(setup.measured_bytes),
+        circuits(&verification.circuits.predicted),
+        stored(&verification.circuits.predicted),
+        bytes(verification.circuits.measured_stored.total()),
     ) + &memory(&verification.peak_memory)
 }
 

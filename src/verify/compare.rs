@@ -1,8 +1,8 @@
 //! Sets a session beside its prediction.
 
 use super::outcome::{
-    Measured, PeakMemory, PredictionError, Verification, VerifiedAct, VerifiedLayer, VerifiedSetup,
-    VerifiedTotal,
+    Measured, PeakMemory, PredictionError, Verification, VerifiedAct, VerifiedCircuits,
+    VerifiedLayer, VerifiedSetup, VerifiedTotal,
 };
 use super::session::Run;
 use super::summary::summaries;
@@ -39,6 +39,10 @@ pub fn compare(
         protocol: prediction.protocol,
         calibration: prediction.calibration,
         link: prediction.link,
+        circuits: VerifiedCircuits {
+            predicted: prediction.circuits,
+            measured_stored: run.stored,
+        },
         layers,
         setup: VerifiedSetup {
             seconds: prediction.setup.seconds,
@@ -153,9 +157,13 @@ fn error(seconds: f64, bytes: u64, measured: &Measured) -> PredictionError {
 }
 
 impl Verification {
-    /// Whether the answer is right and every predicted byte was sent, and no other.
+    /// Whether the answer is right and every predicted byte was sent, and no other, and as many waited.
     pub fn holds(&self) -> bool {
+        let stored = self.circuits.measured_stored == self.circuits.predicted.stored;
         let setup = self.setup.bytes == self.setup.measured_bytes;
-        self.output_equal && setup && self.layers.iter().all(|layer| layer.error.bytes == 0)
+        self.output_equal
+            && setup
+            && stored
+            && self.layers.iter().all(|layer| layer.error.bytes == 0)
     }
 }

@@ -18,11 +18,11 @@ pub use channel::{Channel, ChannelError};
 pub use compare::{acts, compare, compare_layer};
 pub use memory::peak_memory;
 pub use outcome::{
-    Measured, PeakMemory, PredictionError, Verification, VerifiedAct, VerifiedLayer,
-    VerifiedLayers, VerifiedSetup, VerifiedTotal,
+    Measured, PeakMemory, PredictionError, Verification, VerifiedAct, VerifiedCircuits,
+    VerifiedLayer, VerifiedLayers, VerifiedSetup, VerifiedTotal,
 };
 pub use random_layers::random_layer;
-pub use session::{Run, RunError, request, serve};
+pub use session::{Run, RunError, SessionSettings, request, serve};
 pub use summary::{LEAST_SECONDS, Summary, summaries};
 pub use tally::{Cost, Spread, Tally};
 pub use token::Token;

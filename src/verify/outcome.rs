@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::summary::Summary;
 use super::tally::Spread;
-use crate::predict::{BytesSplit, LayerPrediction, LinkReport, PredictionTotal, SecondsSplit};
+use crate::predict::{
+    BytesSplit, CircuitsReport, LayerPrediction, LinkReport, PredictionTotal, SecondsSplit,
+    StoredBytes,
+};
 use crate::protocol::{Party, Phase};
 
 /// Seconds and bytes that were measured.
@@ -115,6 +118,16 @@ pub struct VerifiedSetup {
     pub measured_bytes: u64,
 }
 
+/// How circuits were garbled, and what waited of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifiedCircuits {
+    /// What was predicted.
+    #[serde(flatten)]
+    pub predicted: CircuitsReport,
+    /// Bytes that did wait, in memory or in a store.
+    pub measured_stored: StoredBytes,
+}
+
 /// A network run for real between two parties, beside its prediction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verification {
@@ -126,6 +139,8 @@ pub struct Verification {
     pub calibration: String,
     /// Which link was used.
     pub link: LinkReport,
+    /// How circuits were garbled.
+    pub circuits: VerifiedCircuits,
     /// Layer by layer.
     pub layers: Vec<VerifiedLayer>,
     /// Once a session, outside the totals.
@@ -156,6 +171,8 @@ pub struct VerifiedLayers {
     pub calibration: String,
     /// Which link was used.
     pub link: LinkReport,
+    /// How circuits were garbled; what waits stands with each layer.
+    pub circuits: CircuitsReport,
     /// Seed of the shapes.
     pub seed: u64,
     /// How often each layer was run; times are the medians.

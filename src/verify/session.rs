@@ -17,6 +17,7 @@ use super::memory::peak_memory;
 use super::tally::{Cost, Tally};
 use crate::calibrate::{Taken, time, timed};
 use crate::network::Weights;
+use crate::predict::StoredBytes;
 use crate::protocol::{Action, Client, Inbox, Party, PartyError, Phase, Script, Server};
 use crate::units::Nanos;
 
@@ -58,8 +59,19 @@ pub struct Run {
     pub results: Vec<Vec<i64>>,
     /// What each action took: those of the set-up once, the others once an inference.
     pub tally: Tally,
+    /// Bytes of garbled circuits that waited with each party in one inference.
+    pub stored: StoredBytes,
     /// Most memory that the client's and the server's process have had, in bytes; 0 where that is unknown.
     pub peak_memory: [u64; 2],
+}
+
+/// How a party runs a script.
+#[derive(Debug)]
+pub struct SessionSettings {
+    /// Inferences after one set-up; the other party's number must be the same.
+    pub inferences: usize,
+    /// Where messages wait.
+    pub inbox: Inbox,
 }
 
 /// Bytes of the server's report on one action: wall and thread time.
@@ -79,16 +91,16 @@ pub fn serve<R: CryptoRng>(
     channel: &mut Channel,
     script: &Script,
     weights: &Weights,
-    inferences: usize,
+    mut session: SessionSettings,
     rng: R,
 ) -> Result<(), RunError> {
-    agree(channel, script, inferences)?;
+    agree(channel, script, session.inferences)?;
     let mut server = Server::new(script, weights, rng)?;
-    let mut inbox = Inbox::default();
+    let (inferences, inbox) = (session.inferences, &mut session.inbox);
     let mut report = Vec::new();
     for (_, action) in (0..inferences).flat_map(|inference| round(script, inference)) {
         if action.party == Party::Server {
-            let (payload, taken) = timed(|| server.perform(action, &mut inbox));
+            let (payload, taken) = timed(|| server.perform(action, inbox));
             report.extend_from_slice(&taken.wall.seconds().to_le_bytes());
             report.extend_from_slice(&taken.cpu.seconds().to_le_bytes());
             send(channel, action, &payload?)?;
@@ -97,6 +109,7 @@ pub fn serve<R: CryptoRng>(
         }
     }
     report.extend_from_slice(&peak_memory().to_le_bytes());
+    report.extend_from_slice(&inbox.stored().0.to_le_bytes());
     Ok(channel.send_raw(&report)?)
 }
 
@@ -108,19 +121,19 @@ pub fn request<R: CryptoRng>(
     channel: &mut Channel,
     script: &Script,
     input: &[i64],
-    inferences: usize,
+    mut session: SessionSettings,
     rng: R,
 ) -> Result<Run, RunError> {
-    agree(channel, script, inferences)?;
+    agree(channel, script, session.inferences)?;
     let mut client = Client::new(script, input, rng)?;
-    let mut inbox = Inbox::default();
+    let (inferences, inbox) = (session.inferences, &mut session.inbox);
     let (mut costs, mut results) = (Vec::new(), Vec::new());
     for inference in 0..inferences {
         for (index, action) in round(script, inference) {
             let mut cost = Cost::of(index, inference);
             let before = channel.sent + channel.received;
             if action.party == Party::Client {
-                let (payload, taken) = timed(|| client.perform(action, &mut inbox));
+                let (payload, taken) = timed(|| client.perform(action, inbox));
                 let (sent, sending) = time(|| send(channel, action, &payload?));
                 sent?;
                 (cost.taken, cost.link) = (taken, sending);
@@ -135,13 +148,21 @@ pub fn request<R: CryptoRng>(
         results.push(client.result().ok_or(RunError::NoResult)?.to_vec());
     }
     let of_server = |cost: &&Cost| script.actions[cost.action].party == Party::Server;
-    let report = channel.receive_raw(REPORT * costs.iter().filter(of_server).count() + 8)?;
-    let (times, peak) = report.split_at(report.len() - 8);
-    let peak = peak.try_into().map_or(0, u64::from_le_bytes);
-    attribute(script, times, &mut costs);
+    let report = channel.receive_raw(REPORT * costs.iter().filter(of_server).count())?;
+    let last = |channel: &mut Channel| -> Result<u64, ChannelError> {
+        let bytes = channel.receive_raw(8)?;
+        Ok(bytes.try_into().map_or(0, u64::from_le_bytes))
+    };
+    let (peak, stored) = (last(channel)?, last(channel)?);
+    let each = inferences.max(1) as u64;
+    attribute(script, &report, &mut costs);
     Ok(Run {
         results,
         tally: Tally { costs },
+        stored: StoredBytes {
+            client: inbox.stored().0 / each,
+            server: stored / each,
+        },
         peak_memory: [peak_memory(), peak],
     })
 }

@@ -12,7 +12,7 @@ use crate::cli::output;
 use crate::network::{NetworkError, NetworkParams, Weights};
 use crate::params::ParamsError;
 use crate::predict::{PredictError, PriceList, Setting, estimate, plan};
-use crate::protocol::ProtocolError;
+use crate::protocol::{CircuitSettings, ProtocolError};
 use crate::search::{AccuracyModel, Cost, CostError, CostModel, ModelError};
 use crate::train::{Dataset, FloatWeights, Split, TrainError, TrainSettings, Trainer};
 
@@ -49,6 +49,7 @@ impl Costs {
     fn predict(&self, network: &NetworkParams) -> Result<Cost, PredictError> {
         let setting = Setting {
             request: self.pricing.request,
+            circuits: CircuitSettings::default(),
             prices: &self.prices,
             calibration: self.pricing.calibration.clone(),
             link: self.pricing.link,
