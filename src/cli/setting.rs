@@ -62,6 +62,8 @@ pub(super) struct SettingArgs {
 /// What it means; owns what [`Setting`] borrows.
 #[derive(Debug)]
 pub(super) struct OwnedSetting {
+    /// The link, where it is not the machine's own loopback.
+    pub(super) shaped: Option<Link>,
     request: Request,
     circuits: CircuitSettings,
     prices: PriceList,
@@ -112,6 +114,7 @@ impl SettingArgs {
         let prices = PriceList::new(&calibration.profile);
         let link = link(&self.link, &prices)?;
         Ok(OwnedSetting {
+            shaped: (self.link != "loopback").then_some(link),
             request: self.request(),
             circuits: CircuitSettings::default(),
             prices,

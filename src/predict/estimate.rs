@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::linked_prices::LinkedPrices;
 use super::prediction::{
-    BytesSplit, CircuitsReport, HeReport, LayerPrediction, LinkReport, Prediction, PredictionTotal,
+    BytesSplit, CircuitsReport, HeReport, LayerPrediction, Prediction, PredictionTotal,
     SecondsSplit, SetupCost,
 };
 use super::price_list::{PriceError, PriceList};
@@ -146,10 +146,7 @@ pub fn estimate(
         network: network.name.clone(),
         protocol: "gazelle".to_owned(),
         calibration: setting.calibration.clone(),
-        link: LinkReport {
-            mbit_per_s: setting.link.mbit_per_s,
-            rtt_ms: setting.link.rtt_ms,
-        },
+        link: setting.link.into(),
         circuits: CircuitsReport::of(script),
         layers,
         setup,
@@ -285,6 +282,7 @@ fn count(task: &Task, ops: &mut BTreeMap<String, u64>) {
             add("and_gates", circuit.and_count().unwrap_or(0) as u64 * batch);
         }
         Task::He { .. }
+        | Task::Touch { .. }
         | Task::BaseOt { .. }
         | Task::ExtendOt { .. }
         | Task::DerandomizeOt { .. }

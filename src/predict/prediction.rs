@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gc::{Extension, GarblingHash};
 use crate::network::Shape;
-use crate::protocol::{CircuitSettings, Delivery, Party, Script};
+use crate::protocol::{CircuitSettings, Delivery, Link, Party, Script};
 
 /// Seconds by phase and by whose they are; `total` = offline + online = client + server + link.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -61,6 +61,15 @@ pub struct LinkReport {
     pub mbit_per_s: f64,
     /// Round trip time in milliseconds.
     pub rtt_ms: f64,
+}
+
+impl From<Link> for LinkReport {
+    fn from(link: Link) -> Self {
+        Self {
+            mbit_per_s: link.mbit_per_s,
+            rtt_ms: link.rtt_ms,
+        }
+    }
 }
 
 /// The homomorphic parameters of one linear layer. Moduli are decimal strings.

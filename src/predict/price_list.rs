@@ -15,9 +15,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use thiserror::Error;
 
 use crate::bfv::HeOp;
-use crate::calibrate::{Case, Op, Profile, WorkingSet, fit_line, fit_plane};
+use crate::calibrate::{Case, FAR, NEAR, Op, Profile, WorkingSet, fit_line, fit_plane};
 use crate::gc::{Extension, GarblingHash, ShareCircuit};
-use crate::protocol::{Link, OtRole, RingSize, Task};
+use crate::protocol::{Delivery, Link, OtRole, RingSize, Streams, Task};
 use crate::ring::Modulus;
 use crate::units::{Bytes, Nanos};
 
@@ -154,8 +154,11 @@ impl PriceList {
                 streams,
             } => {
                 self.note_fit(*op, *ring);
-                Ok(self.he(*op, *ring, working_set(*streams))? * *count as f64)
+                let again = count.saturating_sub(streams.keys) as f64;
+                let first = self.he(*op, *ring, WorkingSet::Cold)? * streams.keys as f64;
+                Ok(first + self.product(*op, *ring, *streams)? * again)
             }
+            Task::Touch { bytes } => Ok(self.touch(bytes.0 as f64)),
             Task::BaseOt { role, count } => {
                 self.transfers(Op::BaseOt, *role, Variant::Only, *count)
             }
@@ -184,12 +187,30 @@ impl PriceList {
                 circuit,
                 hash,
                 batch,
-            } => self.gates(Op::Evaluate, *hash, ands(circuit) * *batch as f64),
+                delivery,
+            } => self.evaluation(*hash, *delivery, ands(circuit) * *batch as f64),
             Task::EncodeLabels { circuit, batch } => {
                 let labels = circuit.garbler_input_bits() as f64 * *batch as f64;
                 self.batch((Op::EncodeLabels, None, Variant::Only), labels)
             }
         }
+    }
+
+    /// The price of an operation that reads `streams`. Of a product it depends on the set that ciphertexts are
+    /// taken from: a line from none to [`NEAR`] bytes, another one to [`FAR`], where it ends.
+    fn product(&self, op: HeOp, ring: RingSize, streams: Streams) -> Result<Nanos, PriceError> {
+        if streams.weights <= CACHED {
+            return self.he(op, ring, WorkingSet::Hot);
+        }
+        let of = |set| self.he(op, ring, set);
+        let (at, near, far) = (streams.ciphertexts.0 as f64, NEAR as f64, FAR as f64);
+        let ((low, from), (high, to)) = if at <= near {
+            ((0.0, of(WorkingSet::Cold)?), (near, of(WorkingSet::Near)?))
+        } else {
+            ((near, of(WorkingSet::Near)?), (far, of(WorkingSet::Far)?))
+        };
+        let share = ((at - low) / (high - low)).min(1.0);
+        Ok(from + (to - from) * share)
     }
 
     fn transfers(
@@ -206,6 +227,20 @@ impl PriceList {
         self.batch((op, None, Variant::Hash(hash)), ands)
     }
 
+    /// Tables that waited come from memory; profiles that did not measure this have the others' price.
+    fn evaluation(
+        &self,
+        hash: GarblingHash,
+        delivery: Delivery,
+        ands: f64,
+    ) -> Result<Nanos, PriceError> {
+        let cold = (Op::Evaluate, None, Variant::ColdHash(hash));
+        match delivery {
+            Delivery::Split if self.batches.contains_key(&cold) => self.batch(cold, ands),
+            Delivery::Split | Delivery::Streamed => self.gates(Op::Evaluate, hash, ands),
+        }
+    }
+
     /// The price of one BFV operation.
     ///
     /// # Errors
@@ -218,6 +253,8 @@ impl PriceList {
             return Ok(time);
         }
         match set {
+            WorkingSet::Far => self.he(op, ring, WorkingSet::Near),
+            WorkingSet::Near => self.he(op, ring, WorkingSet::Cold),
             WorkingSet::Cold => self.he(op, ring, WorkingSet::Hot),
             WorkingSet::Hot => Err(not_measured(Op::He(op), format!(" at {}", name_of(ring)))),
         }
@@ -242,6 +279,16 @@ impl PriceList {
             let fitted = format!("{} at {}", op.name(), name_of(ring));
             self.fitted.borrow_mut().insert(fitted);
         }
+    }
+
+    /// The price of memory touched first; profiles older than its measurement have none, which is noted.
+    fn touch(&self, bytes: f64) -> Nanos {
+        let price = self.batch((Op::Touch, None, Variant::Only), bytes);
+        price.unwrap_or_else(|_| {
+            let noted = "first touch of memory, as nothing (not in the profile)";
+            self.fitted.borrow_mut().insert(noted.to_owned());
+            Nanos(0.0)
+        })
     }
 
     /// The price of a batch of this size.
@@ -327,6 +374,8 @@ enum Variant {
     Only,
     /// Circuits.
     Hash(GarblingHash),
+    /// Circuits whose tables come from memory.
+    ColdHash(GarblingHash),
     /// Extended transfers.
     Extension(Extension),
 }
@@ -335,6 +384,7 @@ impl Variant {
     /// That of a case; none if it has a name that is not known.
     fn of(case: &Case) -> Option<Self> {
         match case.op {
+            Op::Evaluate if case.working_set == WorkingSet::Cold => case.hash().map(Self::ColdHash),
             Op::Garble | Op::GarbleTables | Op::Evaluate => case.hash().map(Self::Hash),
             Op::OtCorrelated | Op::OtRandom | Op::OtChosen => case.extension().map(Self::Extension),
             _ => Some(Self::Only),
@@ -345,7 +395,7 @@ impl Variant {
     fn detail(self) -> String {
         match self {
             Self::Only => String::new(),
-            Self::Hash(hash) => format!(" with hash={}", hash.name()),
+            Self::Hash(hash) | Self::ColdHash(hash) => format!(" with hash={}", hash.name()),
             Self::Extension(extension) => format!(" with extension={}", extension.name()),
         }
     }
@@ -446,7 +496,7 @@ mod tests {
             op: HeOp::Add,
             ring,
             count: 2,
-            streams: Bytes(0),
+            streams: Streams::default(),
         }
     }
 
@@ -573,6 +623,7 @@ mod tests {
                 circuit,
                 hash,
                 batch,
+                delivery: Delivery::Split,
             };
             Ok(prices.task(&task)?.0 / ands(&circuit))
         };

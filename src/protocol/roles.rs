@@ -44,6 +44,17 @@ pub enum Phase {
     Online,
 }
 
+impl Phase {
+    /// The name in outputs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::Offline => "offline",
+            Self::Online => "online",
+        }
+    }
+}
+
 /// When the tables of a layer's circuits move.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
