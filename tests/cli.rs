@@ -117,10 +117,12 @@ fn calibration_refuses_what_it_does_not_measure() {
 const PREDICTION: &str = r#"{
   "network": "tiny", "protocol": "gazelle", "calibration": "test",
   "link": {"mbit_per_s": 1000, "rtt_ms": 0.5},
+  "circuits": {"garbler": "server", "delivery": "split", "hash": "tmmo", "extension": "softspoken4",
+    "stored": {"client": 0, "server": 0}},
   "layers": [{"name": "fc", "kind": "fc", "in": [16, 1, 1], "out": [4, 1, 1],
     "he": null, "schedule": null, "ops": {"hadamard": 4},
     "seconds": {"offline": 0, "online": 1, "client": 0.25, "server": 0.5, "link": 0.25, "total": 1},
-    "bytes": {"offline": 0, "online": 3, "to_server": 1, "to_client": 2, "total": 3}}],
+    "bytes": {"offline": 0, "online": 3, "to_server": 1, "to_client": 2, "total": 3}, "stored": null}],
   "setup": {"seconds": 0.5, "bytes": 7},
   "total": {"relus": 0, "flops": 64, "parameters": 68,
     "seconds": {"offline": 0, "online": 1, "client": 0.25, "server": 0.5, "link": 0.25, "total": 1},

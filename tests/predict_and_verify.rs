@@ -11,7 +11,11 @@ use serde_json::Value;
 const REFERENCE: [&str; 2] = ["--calibration", "calibration/reference.csv"];
 
 fn json(arguments: &[&str]) -> Value {
-    let output = nass(&[arguments, &REFERENCE, &["--format", "json"]].concat());
+    json_by(&REFERENCE, arguments)
+}
+
+fn json_by(calibration: &[&str], arguments: &[&str]) -> Value {
+    let output = nass(&[arguments, calibration, &["--format", "json"]].concat());
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {told}");
     serde_json::from_str(&stdout(&output)).unwrap()
@@ -116,6 +120,176 @@ fn two_processes_give_the_plain_result_in_the_foretold_bytes() {
     }
 }
 
+/// The reference profile with a price for every hash, and for tables and labels apart: those of the usual rows.
+fn every_hash() -> String {
+    let reference = std::fs::read_to_string("calibration/reference.csv").unwrap();
+    let named = |row: &str, hash: &str| {
+        let row = row.replace(";hash=tmmo", "");
+        row.replace("circuit=relu", &format!("circuit=relu;hash={hash}"))
+    };
+    let mut rows = Vec::new();
+    for row in reference.lines() {
+        let circuits = row.starts_with("garble,") || row.starts_with("evaluate,");
+        let apart = row.starts_with("garble_tables,") || row.starts_with("encode_labels,");
+        if circuits && (row.contains("hash=tmmo") || !row.contains("hash=")) {
+            for hash in ["tmmo", "rekeyed", "fixed_key_as_in_papers"] {
+                rows.push(named(row, hash));
+                if let Some(rest) = row.strip_prefix("garble,") {
+                    rows.push(named(&format!("garble_tables,{rest}"), hash));
+                }
+            }
+            let labels = row.replace(";hash=tmmo", "").replace("ands=", "labels=");
+            rows.extend(
+                labels
+                    .strip_prefix("garble,")
+                    .map(|r| format!("encode_labels,{r}")),
+            );
+        } else if !circuits && !apart {
+            rows.push(row.to_owned());
+        }
+    }
+    rows.join("\n") + "\n"
+}
+
+/// Every garbler, delivery, hash and extension: right results, and the bytes and what waits as predicted.
+#[test]
+fn circuits_run_as_the_flags_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = folder.path().join("all.csv");
+    std::fs::write(&profile, every_hash()).unwrap();
+    let calibration = ["--calibration", profile.to_str().unwrap()];
+    let store = folder.path().to_str().unwrap();
+    let runs: [&[&str]; 4] = [
+        &["--garbler", "client", "--hash", "rekeyed", "--store", store],
+        &[
+            "--garbler",
+            "client",
+            "--delivery",
+            "streamed",
+            "--extension",
+            "iknp",
+        ],
+        &[
+            "--delivery",
+            "streamed",
+            "--hash",
+            "fixed-key-as-in-papers",
+            "--store",
+            store,
+        ],
+        &["--extension", "softspoken8", "--store", store],
+    ];
+    for flags in runs {
+        let verify = [&["verify", "toy", "--seed", "5"], flags].concat();
+        check_circuits(&json_by(&calibration, &verify), flags);
+    }
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 1, "only the profile");
+}
+
+fn check_circuits(verification: &Value, flags: &[&str]) {
+    assert_eq!(verification["output_equal"], true, "{flags:?}");
+    assert_eq!(number(verification, "/total/error/bytes"), 0.0, "{flags:?}");
+    let circuits = &verification["circuits"];
+    assert_eq!(circuits["stored"], circuits["measured_stored"], "{flags:?}");
+    let flag = |name: &str, usual: &str| {
+        let given = flags.iter().position(|flag| *flag == format!("--{name}"));
+        given.map_or(usual, |at| flags[at + 1]).replace('-', "_")
+    };
+    for (name, usual) in [
+        ("garbler", "server"),
+        ("delivery", "split"),
+        ("hash", "tmmo"),
+        ("extension", "softspoken4"),
+    ] {
+        assert_eq!(circuits[name], flag(name, usual), "{flags:?}");
+    }
+    let stores = |party: &str| number(circuits, &format!("/stored/{party}")) > 0.0;
+    let split = flag("delivery", "split") == "split";
+    let server = split && flag("garbler", "server") == "client";
+    let expected = [split && !server, server];
+    assert_eq!([stores("client"), stores("server")], expected);
+}
+
+/// Two processes on a network whose answer is a place; `max` is named where it does not fit.
+#[test]
+fn a_clip_and_an_argmax_run_between_two_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, max: u32| {
+        let fc = |name: &str| {
+            format!(
+                "[[layers]]\nname = \"{name}\"\nkind = \"fc\"\noutputs = 9\n\
+                     input_bits = 6\nweight_bits = 4\n"
+            )
+        };
+        let clip = format!("[[layers]]\nname = \"c\"\nkind = \"clip\"\nmax = {max}\n");
+        let place = "[[layers]]\nname = \"place\"\nkind = \"argmax\"\n";
+        let text = format!(
+            "name = \"p\"\ninput = [1, 4, 4]\n{}{clip}{}{place}",
+            fc("a"),
+            fc("b")
+        );
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let network = write("p.toml", 40);
+    for garbling in [["--garbler", "server"], ["--garbler", "client"]] {
+        let verify = ["verify", &network, "--seed", "5", "--delivery", "streamed"];
+        let verification = json(&[&verify[..], &garbling].concat());
+        check_circuits(&verification, &[&verify[4..], &garbling].concat());
+        assert_eq!(number(&verification, "/total/relus"), 9.0);
+    }
+    let wide = write("wide.toml", 64);
+    let told = refusal(&[&["predict", &wide][..], &REFERENCE].concat(), 2);
+    assert!(
+        told.contains("`c`: max is 64; expected at most 63"),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_circuits_cannot_be_priced_or_stored_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = folder.path().join("some.csv");
+    let all = every_hash();
+    let some: Vec<&str> = all
+        .lines()
+        .filter(|row| !row.contains("hash=rekeyed"))
+        .collect();
+    std::fs::write(&profile, some.join("\n") + "\n").unwrap();
+    let calibration = ["--calibration", profile.to_str().unwrap()];
+    let refused = |arguments: &[&str]| refusal(&[arguments, &calibration].concat(), 2);
+    let told = refused(&["predict", "toy", "--hash", "rekeyed"]);
+    assert!(told.contains("no row `garble` with hash=rekeyed"), "{told}");
+    let told = refused(&["verify", "toy", "--store", "/nowhere", "--seed", "1"]);
+    assert!(
+        told.contains("--store /nowhere: expected a folder"),
+        "{told}"
+    );
+    assert!(refused(&["predict", "toy", "--garbler", "both"]).contains("client"));
+}
+
+/// The hash that is not proved secure says so on stderr and in every format.
+#[test]
+fn the_hash_of_the_papers_is_named_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = folder.path().join("all.csv");
+    std::fs::write(&profile, every_hash()).unwrap();
+    let profile = profile.to_str().unwrap();
+    for format in ["table", "csv", "json"] {
+        let hash = ["--hash", "fixed-key-as-in-papers", "--format", format];
+        let arguments = [&["predict", "toy", "--calibration", profile], &hash[..]].concat();
+        let output = nass(&arguments);
+        let warned = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(warned.contains("not proved secure"), "{warned}");
+        assert!(
+            stdout(&output).contains("fixed_key_as_in_papers"),
+            "{format}"
+        );
+    }
+}
+
 #[test]
 fn primes_are_those_of_the_arithmetic() {
     let output = nass(&[
@@ -142,8 +316,50 @@ fn an_explanation_lists_what_was_ruled_out() {
         told.contains("chosen") && told.contains("security short by"),
         "{told}"
     );
+    for part in ["what flooding costs", "bytes +", "no price", "time +"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
     let one = json(&["params", "--conv", "64x32x32,64,3x3", "--bits", "8,8"]);
     assert_eq!(one["layers"].as_array().unwrap().len(), 1);
+    assert!(one["layers"][0]["cost"]["time"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn fewer_bytes_can_be_asked_for() {
+    let bytes = |objective| {
+        let told = json(&["params", "gazelle-cifar10", "--objective", objective]);
+        let layers = told["layers"].as_array().unwrap().clone();
+        let of = |layer: &Value, what: &str| layer["cost"][what].as_f64().unwrap();
+        let sum = |what| layers.iter().map(|layer| of(layer, what)).sum::<f64>();
+        (sum("time"), sum("bytes"))
+    };
+    let (fast, small, both) = (bytes("time"), bytes("bytes"), bytes("weighted:1"));
+    assert!(small.1 < fast.1 && fast.0 < small.0);
+    assert!(fast.0 <= both.0 && small.1 <= both.1);
+    assert!(refusal(&["params", "toy", "--objective", "speed"], 2).contains("weighted:X"));
+}
+
+#[test]
+fn the_papers_choices_are_named_priced_and_held_against_ours() {
+    let told = json(&["params", "gazelle-cifar10", "--compare"]);
+    let rows = told["rows"].as_array().unwrap();
+    let ratios: Vec<f64> = rows
+        .iter()
+        .filter_map(|row| row["time_ratio"].as_f64())
+        .collect();
+    assert!(ratios.len() > 16 && ratios.iter().all(|&ratio| ratio >= 1.0));
+    assert!(ratios.iter().any(|&ratio| ratio > 1.2));
+    for name in ["ours", "nass", "gazelle", "delphi", "delphi, nearest"] {
+        assert!(rows.iter().any(|row| row["choice"] == name), "{name}");
+    }
+    let mode = |name| {
+        stdout(&nass(
+            &[&["params", "toy", "--mode", name][..], &REFERENCE].concat(),
+        ))
+    };
+    assert!(mode("gazelle").contains("insecure"));
+    assert!(mode("delphi").contains("218.0"));
+    assert!(mode("nass").contains("2018"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::bfv::HeOp;
-use crate::gc::Extension;
+use crate::gc::{Extension, GarblingHash};
 use crate::protocol::OtRole;
 
 /// An operation that calibration measures.
@@ -16,8 +16,12 @@ use crate::protocol::OtRole;
 pub enum Op {
     /// A BFV operation.
     He(HeOp),
-    /// Garbling of a batch of circuits.
+    /// Garbling of a batch of circuits, and the garbler's labels.
     Garble,
+    /// The same without the labels.
+    GarbleTables,
+    /// The garbler's labels of a batch of circuits.
+    EncodeLabels,
     /// Evaluation of a batch of circuits.
     Evaluate,
     /// One base transfer, one side.
@@ -30,6 +34,8 @@ pub enum Op {
     OtChosen,
     /// One prepared transfer turned to the choice that is wanted, one side.
     OtDerandomize,
+    /// The first touch of memory that the process did not have.
+    Touch,
     /// Sending of bytes over the link.
     Send,
     /// A message of one byte there and back.
@@ -42,12 +48,15 @@ impl Op {
         match self {
             Self::He(op) => op.name(),
             Self::Garble => "garble",
+            Self::GarbleTables => "garble_tables",
+            Self::EncodeLabels => "encode_labels",
             Self::Evaluate => "evaluate",
             Self::BaseOt => "base_ot",
             Self::OtCorrelated => "ot_correlated",
             Self::OtRandom => "ot_random",
             Self::OtChosen => "ot_chosen",
             Self::OtDerandomize => "ot_derandomize",
+            Self::Touch => "touch",
             Self::Send => "send",
             Self::RoundTrip => "round_trip",
         }
@@ -57,12 +66,15 @@ impl Op {
     pub fn from_name(name: &str) -> Option<Self> {
         let others = [
             Self::Garble,
+            Self::GarbleTables,
+            Self::EncodeLabels,
             Self::Evaluate,
             Self::BaseOt,
             Self::OtCorrelated,
             Self::OtRandom,
             Self::OtChosen,
             Self::OtDerandomize,
+            Self::Touch,
             Self::Send,
             Self::RoundTrip,
         ];
@@ -83,9 +95,22 @@ impl fmt::Display for Op {
 pub enum WorkingSet {
     /// The same operands again and again.
     Hot,
-    /// One operand taken in turn from a set larger than the caches.
+    /// One operand taken in turn from a set larger than the caches: a product's plaintext, a rotation's key, the
+    /// tables of circuits.
     Cold,
+    /// As [`WorkingSet::Far`], with ciphertexts from [`NEAR`] bytes.
+    Near,
+    /// Of a product, the encoded plaintext from a set larger than the caches, and the ciphertext in turn from
+    /// one of [`FAR`] bytes.
+    Far,
 }
+
+/// Size of the set that the ciphertexts of a [`WorkingSet::Near`] product are taken from.
+pub const NEAR: usize = 6 << 20;
+
+/// Size of the set that the ciphertexts of a [`WorkingSet::Far`] product are taken from: beyond a core's own
+/// caches, within what cores share.
+pub const FAR: usize = 24 << 20;
 
 impl WorkingSet {
     /// The name in the profile.
@@ -93,6 +118,8 @@ impl WorkingSet {
         match self {
             Self::Hot => "hot",
             Self::Cold => "cold",
+            Self::Near => "near",
+            Self::Far => "far",
         }
     }
 }
@@ -111,8 +138,8 @@ pub struct Case {
     /// Bits of p.
     pub p_bits: u32,
     /// `special=<bits>` (`special=<bits>+<bits>` for two primes) or `digit=<bits>` for BFV;
-    /// `circuit=…;ands=…;batch=…` for circuits; `role=…;batch=…` for transfers, with `extension=…`
-    /// where they are extended; `bytes=…` for sending.
+    /// `circuit=…;hash=…;ands=…;batch=…` for circuits, `circuit=…;labels=…;batch=…` for their labels; `role=…;batch=…` for transfers, with `extension=…`
+    /// where they are extended; `bytes=…` for sending and touching.
     pub param: String,
     /// Threads.
     pub threads: usize,
@@ -146,16 +173,25 @@ impl Case {
             .map_or(Some(Extension::Iknp), Extension::from_name)
     }
 
-    /// What the time of a batch grows with: ANDs, transfers, bytes; 1 for a round trip.
+    /// The hash that circuits were measured with; rows that name none are older than the choice.
+    pub fn hash(&self) -> Option<GarblingHash> {
+        self.param("hash")
+            .map_or(Some(GarblingHash::Tmmo), GarblingHash::from_name)
+    }
+
+    /// What the time of a batch grows with: ANDs, labels, transfers, bytes; 1 for a round trip.
     pub fn size(&self) -> Option<f64> {
         let positive = |size: &f64| size.is_finite() && *size > 0.0;
         let number = |key| self.param(key)?.parse::<f64>().ok().filter(positive);
         match self.op {
-            Op::Garble | Op::Evaluate => Some(number("ands")? * number("batch")?),
+            Op::Garble | Op::GarbleTables | Op::Evaluate => {
+                Some(number("ands")? * number("batch")?)
+            }
+            Op::EncodeLabels => Some(number("labels")? * number("batch")?),
             Op::BaseOt | Op::OtCorrelated | Op::OtRandom | Op::OtChosen | Op::OtDerandomize => {
                 number("batch")
             }
-            Op::Send => number("bytes"),
+            Op::Touch | Op::Send => number("bytes"),
             Op::RoundTrip => Some(1.0),
             Op::He(_) => None,
         }
@@ -181,11 +217,12 @@ mod tests {
 
     #[test]
     fn every_name_reads_back() {
-        for op in HeOp::ALL
-            .into_iter()
-            .map(Op::He)
-            .chain([Op::Garble, Op::RoundTrip])
-        {
+        for op in HeOp::ALL.into_iter().map(Op::He).chain([
+            Op::Garble,
+            Op::GarbleTables,
+            Op::EncodeLabels,
+            Op::RoundTrip,
+        ]) {
             assert_eq!(Op::from_name(op.name()), Some(op));
         }
         assert_eq!(Op::from_name("nonsense"), None);

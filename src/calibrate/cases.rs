@@ -4,7 +4,8 @@
 //! 2^50, which the transforms are fastest for, one special prime of the same size, p of 20 bits. A
 //! few others show what the choice costs: digits without a special prime, two special primes,
 //! narrower and wider limbs.
-//! Circuits: ReLU with requantization to 8 bits at p of 20 and of 30 bits, from one to 8192 of them. Sizes grow by factors of
+//! Circuits: ReLU with requantization to 8 bits at p of 20 and of 30 bits, from one to 8192 of them; with the other
+//! hashes, and tables and labels apart, at p of 20 bits. Transfers with every extension. Sizes grow by factors of
 //! at least eight, so that a line through them tells fixed cost from slope.
 //!
 //! Calibration is about time and protects no secret: the rings need not be secure.
@@ -12,7 +13,7 @@
 use super::case::{Case, Op, WorkingSet};
 use super::workload::WorkloadError;
 use crate::bfv::{BfvLiteral, HeOp};
-use crate::gc::{BASE_TRANSFERS, Extension, ShareCircuit, ShareFunction};
+use crate::gc::{BASE_TRANSFERS, Extension, GarblingHash, ShareCircuit, ShareFunction};
 use crate::network::Requantize;
 use crate::protocol::OtRole;
 use crate::ring::{is_accepted_prime, is_plaintext_prime};
@@ -48,6 +49,10 @@ const CIRCUIT_BITS: [u32; 2] = [20, 30];
 const BATCHES: [usize; 3] = [64, 1024, 8192];
 /// Transfers in an extension.
 const TRANSFERS: [usize; 3] = [1024, 16_384, 131_072];
+/// Transfers of a large layer, whose rows no cache holds.
+const LAYER: usize = 1_310_720;
+/// Bytes touched at once.
+const TOUCHED: [usize; 1] = [16 << 20];
 /// Bytes sent at once.
 const SENT: [usize; 3] = [64 << 10, 1 << 20, 16 << 20];
 const ROLES: [OtRole; 2] = [OtRole::Sender, OtRole::Receiver];
@@ -71,25 +76,56 @@ impl Case {
         for (n, limbs, limb_bits, key_switch) in OTHERS {
             cases.extend(Self::of(n, limbs, limb_bits, key_switch));
         }
-        for p_bits in CIRCUIT_BITS {
-            for batch in [1].into_iter().chain(BATCHES) {
-                cases.push(Self::relu(Op::Garble, p_bits, batch)?);
-                cases.push(Self::relu(Op::Evaluate, p_bits, batch)?);
-            }
-        }
+        cases.extend(Self::circuits()?);
         for role in ROLES {
             cases.push(Self::transfer(Op::BaseOt, role, BASE_TRANSFERS));
-            let hashed = [Op::OtRandom, Op::OtChosen].map(|op| (op, Extension::default()));
-            let all = Extension::ALL.map(|extension| (Op::OtCorrelated, extension));
-            for (op, extension) in all.into_iter().chain(hashed) {
-                let extended = |count| Self::extended(op, extension, role, count);
-                cases.extend(TRANSFERS.map(extended));
+            for op in [Op::OtCorrelated, Op::OtRandom, Op::OtChosen] {
+                for extension in Extension::ALL {
+                    let extended = |count| Self::extended(op, extension, role, count);
+                    cases.extend(TRANSFERS.map(extended));
+                }
             }
+            let default = Extension::default();
+            cases.push(Self::extended(Op::OtCorrelated, default, role, LAYER));
             let choices = BATCHES.map(|batch| batch * CIRCUIT_BITS[0] as usize);
+            let choices = choices.into_iter().chain([LAYER / 2]);
             cases.extend(choices.map(|count| Self::transfer(Op::OtDerandomize, role, count)));
         }
+        cases.extend(TOUCHED.map(|bytes| Self::link(Op::Touch, bytes)));
         cases.push(Self::link(Op::RoundTrip, 1));
         cases.extend(SENT.map(|bytes| Self::link(Op::Send, bytes)));
+        Ok(cases)
+    }
+
+    /// The cases of circuits.
+    fn circuits() -> Result<Vec<Self>, WorkloadError> {
+        let mut cases = Vec::new();
+        for hash in GarblingHash::ALL {
+            let first = hash == GarblingHash::default();
+            let (widths, least) = if first {
+                (&CIRCUIT_BITS[..], &[1][..])
+            } else {
+                (&CIRCUIT_BITS[..1], &[][..])
+            };
+            for &p_bits in widths {
+                for &batch in least.iter().chain(&BATCHES) {
+                    cases.push(Self::relu(Op::Garble, hash, p_bits, batch)?);
+                    cases.push(Self::relu(Op::Evaluate, hash, p_bits, batch)?);
+                }
+            }
+            for batch in BATCHES {
+                let evaluate = Self::relu(Op::Evaluate, hash, CIRCUIT_BITS[0], batch)?;
+                cases.push(Self {
+                    working_set: WorkingSet::Cold,
+                    ..evaluate
+                });
+                cases.push(Self::relu(Op::GarbleTables, hash, CIRCUIT_BITS[0], batch)?);
+            }
+        }
+        for batch in BATCHES {
+            let hash = GarblingHash::default();
+            cases.push(Self::relu(Op::EncodeLabels, hash, CIRCUIT_BITS[0], batch)?);
+        }
         Ok(cases)
     }
 
@@ -117,20 +153,39 @@ impl Case {
             working_set,
         };
         let hot = HeOp::ALL.map(|op| case(op, WorkingSet::Hot));
-        let streamed = [HeOp::Add, HeOp::Hadamard, HeOp::MultiplyAccumulate];
+        let streamed = [
+            HeOp::Add,
+            HeOp::Hadamard,
+            HeOp::MultiplyAccumulate,
+            HeOp::Rotate,
+            HeOp::HoistedRotate,
+        ];
+        let sets = [WorkingSet::Near, WorkingSet::Far];
         hot.into_iter()
             .chain(streamed.map(|op| case(op, WorkingSet::Cold)))
+            .chain(sets.map(|set| case(HeOp::MultiplyAccumulate, set)))
             .collect()
     }
 
-    /// A batch of ReLU circuits with p of a number of bits.
+    /// A batch of ReLU circuits with p of a number of bits. Labels are the same for every hash, whose name
+    /// they leave out.
     ///
     /// # Errors
     /// A p for which the circuit does not exist.
-    pub fn relu(op: Op, p_bits: u32, batch: usize) -> Result<Self, WorkloadError> {
+    pub fn relu(
+        op: Op,
+        hash: GarblingHash,
+        p_bits: u32,
+        batch: usize,
+    ) -> Result<Self, WorkloadError> {
         let circuit = relu(p_bits).ok_or(WorkloadError::Modulus { bits: p_bits })?;
-        let ands = circuit.and_count()?;
-        let param = format!("circuit=relu;ands={ands};batch={batch}");
+        let param = if op == Op::EncodeLabels {
+            let labels = circuit.garbler_input_bits();
+            format!("circuit=relu;labels={labels};batch={batch}")
+        } else {
+            let (hash, ands) = (hash.name(), circuit.and_count()?);
+            format!("circuit=relu;hash={hash};ands={ands};batch={batch}")
+        };
         Ok(Self {
             p_bits,
             ..Self::without_ring(op, param)
@@ -151,7 +206,7 @@ impl Case {
         )
     }
 
-    /// A message of a number of bytes over the link.
+    /// A number of bytes sent over the link, or touched.
     pub fn link(op: Op, bytes: usize) -> Self {
         Self::without_ring(op, format!("bytes={bytes}"))
     }

@@ -3,7 +3,9 @@
 //! | operation | what one run does |
 //! | --- | --- |
 //! | `garble` | a layer garbled piece by piece, the garbler's inputs encoded; each piece is written where the last one was |
-//! | `evaluate` | the label transfer read, a layer evaluated piece by piece |
+//! | `garble_tables` | the same without the garbler's inputs |
+//! | `encode_labels` | the garbler's inputs of a layer encoded, piece by piece |
+//! | `evaluate` | the label transfer read, a layer evaluated piece by piece; cold, with tables in turn from 64 MB |
 //! | `ot_derandomize` | receiver: shares to choices, corrections written; sender: corrections read, label transfer written |
 //!
 //! A time is that of the whole batch.
@@ -13,18 +15,20 @@ use std::sync::Arc;
 use rand::RngExt;
 use rand::rngs::ChaCha20Rng;
 
-use super::case::{Case, Op};
+use super::case::{Case, Op, WorkingSet};
 use super::cases::relu;
 use super::ot_workload::{self, Transfers, generator, written};
 use super::workload::{Workload, WorkloadError};
 use crate::gc::{
-    ChoiceCorrections, EvaluatedPieces, EvaluatorInputs, Extension, GarbledPieces, GarblingHash,
-    GcSizes, LabelTransfer, Layer, PendingLabels, PieceMessages, PreparedReceives, PreparedSends,
-    ShareCircuit,
+    ChoiceCorrections, EvaluatedPieces, EvaluatorInputs, Extension, GarbledPieces, GarblerInputs,
+    GarblingHash, GcSizes, LabelTransfer, Layer, PendingLabels, PieceMessages, PreparedReceives,
+    PreparedSends, ShareCircuit,
 };
 use crate::protocol::OtRole;
 use crate::units::Bytes;
 
+/// Least size of the tables that cold evaluations take in turn.
+const COLD: usize = 64 << 20;
 /// Most circuits or transfers in a batch.
 const LARGEST: usize = 1 << 24;
 
@@ -36,7 +40,9 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
         .ok_or_else(refused)?;
     match (case.op, case.role()) {
         (Op::Garble, _) => Circuits::of(case, count)?.garble_workload(),
-        (Op::Evaluate, _) => Circuits::of(case, count)?.evaluate_workload(),
+        (Op::GarbleTables, _) => Circuits::of(case, count)?.tables_workload(),
+        (Op::EncodeLabels, _) => Circuits::of(case, count)?.labels_workload(),
+        (Op::Evaluate, _) => Circuits::of(case, count)?.evaluate_workload(case.working_set),
         (Op::BaseOt | Op::OtCorrelated | Op::OtRandom | Op::OtChosen, _) => {
             ot_workload::workload(case, count)
         }
@@ -45,7 +51,7 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
             let batch = count / circuit.evaluator_input_bits();
             let whole = batch > 0 && count % circuit.evaluator_input_bits() == 0;
             let batch = whole.then_some(batch).ok_or_else(refused)?;
-            Circuits::new(circuit, batch)?.derandomize_workload(role)
+            Circuits::new(circuit, GarblingHash::default(), batch)?.derandomize_workload(role)
         }
         _ => Err(refused()),
     }
@@ -67,7 +73,7 @@ struct Circuits {
 }
 
 /// Messages of the garbler to the evaluator, a piece each.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Garbled {
     tables: Vec<u8>,
     labels: Vec<u8>,
@@ -78,18 +84,22 @@ impl Circuits {
     fn of(case: &Case, batch: usize) -> Result<Self, WorkloadError> {
         let refused = || WorkloadError::case(case, "known circuit");
         let circuit = relu(case.p_bits).ok_or_else(refused)?;
-        let same = Case::relu(case.op, case.p_bits, batch)? == *case;
-        Self::new(same.then_some(circuit).ok_or_else(refused)?, batch)
+        let hash = case.hash().ok_or_else(refused)?;
+        let same = Case {
+            working_set: case.working_set,
+            ..Case::relu(case.op, hash, case.p_bits, batch)?
+        } == *case;
+        Self::new(same.then_some(circuit).ok_or_else(refused)?, hash, batch)
     }
 
-    fn new(circuit: ShareCircuit, batch: usize) -> Result<Self, WorkloadError> {
+    fn new(circuit: ShareCircuit, hash: GarblingHash, batch: usize) -> Result<Self, WorkloadError> {
         let mut rng = generator();
         let mut draw = |p: u64| (0..batch).map(|_| rng.random_range(0..p)).collect();
         Ok(Self {
             garbler_shares: draw(circuit.p_in),
             evaluator_shares: draw(circuit.p_in),
             masks: draw(circuit.p_out),
-            layer: Arc::new(Layer::new(&circuit, batch, GarblingHash::Tmmo)?),
+            layer: Arc::new(Layer::new(&circuit, batch, hash)?),
             transfers: Transfers::new(
                 Extension::default(),
                 batch * circuit.evaluator_input_bits(),
@@ -102,15 +112,34 @@ impl Circuits {
 
     /// Garbles the layer; `each` sees every piece before the next one takes its place.
     fn garble(&mut self, mut each: impl FnMut(&Garbled)) -> Result<EvaluatorInputs, WorkloadError> {
-        let mut pieces = GarbledPieces::fresh(&self.layer, &self.transfers.delta, &mut self.rng);
         let mut piece = Garbled::default();
+        let mut pieces = self.start();
         while let Some(inputs) = pieces.next_into(&mut piece.tables, &mut self.rng) {
-            piece.labels.clear();
-            let labels = &mut piece.labels;
-            inputs.encode_into(&self.layer, &self.garbler_shares, &self.masks, labels)?;
+            self.encode(inputs, &mut piece.labels)?;
             each(&piece);
         }
         Ok(pieces.into_evaluator_inputs()?)
+    }
+
+    fn start(&mut self) -> GarbledPieces {
+        GarbledPieces::fresh(&self.layer, &self.transfers.delta, &mut self.rng)
+    }
+
+    /// Writes the garbler's labels of a piece.
+    fn encode(&self, inputs: GarblerInputs, out: &mut Vec<u8>) -> Result<(), WorkloadError> {
+        out.clear();
+        let (shares, masks) = (&self.garbler_shares, &self.masks);
+        Ok(inputs.encode_into(&self.layer, shares, masks, out)?)
+    }
+
+    /// Garbles the layer without the garbler's labels; gives back what would encode them.
+    fn garble_tables(&mut self) -> Vec<GarblerInputs> {
+        let (mut out, mut waiting) = (Vec::new(), Vec::new());
+        let mut pieces = self.start();
+        while let Some(inputs) = pieces.next_into(&mut out, &mut self.rng) {
+            waiting.push(inputs);
+        }
+        waiting
     }
 
     /// The same with every piece kept.
@@ -163,23 +192,58 @@ impl Circuits {
         Ok(outputs)
     }
 
+    /// Bytes of the tables, and of the garbler's labels.
+    fn sizes(&self) -> Result<[Bytes; 2], WorkloadError> {
+        let pieces = GcSizes::new(&self.circuit, self.batch)?.pieces;
+        let tables = pieces.iter().map(|piece| piece.tables).sum();
+        let labels = pieces.iter().map(|piece| piece.garbler_labels).sum();
+        Ok([tables, labels])
+    }
+
     fn garble_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
-        let sizes = GcSizes::new(&self.circuit, self.batch)?.pieces;
-        let size = sizes
-            .iter()
-            .map(|piece| piece.tables + piece.garbler_labels);
-        let size = size.sum();
+        let [tables, labels] = self.sizes()?;
+        let size = tables + labels;
         Ok(Workload::again(size, move || self.garble(|_| ())))
     }
 
-    fn evaluate_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
+    fn tables_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
+        let [size, _] = self.sizes()?;
+        Ok(Workload::again(size, move || Ok(self.garble_tables())))
+    }
+
+    fn labels_workload(self) -> Result<Workload<'static>, WorkloadError> {
+        let [_, size] = self.sizes()?;
+        let shared = std::rc::Rc::new(std::cell::RefCell::new(self));
+        let circuits = std::rc::Rc::clone(&shared);
+        let prepare = move || Ok(circuits.borrow_mut().garble_tables());
+        let mut out = Vec::new();
+        let run = move |waiting: Vec<GarblerInputs>| {
+            let circuits = shared.borrow();
+            let mut pieces = waiting.into_iter();
+            pieces.try_for_each(|inputs| circuits.encode(inputs, &mut out))
+        };
+        Ok(Workload::once(size, prepare, run))
+    }
+
+    fn evaluate_workload(mut self, set: WorkingSet) -> Result<Workload<'static>, WorkloadError> {
+        let [tables, labels] = self.sizes()?;
         let (garbled, inputs) = self.garble_and_keep()?;
         let (corrections, _) = self.choose(self.transfers.receives())?;
         let transfer = self.transfer(inputs, self.transfers.sends()?, &corrections)?;
         let shared = std::rc::Rc::new(self);
         let circuits = std::rc::Rc::clone(&shared);
         let prepare = move || Ok(circuits.choose(circuits.transfers.receives())?.1);
-        let run = move |pending| shared.evaluate(&garbled, &transfer, pending);
+        let copies = match set {
+            WorkingSet::Hot => 0,
+            _ => COLD / (tables + labels).0.max(1) as usize,
+        };
+        let mut turns: Vec<Vec<Garbled>> = (0..copies).map(|_| garbled.clone()).collect();
+        turns.push(garbled);
+        let mut next = 0;
+        let run = move |pending| {
+            next = (next + 1) % turns.len();
+            shared.evaluate(&turns[next], &transfer, pending)
+        };
         Ok(Workload::once(Bytes(0), prepare, run))
     }
 
@@ -212,8 +276,8 @@ mod tests {
 
     #[test]
     fn circuits_give_the_shares_of_the_plain_function() {
-        for bits in [20, 30] {
-            let mut circuits = Circuits::new(relu(bits).unwrap(), 5).unwrap();
+        for (bits, hash) in [20, 30, 20].into_iter().zip(GarblingHash::ALL) {
+            let mut circuits = Circuits::new(relu(bits).unwrap(), hash, 5).unwrap();
             let (garbled, inputs) = circuits.garble_and_keep().unwrap();
             let (corrections, pending) = circuits.choose(circuits.transfers.receives()).unwrap();
             let sends = circuits.transfers.sends().unwrap();
@@ -232,7 +296,10 @@ mod tests {
 
     #[test]
     fn every_workload_runs() {
-        let circuits = [Op::Garble, Op::Evaluate].map(|op| Case::relu(op, 20, 3).unwrap());
+        let ops = [Op::Garble, Op::GarbleTables, Op::EncodeLabels, Op::Evaluate];
+        let circuits = GarblingHash::ALL
+            .into_iter()
+            .flat_map(|hash| ops.map(|op| Case::relu(op, hash, 20, 3).unwrap()));
         let sides = [OtRole::Sender, OtRole::Receiver]
             .into_iter()
             .flat_map(|role| {

@@ -131,6 +131,7 @@ fn take_off_round_trip(records: &mut [Record]) {
 
 #[cfg(test)]
 mod tests {
+    use crate::gc::GarblingHash;
     use std::time::Duration;
 
     use super::*;
@@ -145,7 +146,9 @@ mod tests {
     /// A case of every operation, small.
     fn small() -> Vec<Case> {
         let mut cases = Case::of_ring((64, 2));
-        cases.extend([Op::Garble, Op::Evaluate].map(|op| Case::relu(op, 20, 2).unwrap()));
+        let hash = GarblingHash::default();
+        let circuits = [Op::Garble, Op::GarbleTables, Op::EncodeLabels, Op::Evaluate];
+        cases.extend(circuits.map(|op| Case::relu(op, hash, 20, 2).unwrap()));
         for role in [OtRole::Sender, OtRole::Receiver] {
             let transfers = [
                 (Op::BaseOt, 128),

@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::case::{Case, Op};
 use super::clock::time;
 use super::he_workload::HeOperands;
-use super::{gc_workload, link_workload};
+use super::{gc_workload, link_workload, memory_workload};
 use crate::bfv::{BfvError, WireError};
 use crate::gc::GcError;
 use crate::units::{Bytes, Nanos};
@@ -138,15 +138,18 @@ impl Operands {
                     Some(kept) => kept,
                     None => HeOperands::new(case)?,
                 };
-                Ok(self.he.insert(operands).workload(op, case.working_set))
+                self.he.insert(operands).workload(op, case.working_set)
             }
             Op::Garble
+            | Op::GarbleTables
+            | Op::EncodeLabels
             | Op::Evaluate
             | Op::BaseOt
             | Op::OtCorrelated
             | Op::OtRandom
             | Op::OtChosen
             | Op::OtDerandomize => gc_workload::workload(case),
+            Op::Touch => memory_workload::workload(case),
             Op::Send | Op::RoundTrip => link_workload::workload(case),
         }
     }
@@ -155,6 +158,7 @@ impl Operands {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gc::GarblingHash;
     use crate::protocol::OtRole;
 
     fn refused(case: &Case) -> WorkloadError {
@@ -192,7 +196,7 @@ mod tests {
             },
             Case {
                 param: "ands=3".to_owned(),
-                ..Case::relu(Op::Garble, 20, 1).unwrap()
+                ..Case::relu(Op::Garble, GarblingHash::Tmmo, 20, 1).unwrap()
             },
         ] {
             assert!(
@@ -206,7 +210,7 @@ mod tests {
 
     #[test]
     fn circuits_without_a_modulus_are_refused() {
-        let narrow = Case::relu(Op::Garble, 3, 1);
+        let narrow = Case::relu(Op::Garble, GarblingHash::Tmmo, 3, 1);
         assert!(matches!(narrow, Err(WorkloadError::Modulus { bits: 3 })));
     }
 

@@ -10,6 +10,7 @@
 
 mod calibrate;
 mod calibration;
+mod circuits;
 mod datasets;
 mod error;
 mod globals;
@@ -25,6 +26,8 @@ mod report;
 mod search;
 mod setting;
 mod verify;
+mod verify_jobs;
+mod verify_server;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::circuits::CircuitArgs;
 use super::error::Failure;
 use super::globals::Globals;
 use super::setting::SettingArgs;
@@ -11,7 +12,7 @@ use crate::predict::{PredictError, estimate, plan};
 /// Predict what a network costs: parameters, seconds and bytes, layer by layer
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  nass predict gazelle-cifar10\n  nass predict my-network.toml --link mbit=100,rtt_ms=40 --format json"
+    after_help = "Examples:\n  nass predict gazelle-cifar10\n  nass predict my-network.toml --link mbit=100,rtt_ms=40 --format json\n  nass predict toy --garbler client --hash rekeyed"
 )]
 pub(super) struct Args {
     /// A name that `nass networks` lists, or a `.toml` file
@@ -22,6 +23,8 @@ pub(super) struct Args {
     weights: Option<PathBuf>,
     #[command(flatten)]
     setting: SettingArgs,
+    #[command(flatten)]
+    circuits: CircuitArgs,
 }
 
 pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
@@ -31,7 +34,8 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
         .as_deref()
         .map(|path| inputs::weights(path, &network));
     let weights = weights.transpose()?;
-    let owned = args.setting.resolve(globals)?;
+    let circuits = args.circuits.settings(globals);
+    let owned = args.setting.resolve(globals)?.garbled(circuits);
     let setting = owned.setting();
     let script = plan(&network, weights.as_ref(), &setting).map_err(failure)?;
     let prediction = estimate(&network, &script, &setting).map_err(failure)?;

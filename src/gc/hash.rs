@@ -43,7 +43,12 @@ impl GarblingHash {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Tmmo, Self::Rekeyed, Self::FixedKeyAsInPapers];
 
-    /// The name in outputs.
+    /// The hash with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.name() == name)
+    }
+
+    /// The name in profiles and outputs.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tmmo => "tmmo",

@@ -313,7 +313,7 @@ fn accepted(n: usize, bits: u32, count: usize) -> Vec<u64> {
 impl Draw {
     fn new(seed: u64) -> Self {
         let rng = &mut ChaCha8Rng::seed_from_u64(seed);
-        let n = if seed % 16 == 0 {
+        let n = if seed.is_multiple_of(16) {
             4096
         } else {
             1024 << (seed % 3 / 2)
@@ -344,7 +344,7 @@ impl Draw {
             flooding_log2,
             reply_limbs,
         };
-        let layer = if seed % 2 == 0 {
+        let layer = if seed.is_multiple_of(2) {
             // Many outputs: at most two foldings, so that enough coefficients stay apart.
             LinearShape::fully_connected(rng.random_range(3..=16), rng.random_range(n / 8 + 1..=n))
         } else {

@@ -55,7 +55,7 @@ fn strong_lucas(n: &BigUint) -> bool {
     if jacobi(d, n) == 0 {
         return *n == BigUint::from(d.unsigned_abs());
     }
-    Lucas::new(d, n).is_strong()
+    Lucas::new(d, n).passes()
 }
 
 /// (d/n), for odd n.
@@ -117,7 +117,7 @@ impl<'a> Lucas<'a> {
         }
     }
 
-    fn is_strong(mut self) -> bool {
+    fn passes(mut self) -> bool {
         let next = self.n + 1_u32;
         let twos = next.trailing_zeros().unwrap_or(0);
         let odd = &next >> twos;

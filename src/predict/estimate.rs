@@ -7,16 +7,18 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use super::linked_prices::LinkedPrices;
 use super::prediction::{
-    BytesSplit, HeReport, LayerPrediction, LinkReport, Prediction, PredictionTotal, SecondsSplit,
-    SetupCost,
+    BytesSplit, CircuitsReport, HeReport, LayerPrediction, Prediction, PredictionTotal,
+    SecondsSplit, SetupCost,
 };
-use super::price_list::{LinkedPrices, PriceError, PriceList};
+use super::price_list::{PriceError, PriceList};
 use crate::bfv::HeOp;
 use crate::network::{NetworkError, NetworkParams, Step, Weights};
-use crate::params::{LayerCrypto, ParamsError, Request, select_network};
+use crate::params::{LayerCrypto, ParamsError, Prices, Request, Selector};
 use crate::protocol::{
-    Action, Link, OtRole, Party, Phase, ProtocolError, Script, StepPlan, Task, gazelle,
+    Action, CircuitSettings, Link, OtRole, Party, Phase, ProtocolError, Script, StepPlan, Task,
+    gazelle_with,
 };
 use crate::units::Nanos;
 
@@ -43,6 +45,8 @@ pub enum PredictError {
 pub struct Setting<'a> {
     /// What is asked of the parameters.
     pub request: Request,
+    /// How circuits are garbled.
+    pub circuits: CircuitSettings,
     /// Prices of the machine.
     pub prices: &'a PriceList,
     /// Name of the profile.
@@ -60,13 +64,27 @@ pub fn plan(
     weights: Option<&Weights>,
     setting: &Setting<'_>,
 ) -> Result<Script, PredictError> {
-    let resolved = network.resolve(weights)?;
     let prices = LinkedPrices {
         list: setting.prices,
         link: setting.link,
     };
-    let selection = select_network(&resolved, &setting.request, &prices)?;
-    Ok(gazelle(&resolved, &selection.layers)?)
+    let selector = Selector::new(setting.request, prices)?;
+    plan_with(network, weights, &selector, setting.circuits)
+}
+
+/// [`plan`] by a selector that keeps what it found, for many networks.
+///
+/// # Errors
+/// As there.
+pub fn plan_with<P: Prices>(
+    network: &NetworkParams,
+    weights: Option<&Weights>,
+    selector: &Selector<P>,
+    circuits: CircuitSettings,
+) -> Result<Script, PredictError> {
+    let resolved = network.resolve(weights)?;
+    let selection = selector.network(&resolved)?;
+    Ok(gazelle_with(&resolved, &selection.layers, circuits)?)
 }
 
 /// Predicts what a script costs.
@@ -105,6 +123,7 @@ pub fn estimate(
                 .add(&BytesSplit::of(action.party, action.phase, bytes));
         }
         if let Some(layer) = action.step.and_then(|index| layers.get_mut(index)) {
+            layer.stored = layer.stored.map(|stored| stored + action.waits().0);
             action
                 .tasks
                 .iter()
@@ -127,10 +146,8 @@ pub fn estimate(
         network: network.name.clone(),
         protocol: "gazelle".to_owned(),
         calibration: setting.calibration.clone(),
-        link: LinkReport {
-            mbit_per_s: setting.link.mbit_per_s,
-            rtt_ms: setting.link.rtt_ms,
-        },
+        link: setting.link.into(),
+        circuits: CircuitsReport::of(script),
         layers,
         setup,
         total,
@@ -203,6 +220,7 @@ fn layer(step: &Step, plan: &StepPlan) -> LayerPrediction {
         ops: no_ops(),
         seconds: SecondsSplit::default(),
         bytes: BytesSplit::default(),
+        stored: matches!(plan, StepPlan::Circuit { .. }).then_some(0),
     }
 }
 
@@ -215,6 +233,7 @@ pub fn he_report(crypto: &LayerCrypto) -> HeReport {
         p_bits: crypto.p_bits,
         q: strings(&crypto.q),
         special: strings(&crypto.special),
+        digit_bits: crypto.digit_bits,
         q_bits: crypto.q_bits,
         total_bits: crypto.total_bits,
         security_bits: crypto.security_bits,
@@ -263,6 +282,7 @@ fn count(task: &Task, ops: &mut BTreeMap<String, u64>) {
             add("and_gates", circuit.and_count().unwrap_or(0) as u64 * batch);
         }
         Task::He { .. }
+        | Task::Touch { .. }
         | Task::BaseOt { .. }
         | Task::ExtendOt { .. }
         | Task::DerandomizeOt { .. }

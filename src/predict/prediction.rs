@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::gc::{Extension, GarblingHash};
 use crate::network::Shape;
+use crate::protocol::{CircuitSettings, Delivery, Link, Party, Script};
 
 /// Seconds by phase and by whose they are; `total` = offline + online = client + server + link.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -61,6 +63,15 @@ pub struct LinkReport {
     pub rtt_ms: f64,
 }
 
+impl From<Link> for LinkReport {
+    fn from(link: Link) -> Self {
+        Self {
+            mbit_per_s: link.mbit_per_s,
+            rtt_ms: link.rtt_ms,
+        }
+    }
+}
+
 /// The homomorphic parameters of one linear layer. Moduli are decimal strings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HeReport {
@@ -74,6 +85,9 @@ pub struct HeReport {
     pub q: Vec<String>,
     /// Special primes of the key switch.
     pub special: Vec<String>,
+    /// Width of the digits of the key switch in bits, where there are no special primes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digit_bits: Option<u32>,
     /// log2 of q.
     pub q_bits: f64,
     /// log2 of q times the special primes: what the security table is asked.
@@ -99,7 +113,7 @@ pub struct HeReport {
 pub struct LayerPrediction {
     /// Name in the network.
     pub name: String,
-    /// `conv`, `fc`, `relu`, `requantize`, `max_pool`, `avg_pool`, `flatten` or `add`.
+    /// `conv`, `fc`, `relu`, `clip`, `argmax`, `requantize`, `max_pool`, `avg_pool`, `flatten` or `add`.
     pub kind: String,
     /// Shape of the operand, `[c, h, w]`.
     #[serde(rename = "in")]
@@ -119,6 +133,60 @@ pub struct LayerPrediction {
     pub seconds: SecondsSplit,
     /// Predicted bytes.
     pub bytes: BytesSplit,
+    /// Bytes of its circuits that wait with the evaluator between the offline and the online phase, for a
+    /// layer of circuits.
+    pub stored: Option<u64>,
+}
+
+/// Bytes of garbled circuits that wait between the offline and the online phase.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredBytes {
+    /// With the client.
+    pub client: u64,
+    /// With the server.
+    pub server: u64,
+}
+
+impl StoredBytes {
+    /// Both parties together; one of them stores nothing.
+    pub const fn total(&self) -> u64 {
+        self.client + self.server
+    }
+}
+
+/// How circuits are garbled, and what waits of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CircuitsReport {
+    /// Who garbles; the other party evaluates.
+    pub garbler: Party,
+    /// When tables move.
+    pub delivery: Delivery,
+    /// How labels are hashed; `fixed_key_as_in_papers` is not proved secure.
+    pub hash: GarblingHash,
+    /// How base transfers are stretched.
+    pub extension: Extension,
+    /// What waits with whom: key, tables, decode bits, and the garbler's labels where they go with them.
+    pub stored: StoredBytes,
+}
+
+impl CircuitsReport {
+    /// That of a script.
+    pub fn of(script: &Script) -> Self {
+        let CircuitSettings {
+            garbler,
+            delivery,
+            hash,
+            extension,
+        } = script.circuits;
+        let [client, server] = [Party::Client, Party::Server].map(|party| script.stored(party).0);
+        Self {
+            garbler,
+            delivery,
+            hash,
+            extension,
+            stored: StoredBytes { client, server },
+        }
+    }
 }
 
 /// Totals over the layers, and the network's plain counts.
@@ -147,6 +215,8 @@ pub struct Prediction {
     pub calibration: String,
     /// Which link it assumes.
     pub link: LinkReport,
+    /// How circuits are garbled.
+    pub circuits: CircuitsReport,
     /// Layer by layer.
     pub layers: Vec<LayerPrediction>,
     /// Once a session, outside the totals.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::error::ReportError;
 use super::grid::Grid;
-use crate::predict::{BytesSplit, HeReport, LayerPrediction, SecondsSplit};
+use crate::predict::{BytesSplit, CircuitsReport, HeReport, LayerPrediction, SecondsSplit};
 use crate::verify::VerifiedLayer;
 
 const LAYER: [&str; 8] = [
@@ -26,7 +26,9 @@ const HE: [&str; 11] = [
     "flooding_bits",
     "noise_margin_bits",
 ];
+const CIRCUITS: [&str; 5] = ["garbler", "delivery", "hash", "extension", "stored"];
 const SECONDS: [&str; 6] = ["offline", "online", "client", "server", "link", "total"];
+const PROCESSOR: [&str; 5] = ["client_cpu", "server_cpu", "least", "median", "greatest"];
 const BYTES: [&str; 5] = ["offline", "online", "to_server", "to_client", "total"];
 
 impl Grid {
@@ -45,24 +47,33 @@ impl Grid {
 
 /// One row a predicted layer.
 pub(super) fn layers<'a>(
+    circuits: &CircuitsReport,
     layers: impl Iterator<Item = &'a LayerPrediction> + Clone,
 ) -> Result<String, ReportError> {
     let ops = operations(layers.clone());
-    let rows = layers.map(|layer| layer_row(layer, &ops));
+    let rows = layers.map(|layer| layer_row(circuits, layer, &ops));
     write(std::iter::once(layer_header(&ops)).chain(rows))
 }
 
 /// One row a verified layer: the prediction's columns, then `measured.…` and `error.…`.
-pub(super) fn verified_layers(layers: &[VerifiedLayer]) -> Result<String, ReportError> {
+pub(super) fn verified_layers(
+    circuits: &CircuitsReport,
+    layers: &[VerifiedLayer],
+) -> Result<String, ReportError> {
     let ops = operations(layers.iter().map(|layer| &layer.predicted));
     let mut header = layer_header(&ops);
     header.extend(SECONDS.map(|name| format!("measured.seconds.{name}")));
     header.extend(BYTES.map(|name| format!("measured.bytes.{name}")));
+    header.extend(PROCESSOR.map(|name| format!("measured.{name}")));
     header.extend(["error.seconds", "error.bytes"].map(str::to_owned));
     let rows = layers.iter().map(|layer| {
-        let mut row = layer_row(&layer.predicted, &ops);
+        let mut row = layer_row(circuits, &layer.predicted, &ops);
         row.extend(seconds(&layer.measured.seconds));
         row.extend(bytes(&layer.measured.bytes));
+        let (measured, spread) = (&layer.measured, &layer.spread);
+        let processor = [measured.client_cpu, measured.server_cpu];
+        let spread = [spread.least, spread.median, spread.greatest];
+        row.extend(processor.iter().chain(&spread).map(f64::to_string));
         row.extend([
             layer.error.seconds.to_string(),
             layer.error.bytes.to_string(),
@@ -79,7 +90,11 @@ fn operations<'a>(layers: impl Iterator<Item = &'a LayerPrediction>) -> BTreeSet
 }
 
 fn layer_header(ops: &BTreeSet<&str>) -> Vec<String> {
-    let fixed = LAYER.iter().chain(&HE).map(|&name| name.to_owned());
+    let fixed = LAYER
+        .iter()
+        .chain(&HE)
+        .chain(&CIRCUITS)
+        .map(|&name| name.to_owned());
     fixed
         .chain(SECONDS.map(|name| format!("seconds.{name}")))
         .chain(BYTES.map(|name| format!("bytes.{name}")))
@@ -87,7 +102,11 @@ fn layer_header(ops: &BTreeSet<&str>) -> Vec<String> {
         .collect()
 }
 
-fn layer_row(layer: &LayerPrediction, ops: &BTreeSet<&str>) -> Vec<String> {
+fn layer_row(
+    circuits: &CircuitsReport,
+    layer: &LayerPrediction,
+    ops: &BTreeSet<&str>,
+) -> Vec<String> {
     let mut row = vec![layer.name.clone(), layer.kind.clone()];
     for shape in [layer.input, layer.output] {
         row.extend(<[usize; 3]>::from(shape).map(|length| length.to_string()));
@@ -96,6 +115,10 @@ fn layer_row(layer: &LayerPrediction, ops: &BTreeSet<&str>) -> Vec<String> {
     match &layer.he {
         Some(he) => row.extend(he_cells(he)),
         None => row.extend((1..HE.len()).map(|_| String::new())),
+    }
+    match layer.stored {
+        Some(stored) => row.extend(circuit_cells(circuits, stored)),
+        None => row.extend(CIRCUITS.map(|_| String::new())),
     }
     row.extend(seconds(&layer.seconds));
     row.extend(bytes(&layer.bytes));
@@ -118,6 +141,16 @@ fn he_cells(he: &HeReport) -> [String; 10] {
         he.failure_log2.to_string(),
         he.flooding_bits.to_string(),
         he.noise_margin_bits.to_string(),
+    ]
+}
+
+fn circuit_cells(circuits: &CircuitsReport, stored: u64) -> [String; 5] {
+    [
+        circuits.garbler.name().to_owned(),
+        circuits.delivery.name().to_owned(),
+        circuits.hash.name().to_owned(),
+        circuits.extension.name().to_owned(),
+        stored.to_string(),
     ]
 }
 

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::gc::{Extension, GarblingHash};
 use crate::network::Shape;
 use crate::predict::{
-    BytesSplit, HeReport, LayerPrediction, LinkReport, Prediction, PredictionTotal, SecondsSplit,
-    SetupCost,
+    BytesSplit, CircuitsReport, HeReport, LayerPrediction, LinkReport, Prediction, PredictionTotal,
+    SecondsSplit, SetupCost, StoredBytes,
 };
+use crate::protocol::{Delivery, Party};
 use crate::verify::{
-    Measured, PredictionError, Verification, VerifiedLayer, VerifiedSetup, VerifiedTotal,
+    Measured, PeakMemory, PredictionError, Spread, Summary, Verification, VerifiedCircuits,
+    VerifiedLayer, VerifiedLayers, VerifiedSetup, VerifiedTotal,
 };
 
 fn seconds_of(client: f64, server: f64, link: f64) -> SecondsSplit {
@@ -46,6 +49,7 @@ fn conv(name: &str) -> LayerPrediction {
             p_bits: 30,
             q: vec!["1152921504606748673".to_owned()],
             special: vec![],
+            digit_bits: None,
             q_bits: 60.0,
             total_bits: 60.0,
             security_bits: 128,
@@ -60,6 +64,7 @@ fn conv(name: &str) -> LayerPrediction {
         ops: BTreeMap::from([("hadamard".to_owned(), 1152), ("rotate".to_owned(), 26)]),
         seconds: seconds_of(0.004, 0.12, 0.002),
         bytes: bytes_of(36_912, 147_584),
+        stored: None,
     }
 }
 
@@ -74,6 +79,7 @@ fn relu(name: &str) -> LayerPrediction {
         ops: BTreeMap::from([("and_gates".to_owned(), 12_000_000)]),
         seconds: seconds_of(0.08, 0.1, 0.3),
         bytes: bytes_of(1_000_000, 384_000_000),
+        stored: Some(383_000_000),
     }
 }
 
@@ -98,6 +104,16 @@ fn prediction() -> Prediction {
             mbit_per_s: 1000.0,
             rtt_ms: 0.5,
         },
+        circuits: CircuitsReport {
+            garbler: Party::Client,
+            delivery: Delivery::Split,
+            hash: GarblingHash::FixedKeyAsInPapers,
+            extension: Extension::SoftSpoken2,
+            stored: StoredBytes {
+                client: 0,
+                server: 383_000_000,
+            },
+        },
         layers,
         setup: SetupCost {
             seconds: 0.7,
@@ -111,7 +127,14 @@ fn verification() -> Verification {
     let told = prediction();
     let measured = Measured {
         seconds: seconds_of(0.1, 0.1, 0.1),
+        client_cpu: 0.1,
+        server_cpu: 0.1,
         bytes: bytes_of(10, 20),
+    };
+    let spread = Spread {
+        least: 0.28,
+        median: 0.3,
+        greatest: 0.33,
     };
     let error = PredictionError {
         seconds: -0.25,
@@ -120,6 +143,7 @@ fn verification() -> Verification {
     let layers = told.layers.into_iter().map(|predicted| VerifiedLayer {
         predicted,
         measured,
+        spread,
         error,
     });
     Verification {
@@ -127,6 +151,10 @@ fn verification() -> Verification {
         protocol: told.protocol,
         calibration: told.calibration,
         link: told.link,
+        circuits: VerifiedCircuits {
+            predicted: told.circuits,
+            measured_stored: told.circuits.stored,
+        },
         layers: layers.collect(),
         setup: VerifiedSetup {
             seconds: 0.7,
@@ -137,8 +165,16 @@ fn verification() -> Verification {
         total: VerifiedTotal {
             predicted: told.total,
             measured,
+            spread,
             error,
         },
+        inferences: 3,
+        acts: vec![],
+        peak_memory: PeakMemory {
+            client: 1_000_000,
+            server: 2_000_000,
+        },
+        summary: BTreeMap::from([("all".to_owned(), Summary::of(&[-0.25]))]),
         output_equal: true,
     }
 }
@@ -155,6 +191,8 @@ fn the_table_of_a_prediction_names_layers_parameters_and_totals() {
         "and_gates 12,000,000",
         "65,536 ReLUs",
         "Set-up once a session: 700.00 ms, 3.00 MB",
+        "garbled by the client, split, hash fixed_key_as_in_papers (not proved secure), \
+         transfers by softspoken2; 383.00 MB wait with the server.",
     ] {
         assert!(text.contains(expected), "{expected} is missing in\n{text}");
     }
@@ -188,9 +226,17 @@ fn a_verification_puts_measured_beside_predicted() {
     let text = shown.table();
     assert!(text.contains("−25.0 %"), "{text}");
     assert!(text.contains("equals plaintext inference"));
+    assert!(
+        text.contains("383.00 MB wait with the server, 383.00 MB measured"),
+        "{text}"
+    );
+    assert!(shown.holds());
+    let mut more = shown.clone();
+    more.circuits.measured_stored.server += 1;
+    assert!(!more.holds());
     let csv = shown.csv().unwrap();
     assert!(
-        csv.lines().all(|line| line.split(',').count() == 46),
+        csv.lines().all(|line| line.split(',').count() == 51),
         "{csv}"
     );
     let wrong = Verification {
@@ -198,6 +244,36 @@ fn a_verification_puts_measured_beside_predicted() {
         ..shown
     };
     assert!(wrong.table().contains("DIFFERS"));
+}
+
+#[test]
+fn random_layers_are_shown_with_their_errors_and_a_plot() {
+    let of_network = verification();
+    let shown = VerifiedLayers {
+        calibration: of_network.calibration,
+        link: of_network.link,
+        circuits: of_network.circuits.predicted,
+        seed: 7,
+        inferences: 5,
+        summary: of_network.summary,
+        random_layers: of_network.layers,
+        peak_memory: of_network.peak_memory,
+        all_equal: true,
+    };
+    let text = shown.table();
+    for expected in [
+        "(seed 7)",
+        "mean absolute error",
+        "25.0 %",
+        "server 2.00 MB",
+    ] {
+        assert!(text.contains(expected), "{expected} is missing in\n{text}");
+    }
+    let read: VerifiedLayers = serde_json::from_str(&shown.json().unwrap()).unwrap();
+    assert_eq!(read, shown);
+    assert_eq!(shown.csv().unwrap().lines().count(), 4);
+    let page = page("nass", &random_layer_sections(&shown));
+    assert_eq!(page.matches("<circle").count(), 3);
 }
 
 #[test]
