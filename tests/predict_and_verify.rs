@@ -316,8 +316,50 @@ fn an_explanation_lists_what_was_ruled_out() {
         told.contains("chosen") && told.contains("security short by"),
         "{told}"
     );
+    for part in ["what flooding costs", "bytes +", "no price", "time +"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
     let one = json(&["params", "--conv", "64x32x32,64,3x3", "--bits", "8,8"]);
     assert_eq!(one["layers"].as_array().unwrap().len(), 1);
+    assert!(one["layers"][0]["cost"]["time"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn fewer_bytes_can_be_asked_for() {
+    let bytes = |objective| {
+        let told = json(&["params", "gazelle-cifar10", "--objective", objective]);
+        let layers = told["layers"].as_array().unwrap().clone();
+        let of = |layer: &Value, what: &str| layer["cost"][what].as_f64().unwrap();
+        let sum = |what| layers.iter().map(|layer| of(layer, what)).sum::<f64>();
+        (sum("time"), sum("bytes"))
+    };
+    let (fast, small, both) = (bytes("time"), bytes("bytes"), bytes("weighted:1"));
+    assert!(small.1 < fast.1 && fast.0 < small.0);
+    assert!(fast.0 <= both.0 && small.1 <= both.1);
+    assert!(refusal(&["params", "toy", "--objective", "speed"], 2).contains("weighted:X"));
+}
+
+#[test]
+fn the_papers_choices_are_named_priced_and_held_against_ours() {
+    let told = json(&["params", "gazelle-cifar10", "--compare"]);
+    let rows = told["rows"].as_array().unwrap();
+    let ratios: Vec<f64> = rows
+        .iter()
+        .filter_map(|row| row["time_ratio"].as_f64())
+        .collect();
+    assert!(ratios.len() > 16 && ratios.iter().all(|&ratio| ratio >= 1.0));
+    assert!(ratios.iter().any(|&ratio| ratio > 1.2));
+    for name in ["ours", "nass", "gazelle", "delphi", "delphi, nearest"] {
+        assert!(rows.iter().any(|row| row["choice"] == name), "{name}");
+    }
+    let mode = |name| {
+        stdout(&nass(
+            &[&["params", "toy", "--mode", name][..], &REFERENCE].concat(),
+        ))
+    };
+    assert!(mode("gazelle").contains("insecure"));
+    assert!(mode("delphi").contains("218.0"));
+    assert!(mode("nass").contains("2018"));
 }
 
 #[test]

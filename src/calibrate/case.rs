@@ -34,6 +34,8 @@ pub enum Op {
     OtChosen,
     /// One prepared transfer turned to the choice that is wanted, one side.
     OtDerandomize,
+    /// The first touch of memory that the process did not have.
+    Touch,
     /// Sending of bytes over the link.
     Send,
     /// A message of one byte there and back.
@@ -54,6 +56,7 @@ impl Op {
             Self::OtRandom => "ot_random",
             Self::OtChosen => "ot_chosen",
             Self::OtDerandomize => "ot_derandomize",
+            Self::Touch => "touch",
             Self::Send => "send",
             Self::RoundTrip => "round_trip",
         }
@@ -71,6 +74,7 @@ impl Op {
             Self::OtRandom,
             Self::OtChosen,
             Self::OtDerandomize,
+            Self::Touch,
             Self::Send,
             Self::RoundTrip,
         ];
@@ -91,9 +95,22 @@ impl fmt::Display for Op {
 pub enum WorkingSet {
     /// The same operands again and again.
     Hot,
-    /// One operand taken in turn from a set larger than the caches.
+    /// One operand taken in turn from a set larger than the caches: a product's plaintext, a rotation's key, the
+    /// tables of circuits.
     Cold,
+    /// As [`WorkingSet::Far`], with ciphertexts from [`NEAR`] bytes.
+    Near,
+    /// Of a product, the encoded plaintext from a set larger than the caches, and the ciphertext in turn from
+    /// one of [`FAR`] bytes.
+    Far,
 }
+
+/// Size of the set that the ciphertexts of a [`WorkingSet::Near`] product are taken from.
+pub const NEAR: usize = 6 << 20;
+
+/// Size of the set that the ciphertexts of a [`WorkingSet::Far`] product are taken from: beyond a core's own
+/// caches, within what cores share.
+pub const FAR: usize = 24 << 20;
 
 impl WorkingSet {
     /// The name in the profile.
@@ -101,6 +118,8 @@ impl WorkingSet {
         match self {
             Self::Hot => "hot",
             Self::Cold => "cold",
+            Self::Near => "near",
+            Self::Far => "far",
         }
     }
 }
@@ -120,7 +139,7 @@ pub struct Case {
     pub p_bits: u32,
     /// `special=<bits>` (`special=<bits>+<bits>` for two primes) or `digit=<bits>` for BFV;
     /// `circuit=…;hash=…;ands=…;batch=…` for circuits, `circuit=…;labels=…;batch=…` for their labels; `role=…;batch=…` for transfers, with `extension=…`
-    /// where they are extended; `bytes=…` for sending.
+    /// where they are extended; `bytes=…` for sending and touching.
     pub param: String,
     /// Threads.
     pub threads: usize,
@@ -172,7 +191,7 @@ impl Case {
             Op::BaseOt | Op::OtCorrelated | Op::OtRandom | Op::OtChosen | Op::OtDerandomize => {
                 number("batch")
             }
-            Op::Send => number("bytes"),
+            Op::Touch | Op::Send => number("bytes"),
             Op::RoundTrip => Some(1.0),
             Op::He(_) => None,
         }

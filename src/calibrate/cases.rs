@@ -49,6 +49,10 @@ const CIRCUIT_BITS: [u32; 2] = [20, 30];
 const BATCHES: [usize; 3] = [64, 1024, 8192];
 /// Transfers in an extension.
 const TRANSFERS: [usize; 3] = [1024, 16_384, 131_072];
+/// Transfers of a large layer, whose rows no cache holds.
+const LAYER: usize = 1_310_720;
+/// Bytes touched at once.
+const TOUCHED: [usize; 1] = [16 << 20];
 /// Bytes sent at once.
 const SENT: [usize; 3] = [64 << 10, 1 << 20, 16 << 20];
 const ROLES: [OtRole; 2] = [OtRole::Sender, OtRole::Receiver];
@@ -81,9 +85,13 @@ impl Case {
                     cases.extend(TRANSFERS.map(extended));
                 }
             }
+            let default = Extension::default();
+            cases.push(Self::extended(Op::OtCorrelated, default, role, LAYER));
             let choices = BATCHES.map(|batch| batch * CIRCUIT_BITS[0] as usize);
+            let choices = choices.into_iter().chain([LAYER / 2]);
             cases.extend(choices.map(|count| Self::transfer(Op::OtDerandomize, role, count)));
         }
+        cases.extend(TOUCHED.map(|bytes| Self::link(Op::Touch, bytes)));
         cases.push(Self::link(Op::RoundTrip, 1));
         cases.extend(SENT.map(|bytes| Self::link(Op::Send, bytes)));
         Ok(cases)
@@ -106,6 +114,11 @@ impl Case {
                 }
             }
             for batch in BATCHES {
+                let evaluate = Self::relu(Op::Evaluate, hash, CIRCUIT_BITS[0], batch)?;
+                cases.push(Self {
+                    working_set: WorkingSet::Cold,
+                    ..evaluate
+                });
                 cases.push(Self::relu(Op::GarbleTables, hash, CIRCUIT_BITS[0], batch)?);
             }
         }
@@ -140,9 +153,17 @@ impl Case {
             working_set,
         };
         let hot = HeOp::ALL.map(|op| case(op, WorkingSet::Hot));
-        let streamed = [HeOp::Add, HeOp::Hadamard, HeOp::MultiplyAccumulate];
+        let streamed = [
+            HeOp::Add,
+            HeOp::Hadamard,
+            HeOp::MultiplyAccumulate,
+            HeOp::Rotate,
+            HeOp::HoistedRotate,
+        ];
+        let sets = [WorkingSet::Near, WorkingSet::Far];
         hot.into_iter()
             .chain(streamed.map(|op| case(op, WorkingSet::Cold)))
+            .chain(sets.map(|set| case(HeOp::MultiplyAccumulate, set)))
             .collect()
     }
 
@@ -185,7 +206,7 @@ impl Case {
         )
     }
 
-    /// A message of a number of bytes over the link.
+    /// A number of bytes sent over the link, or touched.
     pub fn link(op: Op, bytes: usize) -> Self {
         Self::without_ring(op, format!("bytes={bytes}"))
     }

@@ -38,11 +38,42 @@ impl Effort {
 /// Least time of one sample.
 const SAMPLE: Duration = Duration::from_micros(20);
 
+/// A point in time.
+pub type Moment = Instant;
+
+/// This moment.
+pub fn now() -> Moment {
+    Instant::now()
+}
+
 /// Runs `operation` and gives back the wall time it took.
 pub fn time<T>(operation: impl FnOnce() -> T) -> (T, Nanos) {
     let start = Instant::now();
     let result = operation();
     (result, Nanos(start.elapsed().as_nanos() as f64))
+}
+
+/// What an operation took.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Taken {
+    /// By the wall clock.
+    pub wall: Nanos,
+    /// On a processor, by the clock of this thread: what it does not run is not counted.
+    pub cpu: Nanos,
+}
+
+/// Runs `operation` and gives back what it took by both clocks.
+pub fn timed<T>(operation: impl FnOnce() -> T) -> (T, Taken) {
+    let start = thread_time();
+    let (result, wall) = time(operation);
+    let cpu = Nanos(thread_time().0 - start.0);
+    (result, Taken { wall, cpu })
+}
+
+/// Time that this thread has run so far.
+fn thread_time() -> Nanos {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Nanos(time.tv_sec as f64 * 1e9 + time.tv_nsec as f64)
 }
 
 /// Samples an operation: `timed` runs it a number of times and tells how long that took. The times are
@@ -73,6 +104,15 @@ pub fn sample<E>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sleep_counts_by_the_wall_alone() {
+        let (_, taken) = timed(|| std::thread::sleep(Duration::from_millis(20)));
+        assert!(taken.wall.0 >= 2e7 && taken.cpu.0 < 1e7, "{taken:?}");
+        let (_, taken) = timed(|| (0..1_000_000u64).map(std::hint::black_box).sum::<u64>());
+        assert!(taken.cpu.0 > 0.0 && taken.cpu.0 < 1.5 * taken.wall.0 + 1e6);
+    }
+
     use crate::calibrate::summarize;
 
     #[test]

@@ -5,7 +5,7 @@
 //! | `garble` | a layer garbled piece by piece, the garbler's inputs encoded; each piece is written where the last one was |
 //! | `garble_tables` | the same without the garbler's inputs |
 //! | `encode_labels` | the garbler's inputs of a layer encoded, piece by piece |
-//! | `evaluate` | the label transfer read, a layer evaluated piece by piece |
+//! | `evaluate` | the label transfer read, a layer evaluated piece by piece; cold, with tables in turn from 64 MB |
 //! | `ot_derandomize` | receiver: shares to choices, corrections written; sender: corrections read, label transfer written |
 //!
 //! A time is that of the whole batch.
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use rand::RngExt;
 use rand::rngs::ChaCha20Rng;
 
-use super::case::{Case, Op};
+use super::case::{Case, Op, WorkingSet};
 use super::cases::relu;
 use super::ot_workload::{self, Transfers, generator, written};
 use super::workload::{Workload, WorkloadError};
@@ -27,6 +27,8 @@ use crate::gc::{
 use crate::protocol::OtRole;
 use crate::units::Bytes;
 
+/// Least size of the tables that cold evaluations take in turn.
+const COLD: usize = 64 << 20;
 /// Most circuits or transfers in a batch.
 const LARGEST: usize = 1 << 24;
 
@@ -40,7 +42,7 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
         (Op::Garble, _) => Circuits::of(case, count)?.garble_workload(),
         (Op::GarbleTables, _) => Circuits::of(case, count)?.tables_workload(),
         (Op::EncodeLabels, _) => Circuits::of(case, count)?.labels_workload(),
-        (Op::Evaluate, _) => Circuits::of(case, count)?.evaluate_workload(),
+        (Op::Evaluate, _) => Circuits::of(case, count)?.evaluate_workload(case.working_set),
         (Op::BaseOt | Op::OtCorrelated | Op::OtRandom | Op::OtChosen, _) => {
             ot_workload::workload(case, count)
         }
@@ -71,7 +73,7 @@ struct Circuits {
 }
 
 /// Messages of the garbler to the evaluator, a piece each.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Garbled {
     tables: Vec<u8>,
     labels: Vec<u8>,
@@ -83,7 +85,10 @@ impl Circuits {
         let refused = || WorkloadError::case(case, "known circuit");
         let circuit = relu(case.p_bits).ok_or_else(refused)?;
         let hash = case.hash().ok_or_else(refused)?;
-        let same = Case::relu(case.op, hash, case.p_bits, batch)? == *case;
+        let same = Case {
+            working_set: case.working_set,
+            ..Case::relu(case.op, hash, case.p_bits, batch)?
+        } == *case;
         Self::new(same.then_some(circuit).ok_or_else(refused)?, hash, batch)
     }
 
@@ -220,14 +225,25 @@ impl Circuits {
         Ok(Workload::once(size, prepare, run))
     }
 
-    fn evaluate_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
+    fn evaluate_workload(mut self, set: WorkingSet) -> Result<Workload<'static>, WorkloadError> {
+        let [tables, labels] = self.sizes()?;
         let (garbled, inputs) = self.garble_and_keep()?;
         let (corrections, _) = self.choose(self.transfers.receives())?;
         let transfer = self.transfer(inputs, self.transfers.sends()?, &corrections)?;
         let shared = std::rc::Rc::new(self);
         let circuits = std::rc::Rc::clone(&shared);
         let prepare = move || Ok(circuits.choose(circuits.transfers.receives())?.1);
-        let run = move |pending| shared.evaluate(&garbled, &transfer, pending);
+        let copies = match set {
+            WorkingSet::Hot => 0,
+            _ => COLD / (tables + labels).0.max(1) as usize,
+        };
+        let mut turns: Vec<Vec<Garbled>> = (0..copies).map(|_| garbled.clone()).collect();
+        turns.push(garbled);
+        let mut next = 0;
+        let run = move |pending| {
+            next = (next + 1) % turns.len();
+            shared.evaluate(&turns[next], &transfer, pending)
+        };
         Ok(Workload::once(Bytes(0), prepare, run))
     }
 

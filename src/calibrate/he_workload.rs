@@ -11,12 +11,13 @@
 //! | `decode` | a copy of the polynomial decoded |
 //!
 //! The others are the calls of the same name. Cold operations take one operand in turn from a set of
-//! more than 96 MB: an encoded plaintext, or for `add` a ciphertext.
+//! more than 96 MB: an encoded plaintext, or for `add` a ciphertext. Near and far products take their ciphertext in
+//! turn too; cold rotations their key, from more than 48 MB.
 
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
 
-use super::case::{Case, WorkingSet};
+use super::case::{Case, FAR, NEAR, WorkingSet};
 use super::workload::{Workload, WorkloadError};
 use crate::bfv::{
     BfvParams, Ciphertext, Decomposed, Evaluator, GaloisKeys, HeOp, HeOps, Plaintext, PublicKey,
@@ -26,6 +27,8 @@ use crate::units::Bytes;
 
 /// Least size of the set that cold operations walk through.
 const COLD: usize = 100 << 20;
+/// Least size of the keys that cold rotations take in turn.
+const KEYS: usize = 48 << 20;
 /// The rotation that is measured; all cost the same.
 const ROTATION: Rotation = Rotation::rows(1);
 
@@ -48,6 +51,7 @@ pub(super) struct HeOperands {
     keys: Vec<u8>,
     plaintexts: Turns<Plaintext>,
     ciphertexts: Turns<Ciphertext>,
+    turned: Option<(Evaluator, Turns<Rotation>)>,
     rng: ChaCha20Rng,
 }
 
@@ -65,16 +69,16 @@ impl<T: Clone> Turns<T> {
         }
     }
 
-    /// Copies of `value`, each of `size` bytes, to more than [`COLD`] bytes.
-    fn fill(&mut self, value: &T, size: usize) {
-        self.all.resize_with(COLD / size + 1, || value.clone());
+    /// Copies of `value`, each of `size` bytes, to more than `whole` bytes.
+    fn fill(&mut self, value: &T, size: usize, whole: usize) {
+        self.all.resize_with(whole / size + 1, || value.clone());
     }
 
     /// `hot` itself, or the next of the set.
     fn take<'a>(&'a mut self, set: WorkingSet, hot: &'a T) -> &'a T {
         match set {
             WorkingSet::Hot => hot,
-            WorkingSet::Cold => {
+            WorkingSet::Cold | WorkingSet::Near | WorkingSet::Far => {
                 self.next = if self.next + 1 < self.all.len() {
                     self.next + 1
                 } else {
@@ -114,6 +118,7 @@ impl HeOperands {
             accumulator: other.clone(),
             plaintexts: Turns::none(),
             ciphertexts: Turns::none(),
+            turned: None,
             params,
             secret,
             public,
@@ -140,19 +145,23 @@ impl HeOperands {
     }
 
     /// The operation on these operands.
-    pub(super) fn workload(&mut self, op: HeOp, set: WorkingSet) -> Workload<'_> {
-        self.fill(op, set);
+    pub(super) fn workload(
+        &mut self,
+        op: HeOp,
+        set: WorkingSet,
+    ) -> Result<Workload<'_>, WorkloadError> {
+        self.fill(op, set)?;
         let bytes = self.bytes(op);
-        match op {
+        Ok(match op {
             HeOp::Add => Workload::again(bytes, move || self.add(set)),
             HeOp::Hadamard => Workload::again(bytes, move || self.hadamard(set)),
             HeOp::MultiplyAccumulate => {
                 Workload::again(bytes, move || self.multiply_accumulate(set))
             }
             HeOp::AddPlain => Workload::again(bytes, move || self.add_plain()),
-            HeOp::Rotate => Workload::again(bytes, move || self.rotate()),
+            HeOp::Rotate => Workload::again(bytes, move || self.rotate(set)),
             HeOp::Decompose => Workload::again(bytes, move || self.decompose()),
-            HeOp::HoistedRotate => Workload::again(bytes, move || self.hoisted_rotate()),
+            HeOp::HoistedRotate => Workload::again(bytes, move || self.hoisted_rotate(set)),
             HeOp::Encode => Workload::again(bytes, move || self.encode()),
             HeOp::Decode => Workload::again(bytes, move || self.decode()),
             HeOp::EncryptSecret => Workload::again(bytes, move || self.encrypt_secret()),
@@ -164,19 +173,45 @@ impl HeOperands {
             HeOp::GaloisKey => Workload::again(bytes, move || self.galois_key()),
             HeOp::PublicKey => Workload::again(bytes, move || self.public_key()),
             HeOp::LoadKey => Workload::again(bytes, move || self.load_key()),
-        }
+        })
     }
 
     /// Makes the set that a cold operation walks through; a hot one needs none.
-    fn fill(&mut self, op: HeOp, set: WorkingSet) {
+    fn fill(&mut self, op: HeOp, set: WorkingSet) -> Result<(), WorkloadError> {
         let poly = 8 * self.params.degree() * self.params.limbs();
-        match (set, op) {
-            (WorkingSet::Hot, _) => {
-                (self.plaintexts, self.ciphertexts) = (Turns::none(), Turns::none());
-            }
-            (WorkingSet::Cold, HeOp::Add) => self.ciphertexts.fill(&self.other, 2 * poly),
-            (WorkingSet::Cold, _) => self.plaintexts.fill(&self.plaintext, poly),
+        let of_ciphertexts = match (set, op) {
+            (WorkingSet::Cold, HeOp::Add) => Some(COLD),
+            (WorkingSet::Near, _) => Some(NEAR),
+            (WorkingSet::Far, _) => Some(FAR),
+            (WorkingSet::Hot | WorkingSet::Cold, _) => None,
+        };
+        self.ciphertexts = Turns::none();
+        if let Some(whole) = of_ciphertexts {
+            self.ciphertexts.fill(&self.other, 2 * poly, whole);
         }
+        let rotation = matches!(op, HeOp::Rotate | HeOp::HoistedRotate);
+        if set == WorkingSet::Hot || rotation || op == HeOp::Add {
+            self.plaintexts = Turns::none();
+        } else {
+            self.plaintexts.fill(&self.plaintext, poly, COLD);
+        }
+        if set == WorkingSet::Hot || !rotation {
+            self.turned = None;
+        } else if self.turned.is_none() {
+            self.fill_keys(2 * poly)?;
+        }
+        Ok(())
+    }
+
+    /// Keys of many rotations, each of `limbs` + 1 times `digit` bytes.
+    fn fill_keys(&mut self, digit: usize) -> Result<(), WorkloadError> {
+        let most = (self.params.degree() / 2).saturating_sub(1).max(1);
+        let count = (KEYS / (digit * (self.params.limbs() + 1)) + 2).min(most);
+        let all: Vec<Rotation> = (1..=count).map(Rotation::rows).collect();
+        let galois = GaloisKeys::generate(&self.secret, &all, &mut self.rng)?;
+        let evaluator = Evaluator::new(&self.params, galois)?;
+        self.turned = Some((evaluator, Turns { all, next: 0 }));
+        Ok(())
     }
 
     fn bytes(&self, op: HeOp) -> Bytes {
@@ -200,13 +235,15 @@ impl HeOperands {
 
     fn hadamard(&mut self, set: WorkingSet) -> Result<Ciphertext, WorkloadError> {
         let factor = self.plaintexts.take(set, &self.plaintext);
-        Ok(self.evaluator.hadamard(&self.other, factor))
+        let other = self.ciphertexts.take(of_ciphertext(set), &self.other);
+        Ok(self.evaluator.hadamard(other, factor))
     }
 
     fn multiply_accumulate(&mut self, set: WorkingSet) -> Result<(), WorkloadError> {
         let factor = self.plaintexts.take(set, &self.plaintext);
+        let other = self.ciphertexts.take(of_ciphertext(set), &self.other);
         self.evaluator
-            .multiply_accumulate(&mut self.accumulator, &self.other, factor);
+            .multiply_accumulate(&mut self.accumulator, other, factor);
         Ok(())
     }
 
@@ -216,18 +253,18 @@ impl HeOperands {
             .add_plain(&mut self.accumulator, &self.factor)?)
     }
 
-    fn rotate(&self) -> Result<Ciphertext, WorkloadError> {
-        Ok(self.evaluator.rotate(&self.other, ROTATION)?)
+    fn rotate(&mut self, set: WorkingSet) -> Result<Ciphertext, WorkloadError> {
+        let (evaluator, rotation) = turn(&mut self.turned, &self.evaluator, set);
+        Ok(evaluator.rotate(&self.other, rotation)?)
     }
 
     fn decompose(&self) -> Result<Decomposed, WorkloadError> {
         Ok(self.evaluator.decompose(&self.other))
     }
 
-    fn hoisted_rotate(&self) -> Result<Ciphertext, WorkloadError> {
-        Ok(self
-            .evaluator
-            .rotate_decomposed(&self.decomposed, ROTATION)?)
+    fn hoisted_rotate(&mut self, set: WorkingSet) -> Result<Ciphertext, WorkloadError> {
+        let (evaluator, rotation) = turn(&mut self.turned, &self.evaluator, set);
+        Ok(evaluator.rotate_decomposed(&self.decomposed, rotation)?)
     }
 
     fn encode(&self) -> Result<Plaintext, WorkloadError> {
@@ -286,6 +323,29 @@ impl HeOperands {
 
     fn load_key(&self) -> Result<GaloisKeys, WorkloadError> {
         Ok(GaloisKeys::read(&self.params, &self.keys)?)
+    }
+}
+
+/// The rotation whose turn it is, and the evaluator that holds its key.
+fn turn<'a>(
+    turned: &'a mut Option<(Evaluator, Turns<Rotation>)>,
+    own: &'a Evaluator,
+    set: WorkingSet,
+) -> (&'a Evaluator, Rotation) {
+    match turned {
+        Some((evaluator, turns)) => {
+            let rotation = *turns.take(set, &ROTATION);
+            (evaluator, rotation)
+        }
+        None => (own, ROTATION),
+    }
+}
+
+/// Where a product's ciphertext comes from.
+const fn of_ciphertext(set: WorkingSet) -> WorkingSet {
+    match set {
+        WorkingSet::Hot | WorkingSet::Cold => WorkingSet::Hot,
+        WorkingSet::Near | WorkingSet::Far => set,
     }
 }
 
@@ -357,11 +417,10 @@ mod tests {
     fn operations_with_results_are_right() {
         let mut o = operands(2);
         let slots = o.slots.clone();
-        assert_eq!(o.secret.decrypt(&o.rotate().unwrap()).unwrap(), rotated(&o));
-        assert_eq!(
-            o.secret.decrypt(&o.hoisted_rotate().unwrap()).unwrap(),
-            rotated(&o)
-        );
+        let whole = o.rotate(WorkingSet::Hot).unwrap();
+        assert_eq!(o.secret.decrypt(&whole).unwrap(), rotated(&o));
+        let hoisted = o.hoisted_rotate(WorkingSet::Hot).unwrap();
+        assert_eq!(o.secret.decrypt(&hoisted).unwrap(), rotated(&o));
         let again = o
             .evaluator
             .rotate_decomposed(&o.decompose().unwrap(), ROTATION)

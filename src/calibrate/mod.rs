@@ -12,14 +12,15 @@ mod environment;
 mod gc_workload;
 mod he_workload;
 mod link_workload;
+mod memory_workload;
 mod ot_workload;
 mod profile;
 mod runner;
 mod statistics;
 mod workload;
 
-pub use case::{Case, Op, WorkingSet};
-pub use clock::{Effort, sample, time};
+pub use case::{Case, FAR, NEAR, Op, WorkingSet};
+pub use clock::{Effort, Moment, Taken, now, sample, time, timed};
 pub use environment::{environment, hostname};
 pub use profile::{COLUMNS, Profile, ProfileError, Record};
 pub use runner::{Calibration, calibrate};

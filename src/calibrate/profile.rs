@@ -262,6 +262,8 @@ impl<'a> Row<'a> {
         let working_set = match self.fields[7] {
             "hot" => WorkingSet::Hot,
             "cold" => WorkingSet::Cold,
+            "near" => WorkingSet::Near,
+            "far" => WorkingSet::Far,
             _ => return Err(self.refused(7, "`hot` or `cold`")),
         };
         let record = Record {

@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::case::{Case, Op};
 use super::clock::time;
 use super::he_workload::HeOperands;
-use super::{gc_workload, link_workload};
+use super::{gc_workload, link_workload, memory_workload};
 use crate::bfv::{BfvError, WireError};
 use crate::gc::GcError;
 use crate::units::{Bytes, Nanos};
@@ -138,7 +138,7 @@ impl Operands {
                     Some(kept) => kept,
                     None => HeOperands::new(case)?,
                 };
-                Ok(self.he.insert(operands).workload(op, case.working_set))
+                self.he.insert(operands).workload(op, case.working_set)
             }
             Op::Garble
             | Op::GarbleTables
@@ -149,6 +149,7 @@ impl Operands {
             | Op::OtRandom
             | Op::OtChosen
             | Op::OtDerandomize => gc_workload::workload(case),
+            Op::Touch => memory_workload::workload(case),
             Op::Send | Op::RoundTrip => link_workload::workload(case),
         }
     }

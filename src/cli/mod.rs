@@ -26,6 +26,8 @@ mod report;
 mod search;
 mod setting;
 mod verify;
+mod verify_jobs;
+mod verify_server;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;

@@ -6,7 +6,8 @@ use super::error::Failure;
 use super::globals::Globals;
 use super::{inputs, output};
 use crate::report::{
-    Section, StudyReport, page, prediction_sections, study_sections, verification_sections,
+    Section, StudyReport, page, prediction_sections, random_layer_sections, study_sections,
+    verification_sections,
 };
 use crate::search::StudyRecord;
 
@@ -29,6 +30,7 @@ pub(super) struct Args {
 #[derive(serde::Deserialize)]
 struct Kind {
     output_equal: Option<bool>,
+    all_equal: Option<bool>,
 }
 
 pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
@@ -49,8 +51,9 @@ fn read(path: &Path) -> Result<Vec<Section>, Failure> {
     }
     let text = inputs::text(path)?;
     let kind: Kind = inputs::json(path, &text)?;
-    Ok(match kind.output_equal {
-        Some(_) => verification_sections(&inputs::json(path, &text)?),
-        None => prediction_sections(&inputs::json(path, &text)?),
+    Ok(match (kind.output_equal, kind.all_equal) {
+        (Some(_), _) => verification_sections(&inputs::json(path, &text)?),
+        (None, Some(_)) => random_layer_sections(&inputs::json(path, &text)?),
+        (None, None) => prediction_sections(&inputs::json(path, &text)?),
     })
 }

@@ -41,6 +41,7 @@ mod conv_input_rotation;
 mod conv_layout;
 mod conv_output_rotation;
 mod conv_products;
+mod conv_tiles;
 mod counter;
 mod fc_bsgs;
 mod fc_hybrid;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gc::{Extension, GarblingHash};
 use crate::network::Shape;
-use crate::protocol::{CircuitSettings, Delivery, Party, Script};
+use crate::protocol::{CircuitSettings, Delivery, Link, Party, Script};
 
 /// Seconds by phase and by whose they are; `total` = offline + online = client + server + link.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -63,6 +63,15 @@ pub struct LinkReport {
     pub rtt_ms: f64,
 }
 
+impl From<Link> for LinkReport {
+    fn from(link: Link) -> Self {
+        Self {
+            mbit_per_s: link.mbit_per_s,
+            rtt_ms: link.rtt_ms,
+        }
+    }
+}
+
 /// The homomorphic parameters of one linear layer. Moduli are decimal strings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HeReport {
@@ -76,6 +85,9 @@ pub struct HeReport {
     pub q: Vec<String>,
     /// Special primes of the key switch.
     pub special: Vec<String>,
+    /// Width of the digits of the key switch in bits, where there are no special primes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digit_bits: Option<u32>,
     /// log2 of q.
     pub q_bits: f64,
     /// log2 of q times the special primes: what the security table is asked.

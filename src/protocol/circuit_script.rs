@@ -115,6 +115,7 @@ impl Writer<'_> {
                 circuit: layer.circuit,
                 hash: self.circuits.hash,
                 batch: piece.circuits,
+                delivery: self.circuits.delivery,
             };
             let evaluator = self.circuits.garbler.other();
             self.act(evaluator, Act::Evaluate(index), vec![task], None);

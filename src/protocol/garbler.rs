@@ -143,7 +143,9 @@ impl Garbler {
         let (layer, operand) = view.layer(action)?;
         let garbling = self.layer(action)?;
         let pieces = garbling.pieces.as_mut().ok_or(out_of_order(action))?;
-        let mut out = Vec::new();
+        let described = layer.pieces().nth(piece).ok_or(out_of_order(action))?;
+        let size = layer.tables_size(&described) + layer.labels_size(&described);
+        let mut out = Vec::with_capacity(size.0 as usize);
         let inputs = pieces.next_into(&mut out, rng);
         let inputs = inputs.ok_or(out_of_order(action))?;
         if piece + 1 == layer.pieces().len() && garbling.sends.is_none() {

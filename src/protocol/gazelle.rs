@@ -19,7 +19,7 @@ use super::steps::{
     Held, Planner, Rings, StepKnown, layer_params, moduli, operands_held_by_server, plan_step,
     shares_known,
 };
-use super::work::{Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Task};
+use super::work::{Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Streams, Task};
 use crate::bfv::{HeOp, OpCounts};
 use crate::network::ResolvedNetwork;
 use crate::packing::Plan;
@@ -77,14 +77,37 @@ pub fn gazelle_with(
     }
     writer.open(&moduli);
     let actions = writer.actions;
-    Ok(Script {
+    let mut script = Script {
         network: network.clone(),
         moduli,
         steps,
         rings: rings.keys,
         circuits,
         actions,
-    })
+    };
+    reserve(&mut script);
+    Ok(script)
+}
+
+/// Lets both parties take, at the end of the set-up, the memory that an inference fills.
+fn reserve(script: &mut Script) {
+    let (step, phase, act, sends) = (None, Phase::Setup, Act::Reserve, None);
+    let reserve = |party| {
+        let bytes = script.held(party).into_iter().sum();
+        let tasks = vec![Task::Touch { bytes }];
+        Action {
+            step,
+            phase,
+            party,
+            act,
+            tasks,
+            sends,
+        }
+    };
+    let both = [Party::Client, Party::Server].map(reserve);
+    let begun = |action: &Action| action.phase == Phase::Setup;
+    let at = script.actions.partition_point(begun);
+    script.actions.splice(at..at, both);
 }
 
 /// Appends actions; `step` and `phase` are those of what is being written.
@@ -126,24 +149,23 @@ impl Writer<'_> {
             let count = keys.rotations.len();
             let counts = [(HeOp::PublicKey, 1), (HeOp::GaloisKey, count as u64)];
             let payload = Bytes((params.public_key_size() + params.galois_keys_size(count)) as u64);
-            let tasks = he(&keys.crypto, &counts, Bytes(0));
+            let tasks = he(&keys.crypto, &counts);
             self.client(
                 Act::GenerateKeys(index),
                 tasks,
                 message(MessageKind::Keys, payload),
             );
             let counts = [(HeOp::LoadKey, count as u64)];
-            self.server(
-                Act::LoadKeys(index),
-                he(&keys.crypto, &counts, Bytes(0)),
-                None,
-            );
+            self.server(Act::LoadKeys(index), he(&keys.crypto, &counts), None);
         }
         for (index, step) in self.steps.iter().enumerate() {
             if let StepPlan::Linear { crypto, plan, .. } = step {
                 self.step = Some(index);
                 let counts = [(HeOp::Encode, plan.weight_count() as u64)];
-                self.server(Act::EncodeWeights, he(crypto, &counts, Bytes(0)), None);
+                let mut tasks = he(crypto, &counts);
+                let bytes = encoded(crypto, plan);
+                tasks.push(Task::Touch { bytes });
+                self.server(Act::EncodeWeights, tasks, None);
             }
         }
         self.step = None;
@@ -207,7 +229,7 @@ impl Writer<'_> {
             plan.input_ciphertexts() as u64,
             plan.output_ciphertexts() as u64,
         );
-        let encrypt = he(crypto, &[(HeOp::EncryptSecret, inputs)], Bytes(0));
+        let encrypt = he(crypto, &[(HeOp::EncryptSecret, inputs)]);
         let input = Bytes(params.seeded_ciphertext_size() as u64) * inputs;
         self.client(
             Act::EncryptInput,
@@ -226,13 +248,18 @@ impl Writer<'_> {
         ]
         .into_iter()
         .collect();
-        let weights = Bytes((8 * crypto.n * crypto.q.len() * plan.weight_count()) as u64);
-        let tasks = Task::he(&(around + plan.counts()), ring_size(crypto), weights);
+        let polynomial = 8 * crypto.n * crypto.q.len();
+        let streams = Streams {
+            weights: encoded(crypto, plan),
+            ciphertexts: Bytes((2 * polynomial * plan.working_ciphertexts()) as u64),
+            keys: plan.rotations().len() as u64,
+        };
+        let tasks = Task::he(&(around + plan.counts()), ring_size(crypto), streams);
         let reply = Bytes(params.reply_size() as u64) * outputs;
         self.server(Act::ApplyLinear, tasks, message(MessageKind::Reply, reply));
         self.client(
             Act::DecryptReply,
-            he(crypto, &[(HeOp::Decrypt, outputs)], Bytes(0)),
+            he(crypto, &[(HeOp::Decrypt, outputs)]),
             None,
         );
         Ok(())
@@ -249,12 +276,14 @@ impl Writer<'_> {
     }
 }
 
-fn he(crypto: &LayerCrypto, counts: &[(HeOp, u64)], streams: Bytes) -> Vec<Task> {
-    Task::he(
-        &counts.iter().copied().collect(),
-        ring_size(crypto),
-        streams,
-    )
+fn he(crypto: &LayerCrypto, counts: &[(HeOp, u64)]) -> Vec<Task> {
+    let (counts, ring) = (counts.iter().copied().collect(), ring_size(crypto));
+    Task::he(&counts, ring, Streams::default())
+}
+
+/// Size of a layer's encoded weights.
+fn encoded(crypto: &LayerCrypto, plan: &Plan) -> Bytes {
+    Bytes((8 * crypto.n * crypto.q.len() * plan.weight_count()) as u64)
 }
 
 fn ring_size(crypto: &LayerCrypto) -> RingSize {
@@ -262,6 +291,7 @@ fn ring_size(crypto: &LayerCrypto) -> RingSize {
         n: crypto.n,
         limbs: crypto.q.len(),
         special: crypto.special.len(),
+        digits: crypto.switching().digits(),
     }
 }
 

@@ -27,7 +27,9 @@ pub use inbox::{Inbox, Store};
 pub use link::{Link, LinkError};
 pub use roles::{CircuitSettings, Delivery, Known, OtRole, Party, Phase, RingSize};
 pub use server::Server;
-pub use work::{Act, Action, FRAME_HEADER, Message, MessageKind, RingKeys, Script, StepPlan, Task};
+pub use work::{
+    Act, Action, FRAME_HEADER, Message, MessageKind, RingKeys, Script, StepPlan, Streams, Task,
+};
 
 #[cfg(test)]
 mod tests;

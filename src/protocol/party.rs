@@ -7,7 +7,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::error::PartyError;
-use super::roles::Known;
+use super::roles::{Known, Party};
 use super::shares;
 use super::steps::{Held, layer_params, operands_held_by_server};
 use super::work::{Action, Script, StepPlan};
@@ -162,6 +162,15 @@ impl<'a> View<'a> {
     pub(super) fn run_local(&mut self, action: &Action) -> Result<Vec<u8>, PartyError> {
         let share = self.local(action)?.ok_or(out_of_order(action))?;
         self.store(action, share)?;
+        Ok(Vec::new())
+    }
+
+    /// Takes the memory that an inference fills, touches it and gives it up: an allocator that keeps what it was
+    /// given up finds it again when messages of these sizes are made.
+    pub(super) fn reserve(&self, party: Party) -> Result<Vec<u8>, PartyError> {
+        let sizes = self.script.held(party).into_iter();
+        let taken: Vec<Vec<u8>> = sizes.map(|size| vec![1; size.0 as usize]).collect();
+        drop(std::hint::black_box(taken));
         Ok(Vec::new())
     }
 

@@ -44,6 +44,17 @@ pub enum Phase {
     Online,
 }
 
+impl Phase {
+    /// The name in outputs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::Offline => "offline",
+            Self::Online => "online",
+        }
+    }
+}
+
 /// When the tables of a layer's circuits move.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -168,6 +179,8 @@ pub struct RingSize {
     pub limbs: usize,
     /// Special primes.
     pub special: usize,
+    /// Digits of each limb in a key switch, 0 with special primes.
+    pub digits: u32,
 }
 
 /// Side of an oblivious transfer.

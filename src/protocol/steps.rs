@@ -8,7 +8,7 @@ use super::work::{RingKeys, StepPlan};
 use crate::bfv::{BfvError, BfvLiteral, BfvParams, Rotation};
 use crate::gc::{Clip, ShareCircuit, ShareFunction, places};
 use crate::network::{ResolvedNetwork, Source, Step, StepKind};
-use crate::packing::Plan;
+use crate::packing::{LinearShape, Plan, PlanRequest};
 use crate::params::LayerCrypto;
 use crate::security::{Requirement, Verdict};
 
@@ -108,10 +108,17 @@ pub(super) fn plan_step(
                 .and_then(Option::as_ref)
                 .ok_or_else(missing)?
                 .clone();
-            let plan = Plan::for_step(step, crypto.n).map_err(|reason| ProtocolError::Packing {
+            let packing = |reason| ProtocolError::Packing {
                 step: step.name.clone(),
                 reason,
-            })?;
+            };
+            let layer = LinearShape::of_step(step).map_err(packing)?;
+            let request = PlanRequest {
+                schedule: crypto.schedule.clone(),
+                n: crypto.n,
+                layer,
+            };
+            let plan = Plan::try_from(request).map_err(packing)?;
             let ring = rings.serve(&crypto, plan.rotations());
             StepPlan::Linear { crypto, plan, ring }
         }

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::link::Link;
-use super::roles::{CircuitSettings, Known, OtRole, Party, Phase, RingSize};
+use super::roles::{CircuitSettings, Delivery, Known, OtRole, Party, Phase, RingSize};
 use crate::bfv::{HeOp, OpCounts};
 use crate::gc::{Extension, GarblingHash, ShareCircuit};
 use crate::network::ResolvedNetwork;
@@ -18,6 +18,17 @@ use crate::units::{Bytes, Nanos};
 
 /// Bytes of a frame around each message: one for its kind, eight for the payload's length.
 pub const FRAME_HEADER: u64 = 9;
+
+/// Sizes of what the products and rotations of an action read besides their operands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Streams {
+    /// Encoded plaintexts, each read once.
+    pub weights: Bytes,
+    /// Ciphertexts, read in turn again and again.
+    pub ciphertexts: Bytes,
+    /// Keys of rotations, by how many there are: each is read from memory once.
+    pub keys: u64,
+}
 
 /// A computation that has a price.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,8 +41,8 @@ pub enum Task {
         ring: RingSize,
         /// How often.
         count: u64,
-        /// Encoded plaintexts that the action reads once each.
-        streams: Bytes,
+        /// What its products read.
+        streams: Streams,
     },
     /// Base transfers.
     BaseOt {
@@ -89,6 +100,13 @@ pub enum Task {
         hash: GarblingHash,
         /// How many of it.
         batch: u64,
+        /// When its tables came: those that waited come from memory.
+        delivery: Delivery,
+    },
+    /// The first touch of memory that stays.
+    Touch {
+        /// How much.
+        bytes: Bytes,
     },
 }
 
@@ -163,6 +181,8 @@ pub enum Act {
     FinishBaseOt,
     /// Garbler: grows the extension's trees.
     GrowTrees,
+    /// Either: takes the memory that an inference fills.
+    Reserve,
     /// Server, of a linear step, or garbler, of a circuit: draws its share of the step's result.
     DrawShare,
     /// Evaluator: the step's transfers, extended for its share or, where that is not known, at random.
@@ -285,6 +305,24 @@ pub struct Script {
 }
 
 impl Script {
+    /// Pieces of memory that `party` fills in an inference: messages that wait with it, a row for each of the
+    /// transfers, and thrice the longest of all messages:
+    /// made, sent and read.
+    pub fn held(&self, party: Party) -> Vec<Bytes> {
+        let rows = self.steps.iter().filter_map(|step| match step {
+            StepPlan::Circuit { circuit, batch, .. } => {
+                Some(Bytes(16 * (circuit.evaluator_input_bits() * batch) as u64))
+            }
+            StepPlan::Linear { .. } | StepPlan::Local => None,
+        });
+        let all = self.actions.iter().filter(|a| a.phase != Phase::Setup);
+        let longest = all.filter_map(|a| a.sends).map(|m| m.payload).max();
+        let longest = longest.unwrap_or_default();
+        let others = self.actions.iter().filter(|a| a.party == party.other());
+        let waiting = others.map(Action::waits);
+        waiting.chain(rows).chain([longest; 3]).collect()
+    }
+
     /// Bytes that wait with `party` between the offline and the online phase: tables, decode bits and
     /// labels of circuits that the other party garbled beforehand. Not counted are the transfers' rows, which both
     /// parties keep: 16 bytes for each choice.
@@ -295,17 +333,30 @@ impl Script {
 }
 
 impl Task {
-    /// The BFV operations `counts` in `ring`, as tasks; products stream `streams` bytes of weights.
-    pub fn he(counts: &OpCounts, ring: RingSize, streams: Bytes) -> Vec<Self> {
+    /// The BFV operations `counts` in `ring`, as tasks; products and
+    /// rotations read `streams`.
+    pub fn he(counts: &OpCounts, ring: RingSize, streams: Streams) -> Vec<Self> {
+        let mut keys = streams.keys;
         counts
             .iter()
             .map(|(op, count)| {
-                let product = matches!(op, HeOp::Hadamard | HeOp::MultiplyAccumulate);
+                let reads = match op {
+                    HeOp::Hadamard | HeOp::MultiplyAccumulate => Streams { keys: 0, ..streams },
+                    HeOp::Rotate | HeOp::HoistedRotate => {
+                        let own = keys.min(count);
+                        keys -= own;
+                        Streams {
+                            keys: own,
+                            ..Streams::default()
+                        }
+                    }
+                    _ => Streams::default(),
+                };
                 Self::He {
                     op,
                     ring,
                     count,
-                    streams: if product { streams } else { Bytes(0) },
+                    streams: reads,
                 }
             })
             .collect()

@@ -28,6 +28,7 @@ const HE: [&str; 11] = [
 ];
 const CIRCUITS: [&str; 5] = ["garbler", "delivery", "hash", "extension", "stored"];
 const SECONDS: [&str; 6] = ["offline", "online", "client", "server", "link", "total"];
+const PROCESSOR: [&str; 5] = ["client_cpu", "server_cpu", "least", "median", "greatest"];
 const BYTES: [&str; 5] = ["offline", "online", "to_server", "to_client", "total"];
 
 impl Grid {
@@ -63,11 +64,16 @@ pub(super) fn verified_layers(
     let mut header = layer_header(&ops);
     header.extend(SECONDS.map(|name| format!("measured.seconds.{name}")));
     header.extend(BYTES.map(|name| format!("measured.bytes.{name}")));
+    header.extend(PROCESSOR.map(|name| format!("measured.{name}")));
     header.extend(["error.seconds", "error.bytes"].map(str::to_owned));
     let rows = layers.iter().map(|layer| {
         let mut row = layer_row(circuits, &layer.predicted, &ops);
         row.extend(seconds(&layer.measured.seconds));
         row.extend(bytes(&layer.measured.bytes));
+        let (measured, spread) = (&layer.measured, &layer.spread);
+        let processor = [measured.client_cpu, measured.server_cpu];
+        let spread = [spread.least, spread.median, spread.greatest];
+        row.extend(processor.iter().chain(&spread).map(f64::to_string));
         row.extend([
             layer.error.seconds.to_string(),
             layer.error.bytes.to_string(),

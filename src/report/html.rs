@@ -6,9 +6,11 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::chart::{Bar, Chart, Part};
 use super::grid::{Align, Grid};
+use super::scatter::{Mark, Point, Scatter};
+use super::verified::{self, random_layer_grids, verification_grids};
 use super::{number, sheet};
 use crate::predict::Prediction;
-use crate::verify::{Verification, VerifiedLayer};
+use crate::verify::{Verification, VerifiedLayer, VerifiedLayers};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -109,19 +111,67 @@ pub fn verification_sections(verification: &Verification) -> Vec<Section> {
         Section::new(
             &format!("{}, predicted and measured", verification.network),
             html! {
-                p class=(class) { (sheet::verdict(verification)) }
-                p { (sheet::verification_headline(verification)) "." }
+                p class=(class) { (verified::verdict(verification)) }
+                p { (verified::verification_headline(verification)) "." }
                 (cards(&facts))
-                p { (sheet::verification_summary(verification)) }
+                p { (verified::verification_summary(verification)) }
             },
         ),
         Section::new(
             "Predicted beside measured",
-            pair_chart(&verification.layers).to_svg(number::seconds),
+            html! {
+                (pair_chart(&verification.layers).to_svg(number::seconds))
+                (scatter(&verification.layers))
+            },
         ),
     ];
-    sections.extend(grid_sections(&sheet::verification_grids(verification)));
+    sections.extend(grid_sections(&verification_grids(verification)));
     sections
+}
+
+/// The sections of random layers: verdict, predicted against measured, the grids.
+pub fn random_layer_sections(verified: &VerifiedLayers) -> Vec<Section> {
+    let class = if verified.all_equal {
+        "verdict equal"
+    } else {
+        "verdict different"
+    };
+    let mut sections = vec![
+        Section::new(
+            "Random layers, predicted and measured",
+            html! {
+                p class=(class) { (verified::random_summary(verified)) }
+                p { (verified::random_headline(verified)) "." }
+            },
+        ),
+        Section::new(
+            "Predicted against measured",
+            scatter(&verified.random_layers),
+        ),
+    ];
+    sections.extend(grid_sections(&random_layer_grids(verified)));
+    sections
+}
+
+/// Each layer's predicted seconds over its measured ones; linear layers large.
+fn scatter(layers: &[VerifiedLayer]) -> Markup {
+    let points = layers.iter().map(|layer| Point {
+        label: format!("{} ({})", layer.predicted.name, layer.predicted.kind),
+        x: layer.measured.seconds.total,
+        y: layer.predicted.seconds.total,
+        mark: if layer.predicted.he.is_some() {
+            Mark::Chosen
+        } else {
+            Mark::Tried
+        },
+    });
+    let chart = Scatter {
+        title: "Predicted over measured seconds, linear layers large",
+        x: "measured",
+        y: "predicted",
+        points: points.collect(),
+    };
+    chart.to_svg(number::seconds, number::seconds)
 }
 
 fn grid_sections(grids: &[Grid]) -> impl Iterator<Item = Section> {

@@ -15,17 +15,19 @@ mod scatter;
 mod sheet;
 mod study;
 mod table;
+mod verified;
 
 use serde::Serialize;
 
 pub use chart::{Bar, Chart, Part};
 pub use error::ReportError;
 pub use grid::{Align, Column, Grid};
-pub use html::{Section, page, prediction_sections, verification_sections};
+pub use html::{Section, page, prediction_sections, random_layer_sections, verification_sections};
 pub use number::{bytes, count, log2_probability, percent, seconds, signed_bytes};
 pub use scatter::{Mark, Point, Scatter};
-pub use sheet::{prediction_grids, verification_grids};
+pub use sheet::prediction_grids;
 pub use study::{StudyReport, study_sections};
+pub use verified::{random_layer_grids, verification_grids};
 
 /// A result that a command can print in each of the three formats.
 pub trait Present: Serialize {

@@ -1,15 +1,14 @@
-//! Predictions and verifications laid out as grids and sentences: what is shown, in which order.
+//! Predictions laid out as grids and sentences: what is shown, in which order.
 //!
 //! Every time says whose it is and in which phase; set-up stands apart from the totals, as it does
 //! in the values themselves.
 
 use super::grid::{Align, Grid};
-use super::number::{bytes, count, log2_probability, percent, seconds, signed_bytes};
+use super::number::{bytes, count, log2_probability, seconds};
 use crate::gc::GarblingHash;
 use crate::network::Shape;
 use crate::predict::{CircuitsReport, LayerPrediction, LinkReport, Prediction, SecondsSplit};
 use crate::protocol::Party;
-use crate::verify::Verification;
 
 use Align::{Left, Right};
 
@@ -19,16 +18,6 @@ pub fn prediction_grids(prediction: &Prediction) -> Vec<Grid> {
         costs(prediction),
         parameters(prediction.layers.iter()),
         operations(prediction.layers.iter()),
-    ]
-}
-
-/// The grids of a verification: predicted beside measured, HE parameters, operations.
-pub fn verification_grids(verification: &Verification) -> Vec<Grid> {
-    let layers = || verification.layers.iter().map(|layer| &layer.predicted);
-    vec![
-        comparison(verification),
-        parameters(layers()),
-        operations(layers()),
     ]
 }
 
@@ -101,7 +90,7 @@ fn times(split: &SecondsSplit) -> [String; 6] {
     .map(seconds)
 }
 
-fn parameters<'a>(layers: impl Iterator<Item = &'a LayerPrediction>) -> Grid {
+pub(super) fn parameters<'a>(layers: impl Iterator<Item = &'a LayerPrediction>) -> Grid {
     let mut grid = Grid::new(
         "Encryption parameters of the linear layers",
         &[
@@ -139,7 +128,7 @@ fn parameters<'a>(layers: impl Iterator<Item = &'a LayerPrediction>) -> Grid {
     grid
 }
 
-fn operations<'a>(layers: impl Iterator<Item = &'a LayerPrediction>) -> Grid {
+pub(super) fn operations<'a>(layers: impl Iterator<Item = &'a LayerPrediction>) -> Grid {
     let mut grid = Grid::new(
         "Operations, both parties together, set-up included",
         &[("layer", Left), ("how often", Left)],
@@ -156,55 +145,8 @@ fn operations<'a>(layers: impl Iterator<Item = &'a LayerPrediction>) -> Grid {
     grid
 }
 
-fn comparison(verification: &Verification) -> Grid {
-    let mut grid = Grid::new(
-        "Predicted beside measured, layer by layer",
-        &[
-            ("layer", Left),
-            ("kind", Left),
-            ("in", Left),
-            ("out", Left),
-            ("predicted", Right),
-            ("measured", Right),
-            ("error", Right),
-            ("bytes predicted", Right),
-            ("bytes measured", Right),
-            ("difference", Right),
-        ],
-    );
-    for layer in &verification.layers {
-        let told = &layer.predicted;
-        grid.row([
-            told.name.clone(),
-            told.kind.clone(),
-            shape(told.input),
-            shape(told.output),
-            seconds(told.seconds.total),
-            seconds(layer.measured.seconds.total),
-            percent(layer.error.seconds),
-            bytes(told.bytes.total),
-            bytes(layer.measured.bytes.total),
-            signed_bytes(layer.error.bytes),
-        ]);
-    }
-    let total = &verification.total;
-    grid.foot([
-        "total".to_owned(),
-        String::new(),
-        String::new(),
-        String::new(),
-        seconds(total.predicted.seconds.total),
-        seconds(total.measured.seconds.total),
-        percent(total.error.seconds),
-        bytes(total.predicted.bytes.total),
-        bytes(total.measured.bytes.total),
-        signed_bytes(total.error.bytes),
-    ]);
-    grid
-}
-
 /// A shape as `64×32×32`; a vector by its length alone.
-fn shape(shape: Shape) -> String {
+pub(super) fn shape(shape: Shape) -> String {
     if shape.height == 1 && shape.width == 1 {
         shape.channels.to_string()
     } else {
@@ -212,7 +154,7 @@ fn shape(shape: Shape) -> String {
     }
 }
 
-fn link(link: &LinkReport) -> String {
+pub(super) fn link(link: &LinkReport) -> String {
     format!(
         "a link of {:.0} Mbit/s and {:.3} ms round trip",
         link.mbit_per_s, link.rtt_ms
@@ -251,7 +193,7 @@ pub(super) fn prediction_summary(prediction: &Prediction) -> String {
 }
 
 /// How circuits are garbled, and how much waits with whom.
-fn circuits(report: &CircuitsReport) -> String {
+pub(super) fn circuits(report: &CircuitsReport) -> String {
     let proved = match report.hash {
         GarblingHash::Tmmo | GarblingHash::Rekeyed => "",
         GarblingHash::FixedKeyAsInPapers => " (not proved secure)",
@@ -265,54 +207,11 @@ fn circuits(report: &CircuitsReport) -> String {
     )
 }
 
-fn stored(report: &CircuitsReport) -> String {
+pub(super) fn stored(report: &CircuitsReport) -> String {
     let evaluator = match report.garbler {
         Party::Client => "server",
         Party::Server => "client",
     };
     let waiting = bytes(report.stored.total());
     format!("{waiting} wait with the {evaluator}")
-}
-
-/// Which network was run, under which protocol, priced by what, over which link.
-pub(super) fn verification_headline(verification: &Verification) -> String {
-    format!(
-        "{} by {}, run for real over {}; predicted from {}",
-        verification.network,
-        verification.protocol,
-        link(&verification.link),
-        verification.calibration,
-    )
-}
-
-/// Whether the answer was right.
-pub(super) const fn verdict(verification: &Verification) -> &'static str {
-    if verification.output_equal {
-        "The result equals plaintext inference, value by value."
-    } else {
-        "THE RESULT DIFFERS FROM PLAINTEXT INFERENCE."
-    }
-}
-
-/// Totals and set-up, predicted and measured.
-pub(super) fn verification_summary(verification: &Verification) -> String {
-    let (total, setup) = (&verification.total, &verification.setup);
-    format!(
-        "Total: {} predicted, {} measured ({}); {} predicted, {} measured ({}). \
-         Set-up once a session: {} predicted, {} measured; {} predicted, {} measured. \
-         {}{}, {} measured.",
-        seconds(total.predicted.seconds.total),
-        seconds(total.measured.seconds.total),
-        percent(total.error.seconds),
-        bytes(total.predicted.bytes.total),
-        bytes(total.measured.bytes.total),
-        signed_bytes(total.error.bytes),
-        seconds(setup.seconds),
-        seconds(setup.measured_seconds),
-        bytes(setup.bytes),
-        bytes(setup.measured_bytes),
-        circuits(&verification.circuits.predicted),
-        stored(&verification.circuits.predicted),
-        bytes(verification.circuits.measured_stored.total()),
-    )
 }

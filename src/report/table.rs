@@ -5,9 +5,9 @@
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use super::grid::{Align, Grid};
-use super::{Present, prediction_grids, sheet, verification_grids};
+use super::{Present, prediction_grids, random_layer_grids, sheet, verification_grids, verified};
 use crate::predict::Prediction;
-use crate::verify::Verification;
+use crate::verify::{Verification, VerifiedLayers};
 
 impl Grid {
     /// The grid as text, its title above it.
@@ -64,17 +64,31 @@ impl Present for Prediction {
 impl Present for Verification {
     fn table(&self) -> String {
         document(
-            sheet::verification_headline(self),
+            verified::verification_headline(self),
             &verification_grids(self),
             format!(
                 "{}\n{}",
-                sheet::verification_summary(self),
-                sheet::verdict(self)
+                verified::verification_summary(self),
+                verified::verdict(self)
             ),
         )
     }
 
     fn csv(&self) -> Result<String, super::ReportError> {
         super::csv::verified_layers(&self.circuits.predicted, &self.layers)
+    }
+}
+
+impl Present for VerifiedLayers {
+    fn table(&self) -> String {
+        document(
+            verified::random_headline(self),
+            &random_layer_grids(self),
+            verified::random_summary(self),
+        )
+    }
+
+    fn csv(&self) -> Result<String, super::ReportError> {
+        super::csv::verified_layers(&self.circuits, &self.random_layers)
     }
 }

@@ -11,8 +11,8 @@ use crate::predict::{
 };
 use crate::protocol::{Delivery, Party};
 use crate::verify::{
-    Measured, PredictionError, Verification, VerifiedCircuits, VerifiedLayer, VerifiedSetup,
-    VerifiedTotal,
+    Measured, PeakMemory, PredictionError, Spread, Summary, Verification, VerifiedCircuits,
+    VerifiedLayer, VerifiedLayers, VerifiedSetup, VerifiedTotal,
 };
 
 fn seconds_of(client: f64, server: f64, link: f64) -> SecondsSplit {
@@ -49,6 +49,7 @@ fn conv(name: &str) -> LayerPrediction {
             p_bits: 30,
             q: vec!["1152921504606748673".to_owned()],
             special: vec![],
+            digit_bits: None,
             q_bits: 60.0,
             total_bits: 60.0,
             security_bits: 128,
@@ -126,7 +127,14 @@ fn verification() -> Verification {
     let told = prediction();
     let measured = Measured {
         seconds: seconds_of(0.1, 0.1, 0.1),
+        client_cpu: 0.1,
+        server_cpu: 0.1,
         bytes: bytes_of(10, 20),
+    };
+    let spread = Spread {
+        least: 0.28,
+        median: 0.3,
+        greatest: 0.33,
     };
     let error = PredictionError {
         seconds: -0.25,
@@ -135,6 +143,7 @@ fn verification() -> Verification {
     let layers = told.layers.into_iter().map(|predicted| VerifiedLayer {
         predicted,
         measured,
+        spread,
         error,
     });
     Verification {
@@ -156,8 +165,16 @@ fn verification() -> Verification {
         total: VerifiedTotal {
             predicted: told.total,
             measured,
+            spread,
             error,
         },
+        inferences: 3,
+        acts: vec![],
+        peak_memory: PeakMemory {
+            client: 1_000_000,
+            server: 2_000_000,
+        },
+        summary: BTreeMap::from([("all".to_owned(), Summary::of(&[-0.25]))]),
         output_equal: true,
     }
 }
@@ -227,6 +244,36 @@ fn a_verification_puts_measured_beside_predicted() {
         ..shown
     };
     assert!(wrong.table().contains("DIFFERS"));
+}
+
+#[test]
+fn random_layers_are_shown_with_their_errors_and_a_plot() {
+    let of_network = verification();
+    let shown = VerifiedLayers {
+        calibration: of_network.calibration,
+        link: of_network.link,
+        circuits: of_network.circuits.predicted,
+        seed: 7,
+        inferences: 5,
+        summary: of_network.summary,
+        random_layers: of_network.layers,
+        peak_memory: of_network.peak_memory,
+        all_equal: true,
+    };
+    let text = shown.table();
+    for expected in [
+        "(seed 7)",
+        "mean absolute error",
+        "25.0 %",
+        "server 2.00 MB",
+    ] {
+        assert!(text.contains(expected), "{expected} is missing in\n{text}");
+    }
+    let read: VerifiedLayers = serde_json::from_str(&shown.json().unwrap()).unwrap();
+    assert_eq!(read, shown);
+    assert_eq!(shown.csv().unwrap().lines().count(), 4);
+    let page = page("nass", &random_layer_sections(&shown));
+    assert_eq!(page.matches("<circle").count(), 3);
 }
 
 #[test]

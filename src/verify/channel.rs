@@ -1,8 +1,11 @@
 //! Frames over a byte stream, counted: a kind, a length, a payload.
 //!
 //! The receiver knows from the script which message comes next and how long it is: anything else is
-//! refused before it is read. A peer that closes the connection, or sends nothing for
-//! [`STALL`], ends the run with an error.
+//! refused before it is read. A peer that closes the connection, or does not complete a message within
+//! the channel's patience, ends the run with an error.
+//!
+//! A channel may be *shaped* like a link: what is sent arrives at the bandwidth of the link, half a round trip
+//! later ([`super::shaper`]). Each party shapes what it sends, so that the directions are apart.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -10,10 +13,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::protocol::{FRAME_HEADER, Message, MessageKind};
-
-/// How long a peer may stay silent.
-pub const STALL: Duration = Duration::from_secs(600);
+use super::shaper::Shaper;
+use crate::calibrate::{Moment, now};
+use crate::protocol::{FRAME_HEADER, Link, Message, MessageKind};
 
 /// Why the channel ended the run.
 #[derive(Debug, Error)]
@@ -22,6 +24,12 @@ pub enum ChannelError {
     /// The stream failed or was closed.
     #[error("the other party is gone: {0}")]
     Gone(#[from] io::Error),
+    /// A message was not completed in time.
+    #[error("the other party is silent: nothing complete came or went for {seconds:.0} s")]
+    Silent {
+        /// How long it was waited for.
+        seconds: f64,
+    },
     /// Not the message that comes next.
     #[error("expected a message `{expected:?}` (tag {}), got tag {tag}", expected.tag())]
     Kind {
@@ -42,37 +50,15 @@ pub enum ChannelError {
     },
 }
 
-/// A stream that counts the bytes which the socket takes and gives.
-#[derive(Debug)]
-struct Counted<'a> {
-    stream: &'a mut TcpStream,
-    bytes: &'a mut u64,
-}
-
-impl Write for Counted<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = self.stream.write(bytes)?;
-        *self.bytes += taken as u64;
-        Ok(taken)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
-    }
-}
-
-impl Read for Counted<'_> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let given = self.stream.read(bytes)?;
-        *self.bytes += given as u64;
-        Ok(given)
-    }
-}
+/// Bytes that are read at once.
+const PART: usize = 128 << 10;
 
 /// A connection to the other party that counts what it carries.
 #[derive(Debug)]
 pub struct Channel {
     stream: TcpStream,
+    shaper: Option<Shaper>,
+    patience: Duration,
     /// Bytes sent since the start, frames included.
     pub sent: u64,
     /// Bytes received since the start, frames included.
@@ -80,16 +66,28 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// A channel over a connected stream.
-    pub fn new(stream: TcpStream) -> Result<Self, ChannelError> {
+    /// A channel over a connected stream; a message that takes longer than `patience` ends it.
+    pub fn new(stream: TcpStream, patience: Duration) -> Result<Self, ChannelError> {
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(STALL))?;
-        stream.set_write_timeout(Some(STALL))?;
         Ok(Self {
             stream,
+            shaper: None,
+            patience,
             sent: 0,
             received: 0,
         })
+    }
+
+    /// The same channel, whose sendings take the time of `link`.
+    pub fn shaped(self, link: Link) -> Result<Self, ChannelError> {
+        let shaper = Some(Shaper::new(self.stream.try_clone()?, link)?);
+        Ok(Self { shaper, ..self })
+    }
+
+    /// The same channel with another patience.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Sends one message.
@@ -97,34 +95,49 @@ impl Channel {
         let mut header = [0u8; FRAME_HEADER as usize];
         header[0] = kind.tag();
         header[1..].copy_from_slice(&(payload.len() as u64).to_le_bytes());
-        let mut counted = Counted {
-            stream: &mut self.stream,
-            bytes: &mut self.sent,
-        };
-        counted.write_all(&header)?;
-        Ok(counted.write_all(payload)?)
+        self.sent += FRAME_HEADER + payload.len() as u64;
+        self.write(&[&header, payload])
     }
 
     /// Sends bytes that are no part of the protocol, uncounted.
     pub fn send_raw(&mut self, bytes: &[u8]) -> Result<(), ChannelError> {
-        Ok(self.stream.write_all(bytes)?)
+        self.write(&[bytes])
+    }
+
+    fn write(&mut self, parts: &[&[u8]]) -> Result<(), ChannelError> {
+        let deadline = now() + self.patience;
+        if let Some(shaper) = &mut self.shaper {
+            return shaper
+                .send(parts.concat(), deadline)
+                .map_err(|e| self.failed(e));
+        }
+        for part in parts {
+            let mut left = *part;
+            while !left.is_empty() {
+                let remaining = self.remaining(deadline)?;
+                self.stream.set_write_timeout(Some(remaining))?;
+                match self.stream.write(left) {
+                    Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+                    Ok(taken) => left = left.get(taken..).unwrap_or_default(),
+                    Err(error) => return Err(self.failed(error)),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Receives bytes that are no part of the protocol, uncounted.
     pub fn receive_raw(&mut self, count: usize) -> Result<Vec<u8>, ChannelError> {
         let mut bytes = vec![0; count];
-        self.stream.read_exact(&mut bytes)?;
+        self.read(&mut bytes, now() + self.patience)?;
         Ok(bytes)
     }
 
     /// Receives the message that comes next.
     pub fn receive(&mut self, message: Message) -> Result<Vec<u8>, ChannelError> {
+        let deadline = now() + self.patience;
         let mut header = [0u8; FRAME_HEADER as usize];
-        let mut counted = Counted {
-            stream: &mut self.stream,
-            bytes: &mut self.received,
-        };
-        counted.read_exact(&mut header)?;
+        self.read(&mut header, deadline)?;
         let [tag, length @ ..] = header;
         if tag != message.kind.tag() {
             return Err(ChannelError::Kind {
@@ -140,8 +153,47 @@ impl Channel {
                 announced,
             });
         }
-        let mut payload = vec![0; expected as usize];
-        counted.read_exact(&mut payload)?;
+        let mut payload = Vec::with_capacity(expected as usize);
+        while payload.len() < expected as usize {
+            let (filled, left) = (payload.len(), expected as usize - payload.len());
+            // Zeros are written only where the stream's bytes follow at once, while both are in a cache.
+            payload.resize(filled + left.min(PART), 0);
+            self.read(&mut payload[filled..], deadline)?;
+        }
+        self.received += FRAME_HEADER + expected;
         Ok(payload)
+    }
+
+    fn read(&mut self, bytes: &mut [u8], deadline: Moment) -> Result<(), ChannelError> {
+        let mut filled = 0;
+        while filled < bytes.len() {
+            let remaining = self.remaining(deadline)?;
+            self.stream.set_read_timeout(Some(remaining))?;
+            match self.stream.read(&mut bytes[filled..]) {
+                Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                Ok(given) => filled += given,
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// What is left until the deadline.
+    fn remaining(&self, deadline: Moment) -> Result<Duration, ChannelError> {
+        let left = deadline.saturating_duration_since(now());
+        if left.is_zero() {
+            return Err(self.failed(io::ErrorKind::TimedOut.into()));
+        }
+        Ok(left)
+    }
+
+    /// A failure of the stream as the run's.
+    fn failed(&self, error: io::Error) -> ChannelError {
+        match error.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => ChannelError::Silent {
+                seconds: self.patience.as_secs_f64(),
+            },
+            _ => ChannelError::Gone(error),
+        }
     }
 }

@@ -1,20 +1,31 @@
 //! The prediction checked: the same layers run for real between two parties, measured beside predicted.
 //!
-//! [`serve`] and [`request`] carry out a script over a stream; [`compare()`] sets the run beside its
+//! [`serve`] and [`request`] carry out a script over a [`Channel`]; [`compare()`] sets the run beside its
 //! prediction. Besides `calibrate` the only room that reads the clock, through it.
 
 mod channel;
 mod compare;
+mod memory;
 mod outcome;
+mod random_layers;
 mod session;
+mod shaper;
+mod summary;
+mod tally;
+mod token;
 
-pub use channel::{Channel, ChannelError, STALL};
-pub use compare::compare;
+pub use channel::{Channel, ChannelError};
+pub use compare::{acts, compare, compare_layer};
+pub use memory::peak_memory;
 pub use outcome::{
-    Measured, PredictionError, Verification, VerifiedCircuits, VerifiedLayer, VerifiedSetup,
-    VerifiedTotal,
+    Measured, PeakMemory, PredictionError, Verification, VerifiedAct, VerifiedCircuits,
+    VerifiedLayer, VerifiedLayers, VerifiedSetup, VerifiedTotal,
 };
-pub use session::{Run, RunError, request, serve};
+pub use random_layers::random_layer;
+pub use session::{Run, RunError, SessionSettings, request, serve};
+pub use summary::{LEAST_SECONDS, Summary, summaries};
+pub use tally::{Cost, Spread, Tally};
+pub use token::Token;
 
 #[cfg(test)]
 mod tests;

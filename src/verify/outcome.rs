@@ -3,18 +3,29 @@
 //! These are the types behind `nass verify --format json`: each layer's prediction with `measured`
 //! and `error` fields beside it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::summary::Summary;
+use super::tally::Spread;
 use crate::predict::{
     BytesSplit, CircuitsReport, LayerPrediction, LinkReport, PredictionTotal, SecondsSplit,
     StoredBytes,
 };
+use crate::protocol::{Party, Phase};
 
 /// Seconds and bytes that were measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// Seconds by phase and party.
     pub seconds: SecondsSplit,
+    /// Seconds of the client's computing thread on a processor.
+    #[serde(default)]
+    pub client_cpu: f64,
+    /// Seconds of the server's computing thread on a processor.
+    #[serde(default)]
+    pub server_cpu: f64,
     /// Bytes by phase and direction, as the channel counted them.
     pub bytes: BytesSplit,
 }
@@ -36,6 +47,9 @@ pub struct VerifiedLayer {
     pub predicted: LayerPrediction,
     /// What was measured.
     pub measured: Measured,
+    /// How far the inferences lie apart.
+    #[serde(default)]
+    pub spread: Spread,
     /// The difference.
     pub error: PredictionError,
 }
@@ -48,8 +62,47 @@ pub struct VerifiedTotal {
     pub predicted: PredictionTotal,
     /// What was measured.
     pub measured: Measured,
+    /// How far the inferences lie apart.
+    #[serde(default)]
+    pub spread: Spread,
     /// The difference.
     pub error: PredictionError,
+}
+
+/// One kind of act of a layer: what all of them took in an inference.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VerifiedAct {
+    /// The layer; empty for acts that serve all.
+    pub layer: String,
+    /// `setup`, `offline` or `online`.
+    pub phase: Phase,
+    /// Who.
+    pub party: Party,
+    /// What.
+    pub act: String,
+    /// How often.
+    pub count: u64,
+    /// Predicted seconds of computation.
+    pub computation: f64,
+    /// Measured ones, by the wall clock.
+    pub measured: f64,
+    /// Measured ones, on a processor.
+    pub cpu: f64,
+    /// Predicted seconds of their messages on the link.
+    pub link: f64,
+    /// Measured ones.
+    pub measured_link: f64,
+    /// Bytes of their messages.
+    pub bytes: u64,
+}
+
+/// Most memory that each process has had, in bytes; 0 where unknown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeakMemory {
+    /// The client's.
+    pub client: u64,
+    /// The server's.
+    pub server: u64,
 }
 
 /// Set-up, predicted and measured.
@@ -94,6 +147,42 @@ pub struct Verification {
     pub setup: VerifiedSetup,
     /// Totals.
     pub total: VerifiedTotal,
+    /// How many inferences were run; times are their medians.
+    #[serde(default)]
+    pub inferences: usize,
+    /// Where the time went, act by act.
+    #[serde(default)]
+    pub acts: Vec<VerifiedAct>,
+    /// Most memory of both processes.
+    #[serde(default)]
+    pub peak_memory: PeakMemory,
+    /// How well the layers of some length were predicted, by kind.
+    #[serde(default)]
+    pub summary: BTreeMap<String, Summary>,
     /// Whether the opened result equals plaintext inference, value by value.
     pub output_equal: bool,
+}
+
+/// Layers of random shapes, each run as a network of its own. Their measured total, and the error, count
+/// computation by the processor time of its thread.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VerifiedLayers {
+    /// Which profile priced the predictions.
+    pub calibration: String,
+    /// Which link was used.
+    pub link: LinkReport,
+    /// How circuits were garbled; what waits stands with each layer.
+    pub circuits: CircuitsReport,
+    /// Seed of the shapes.
+    pub seed: u64,
+    /// How often each layer was run; times are the medians.
+    pub inferences: usize,
+    /// Layer by layer.
+    pub random_layers: Vec<VerifiedLayer>,
+    /// How well they were predicted, by kind.
+    pub summary: BTreeMap<String, Summary>,
+    /// Most memory of both processes.
+    pub peak_memory: PeakMemory,
+    /// Whether every result equals plaintext inference and every byte was foretold.
+    pub all_equal: bool,
 }

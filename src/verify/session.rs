@@ -1,23 +1,25 @@
-//! One run of a script between two parties over a stream, each action timed.
+//! Runs of a script between two parties over a stream, each action timed.
 //!
 //! Both walk through the same script: a party does its own actions and waits for the messages that
 //! end the other's. Before that each shows the digest of its script; after it the server reports its
-//! times and how much waited with it. Neither exchange is counted: they are no part of the protocol.
+//! times and memory. Neither exchange is counted: they are no part of the protocol. The set-up is done
+//! once, what follows as often as asked, each time a further inference of the same session.
 //!
-//! *Whose time is what.* A party's computation is timed where it runs. The link's is what the client
-//! waits for a message beyond the moment at which the server had it ready, by the server's own times.
-
-use std::net::TcpStream;
+//! *Whose time is what.* A party's computation is timed where it runs, by the wall clock and by its thread's.
+//! The link's is what the client waits for a message beyond the moment at which the server had it ready,
+//! by the server's own times.
 
 use rand::CryptoRng;
 use thiserror::Error;
 
 use super::channel::{Channel, ChannelError};
-use super::outcome::Measured;
-use crate::calibrate::time;
+use super::memory::peak_memory;
+use super::tally::{Cost, Tally};
+use crate::calibrate::{Taken, time, timed};
 use crate::network::Weights;
-use crate::predict::{BytesSplit, SecondsSplit, StoredBytes};
-use crate::protocol::{Client, Inbox, Party, PartyError, Phase, Script, Server};
+use crate::predict::StoredBytes;
+use crate::protocol::{Action, Client, Inbox, Party, PartyError, Phase, Script, Server};
+use crate::units::Nanos;
 
 /// Why a run ended without a result.
 #[derive(Debug, Error)]
@@ -50,135 +52,148 @@ pub enum RunError {
     },
 }
 
-/// What one action took.
-#[derive(Debug, Clone, Copy, Default)]
-struct Cost {
-    computation: f64,
-    link: f64,
-    bytes: u64,
-}
-
-/// A finished run, from the client's side.
+/// Finished inferences of one session, from the client's side.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// The opened result.
-    pub result: Vec<i64>,
-    /// What each step took.
-    pub steps: Vec<Measured>,
-    /// What the set-up took.
-    pub setup: Measured,
-    /// Bytes of garbled circuits that waited with each party.
+    /// The opened results, one an inference.
+    pub results: Vec<Vec<i64>>,
+    /// What each action took: those of the set-up once, the others once an inference.
+    pub tally: Tally,
+    /// Bytes of garbled circuits that waited with each party in one inference.
     pub stored: StoredBytes,
+    /// Most memory that the client's and the server's process have had, in bytes; 0 where that is unknown.
+    pub peak_memory: [u64; 2],
 }
 
-/// Runs the server's side over a connected stream; messages wait in `inbox`.
+/// How a party runs a script.
+#[derive(Debug)]
+pub struct SessionSettings {
+    /// Inferences after one set-up; the other party's number must be the same.
+    pub inferences: usize,
+    /// Where messages wait.
+    pub inbox: Inbox,
+}
+
+/// Bytes of the server's report on one action: wall and thread time.
+const REPORT: usize = 16;
+
+/// Actions of one inference: in the first also those of the set-up.
+fn round(script: &Script, inference: usize) -> impl Iterator<Item = (usize, &Action)> {
+    let all = script.actions.iter().enumerate();
+    all.filter(move |(_, action)| inference == 0 || action.phase != Phase::Setup)
+}
+
+/// Runs the server's side over a connected channel.
 ///
 /// # Errors
 /// [`RunError`]: the connection, the other party's messages, or another script on the other side.
 pub fn serve<R: CryptoRng>(
-    stream: TcpStream,
+    channel: &mut Channel,
     script: &Script,
     weights: &Weights,
-    mut inbox: Inbox,
+    mut session: SessionSettings,
     rng: R,
 ) -> Result<(), RunError> {
-    let mut channel = Channel::new(stream)?;
-    agree(&mut channel, script)?;
+    agree(channel, script, session.inferences)?;
     let mut server = Server::new(script, weights, rng)?;
-    let mut times = Vec::new();
-    for action in &script.actions {
+    let (inferences, inbox) = (session.inferences, &mut session.inbox);
+    let mut report = Vec::new();
+    for (_, action) in (0..inferences).flat_map(|inference| round(script, inference)) {
         if action.party == Party::Server {
-            let (payload, taken) = time(|| server.perform(action, &mut inbox));
-            times.extend_from_slice(&taken.seconds().to_le_bytes());
-            send(&mut channel, action, &payload?)?;
+            let (payload, taken) = timed(|| server.perform(action, inbox));
+            report.extend_from_slice(&taken.wall.seconds().to_le_bytes());
+            report.extend_from_slice(&taken.cpu.seconds().to_le_bytes());
+            send(channel, action, &payload?)?;
         } else if let Some(message) = action.sends {
             inbox.put(action, message, channel.receive(message)?)?;
         }
     }
-    times.extend_from_slice(&inbox.stored().0.to_le_bytes());
-    Ok(channel.send_raw(&times)?)
+    report.extend_from_slice(&peak_memory().to_le_bytes());
+    report.extend_from_slice(&inbox.stored().0.to_le_bytes());
+    Ok(channel.send_raw(&report)?)
 }
 
-/// Runs the client's side over a connected stream; messages wait in `inbox`.
+/// Runs the client's side over a connected channel.
 ///
 /// # Errors
 /// [`RunError`]: the connection, the other party's messages, or another script on the other side.
 pub fn request<R: CryptoRng>(
-    stream: TcpStream,
+    channel: &mut Channel,
     script: &Script,
     input: &[i64],
-    mut inbox: Inbox,
+    mut session: SessionSettings,
     rng: R,
 ) -> Result<Run, RunError> {
-    let mut channel = Channel::new(stream)?;
-    agree(&mut channel, script)?;
+    agree(channel, script, session.inferences)?;
     let mut client = Client::new(script, input, rng)?;
-    let mut costs = vec![Cost::default(); script.actions.len()];
-    let mut waits = vec![0.0; script.actions.len()];
-    for ((action, cost), wait) in script.actions.iter().zip(&mut costs).zip(&mut waits) {
-        let before = channel.sent + channel.received;
-        if action.party == Party::Client {
-            let (payload, taken) = time(|| client.perform(action, &mut inbox));
-            let (sent, sending) = time(|| send(&mut channel, action, &payload?));
-            sent?;
-            (cost.computation, cost.link) = (taken.seconds(), sending.seconds());
-        } else if let Some(message) = action.sends {
-            let (payload, waited) = time(|| channel.receive(message));
-            inbox.put(action, message, payload?)?;
-            *wait = waited.seconds();
+    let (inferences, inbox) = (session.inferences, &mut session.inbox);
+    let (mut costs, mut results) = (Vec::new(), Vec::new());
+    for inference in 0..inferences {
+        for (index, action) in round(script, inference) {
+            let mut cost = Cost::of(index, inference);
+            let before = channel.sent + channel.received;
+            if action.party == Party::Client {
+                let (payload, taken) = timed(|| client.perform(action, inbox));
+                let (sent, sending) = time(|| send(channel, action, &payload?));
+                sent?;
+                (cost.taken, cost.link) = (taken, sending);
+            } else if let Some(message) = action.sends {
+                let (payload, waited) = time(|| channel.receive(message));
+                inbox.put(action, message, payload?)?;
+                cost.waited = waited;
+            }
+            cost.bytes = channel.sent + channel.received - before;
+            costs.push(cost);
         }
-        cost.bytes = channel.sent + channel.received - before;
+        results.push(client.result().ok_or(RunError::NoResult)?.to_vec());
     }
-    let servers = script
-        .actions
-        .iter()
-        .filter(|a| a.party == Party::Server)
-        .count();
-    let times = channel.receive_raw(8 * servers)?;
-    let mut server = [0; 8];
-    server.copy_from_slice(&channel.receive_raw(8)?);
-    let stored = StoredBytes {
-        client: inbox.stored().0,
-        server: u64::from_le_bytes(server),
+    let of_server = |cost: &&Cost| script.actions[cost.action].party == Party::Server;
+    let report = channel.receive_raw(REPORT * costs.iter().filter(of_server).count())?;
+    let last = |channel: &mut Channel| -> Result<u64, ChannelError> {
+        let bytes = channel.receive_raw(8)?;
+        Ok(bytes.try_into().map_or(0, u64::from_le_bytes))
     };
-    attribute(script, &times, &waits, &mut costs);
-    let result = client.result().ok_or(RunError::NoResult)?.to_vec();
-    let (steps, setup) = summed(script, &costs);
+    let (peak, stored) = (last(channel)?, last(channel)?);
+    let each = inferences.max(1) as u64;
+    attribute(script, &report, &mut costs);
     Ok(Run {
-        result,
-        steps,
-        setup,
-        stored,
+        results,
+        tally: Tally { costs },
+        stored: StoredBytes {
+            client: inbox.stored().0 / each,
+            server: stored / each,
+        },
+        peak_memory: [peak_memory(), peak],
     })
 }
 
 /// Enters the server's times, and what of the client's waiting was the link's.
-fn attribute(script: &Script, times: &[u8], waits: &[f64], costs: &mut [Cost]) {
-    let mut times = times
-        .as_chunks()
-        .0
-        .iter()
-        .map(|&bytes| f64::from_le_bytes(bytes));
+fn attribute(script: &Script, times: &[u8], costs: &mut [Cost]) {
+    let mut times = times.as_chunks().0.iter().map(|&bytes| {
+        let seconds = f64::from_le_bytes(bytes);
+        let finite = if seconds.is_finite() { seconds } else { 0.0 };
+        Nanos::from_seconds(finite.clamp(0.0, 1e9))
+    });
     let (mut client, mut server) = (0.0_f64, 0.0_f64);
-    for ((action, cost), wait) in script.actions.iter().zip(costs).zip(waits) {
+    for cost in costs {
+        let action = &script.actions[cost.action];
         match action.party {
             Party::Client => {
-                client += cost.computation + cost.link;
+                client += cost.taken.wall.0 + cost.link.0;
                 if action.sends.is_some() {
                     server = server.max(client);
                 }
             }
             Party::Server => {
-                let taken = times.next().unwrap_or_default();
-                cost.computation = if taken.is_finite() {
-                    taken.clamp(0.0, 1e9)
-                } else {
-                    0.0
+                let mut next = || times.next().unwrap_or_default();
+                cost.taken = Taken {
+                    wall: next(),
+                    cpu: next(),
                 };
-                server += cost.computation;
+                server += cost.taken.wall.0;
                 if action.sends.is_some() {
-                    let arrival = client + wait;
-                    cost.link = (arrival - server.max(client)).max(0.0);
+                    let arrival = client + cost.waited.0;
+                    cost.link = Nanos((arrival - server.max(client)).max(0.0));
                     (client, server) = (arrival, server.max(arrival));
                 }
             }
@@ -186,30 +201,7 @@ fn attribute(script: &Script, times: &[u8], waits: &[f64], costs: &mut [Cost]) {
     }
 }
 
-/// What each step took, and the set-up.
-fn summed(script: &Script, costs: &[Cost]) -> (Vec<Measured>, Measured) {
-    let mut steps = vec![Measured::default(); script.steps.len()];
-    let mut setup = Measured::default();
-    for (action, cost) in script.actions.iter().zip(costs) {
-        let step = action.step.and_then(|index| steps.get_mut(index));
-        let target = match (action.phase, step) {
-            (Phase::Offline | Phase::Online, Some(step)) => step,
-            _ => &mut setup,
-        };
-        let (party, phase) = (action.party, action.phase);
-        target
-            .seconds
-            .add(&SecondsSplit::of(party, phase, cost.computation, cost.link));
-        target.bytes.add(&BytesSplit::of(party, phase, cost.bytes));
-    }
-    (steps, setup)
-}
-
-fn send(
-    channel: &mut Channel,
-    action: &crate::protocol::Action,
-    payload: &[u8],
-) -> Result<(), RunError> {
+fn send(channel: &mut Channel, action: &Action, payload: &[u8]) -> Result<(), RunError> {
     let Some(message) = action.sends else {
         return Ok(());
     };
@@ -225,8 +217,8 @@ fn send(
 }
 
 /// Both parties show the digest of what they are about to run.
-fn agree(channel: &mut Channel, script: &Script) -> Result<(), RunError> {
-    let mine = digest(script);
+fn agree(channel: &mut Channel, script: &Script, inferences: usize) -> Result<(), RunError> {
+    let mine = digest(script, inferences);
     channel.send_raw(&mine)?;
     let theirs = channel.receive_raw(mine.len())?;
     if theirs == mine {
@@ -236,9 +228,10 @@ fn agree(channel: &mut Channel, script: &Script) -> Result<(), RunError> {
     }
 }
 
-fn digest(script: &Script) -> [u8; 32] {
+fn digest(script: &Script, inferences: usize) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
+    hasher.update(&(inferences as u64).to_le_bytes());
     // Writing plain data to memory does not fail; if it did, both sides would differ and stop.
     if let Ok(text) = serde_json::to_vec(script) {
         hasher.update(&text);

@@ -1,20 +1,42 @@
 //! Two threads over a loopback socket: right results, foretold bytes, clear ends.
 
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 
 use super::*;
+use crate::calibrate::time;
 use crate::network::{Weights, evaluate, zoo};
 use crate::params::{Request, TransformPrices, select_network};
-use crate::protocol::{Inbox, Message, MessageKind, Phase, Script, gazelle};
+use crate::protocol::{Inbox, Link, Message, MessageKind, Phase, Script, gazelle};
 use crate::units::Bytes;
 
-fn pair() -> (TcpStream, TcpStream) {
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn streams() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     (near, listener.accept().unwrap().0)
+}
+
+fn pair() -> (Channel, Channel) {
+    let (near, far) = streams();
+    let channel = |stream| Channel::new(stream, PATIENCE).unwrap();
+    (channel(near), channel(far))
+}
+
+fn settings(inferences: usize) -> SessionSettings {
+    SessionSettings {
+        inferences,
+        inbox: Inbox::default(),
+    }
+}
+
+fn rng(seed: u64) -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(seed)
 }
 
 struct Case {
@@ -41,75 +63,79 @@ fn toy() -> Case {
     }
 }
 
-#[test]
-fn a_run_gives_the_plain_result_and_sends_the_foretold_bytes() {
-    let case = toy();
-    let (near, far) = pair();
-    let run = std::thread::scope(|scope| {
-        let server = scope.spawn(|| {
-            serve(
-                far,
-                &case.script,
-                &case.weights,
-                Inbox::default(),
-                ChaCha20Rng::seed_from_u64(1),
-            )
-        });
-        let run = request(
-            near,
-            &case.script,
-            &case.input,
-            Inbox::default(),
-            ChaCha20Rng::seed_from_u64(2),
-        )
-        .unwrap();
+/// Both parties over a pair of channels; the client's run.
+fn run(case: &Case, (mut near, mut far): (Channel, Channel), inferences: usize) -> Run {
+    std::thread::scope(|scope| {
+        let (script, weights) = (&case.script, &case.weights);
+        let server =
+            scope.spawn(move || serve(&mut far, script, weights, settings(inferences), rng(1)));
+        let run = request(&mut near, script, &case.input, settings(inferences), rng(2)).unwrap();
         server.join().unwrap().unwrap();
         run
-    });
-    assert_eq!(run.result, case.expected);
+    })
+}
+
+#[test]
+fn each_inference_gives_the_plain_result_and_sends_the_foretold_bytes() {
+    let case = toy();
+    let script = &case.script;
+    let run = run(&case, pair(), 3);
+    assert_eq!(run.results, vec![case.expected; 3]);
     let foretold = |phase| {
-        let of_phase = case
-            .script
-            .actions
-            .iter()
-            .filter(move |action| action.phase == phase);
-        of_phase
-            .filter_map(|action| action.sends)
-            .map(|m| m.wire_bytes().0)
-            .sum::<u64>()
+        let of_phase = script.actions.iter().filter(|a| a.phase == phase);
+        let sent = of_phase.filter_map(|action| action.sends);
+        sent.map(|m| m.wire_bytes().0).sum::<u64>()
     };
-    let measured = |of: fn(&Measured) -> u64| run.steps.iter().map(of).sum::<u64>();
-    assert_eq!(run.setup.bytes.total, foretold(Phase::Setup));
-    assert_eq!(
-        measured(|step| step.bytes.offline),
-        foretold(Phase::Offline)
+    assert_eq!(run.tally.setup(script).bytes.total, foretold(Phase::Setup));
+    let (total, spread) = run.tally.total(script);
+    assert_eq!(total.bytes.offline, foretold(Phase::Offline));
+    assert_eq!(total.bytes.online, foretold(Phase::Online));
+    assert!(spread.least <= spread.median && spread.median <= spread.greatest);
+    assert!(total.client_cpu > 0.0 && total.server_cpu > 0.0);
+    let layers = (0..script.steps.len()).map(|step| run.tally.step(script, step).0.bytes.total);
+    assert_eq!(layers.sum::<u64>(), total.bytes.total);
+}
+
+#[test]
+fn a_shaped_channel_takes_the_time_of_its_link() {
+    let link = Link {
+        mbit_per_s: 8.0,
+        rtt_ms: 40.0,
+    };
+    let (near, mut far) = pair();
+    let mut near = near.shaped(link).unwrap();
+    let message = Message {
+        kind: MessageKind::Reply,
+        payload: Bytes(50_000),
+    };
+    let ((), taken) = time(|| {
+        for _ in 0..2 {
+            near.send(message.kind, &[7; 50_000]).unwrap();
+        }
+        for _ in 0..2 {
+            assert_eq!(far.receive(message).unwrap(), [7; 50_000]);
+        }
+    });
+    let expected = 2.0 * link.time_in_stream(message.wire_bytes()).seconds() + 0.02;
+    let taken = taken.seconds();
+    assert!(
+        taken >= expected && taken < expected + 0.1,
+        "{taken} for {expected}"
     );
-    assert_eq!(measured(|step| step.bytes.online), foretold(Phase::Online));
 }
 
 #[test]
 fn another_script_or_a_vanished_peer_ends_the_run() {
     let case = toy();
-    let (near, far) = pair();
+    let (mut near, mut far) = pair();
     let mut other = case.script.clone();
     other.moduli[0] += 2;
     let ends = std::thread::scope(|scope| {
         let server = scope.spawn(|| {
-            serve(
-                far,
-                &other,
-                &case.weights,
-                Inbox::default(),
-                ChaCha20Rng::seed_from_u64(1),
-            )
+            let weights = &case.weights;
+            serve(&mut far, &other, weights, settings(1), rng(1))
         });
-        let client = request(
-            near,
-            &case.script,
-            &case.input,
-            Inbox::default(),
-            ChaCha20Rng::seed_from_u64(2),
-        );
+        let client = request(&mut near, &case.script, &case.input, settings(1), rng(2));
         (client.err(), server.join().unwrap().err())
     });
     assert!(matches!(
@@ -117,20 +143,85 @@ fn another_script_or_a_vanished_peer_ends_the_run() {
         (Some(RunError::OtherScript), Some(RunError::OtherScript))
     ));
 
-    let (near, far) = pair();
+    let (mut near, far) = pair();
     drop(far);
-    let end = request(
-        near,
-        &case.script,
-        &case.input,
-        Inbox::default(),
-        ChaCha20Rng::seed_from_u64(2),
-    )
-    .err();
+    let end = request(&mut near, &case.script, &case.input, settings(1), rng(2)).err();
     assert!(matches!(
         end,
         Some(RunError::Channel(ChannelError::Gone(_)))
     ));
+}
+
+#[test]
+fn a_silent_peer_and_one_that_trickles_end_the_run_in_time() {
+    let case = toy();
+    let short = Duration::from_millis(200);
+    let (near, mut far) = streams();
+    let mut near = Channel::new(near, short).unwrap();
+    let (end, taken) =
+        time(|| request(&mut near, &case.script, &case.input, settings(1), rng(2)).err());
+    assert!(matches!(
+        end,
+        Some(RunError::Channel(ChannelError::Silent { .. }))
+    ));
+    assert!(taken.seconds() < 5.0);
+
+    let (end, taken) = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for _ in 0..20 {
+                std::thread::sleep(Duration::from_millis(50));
+                let _ = far.write_all(&[0]);
+            }
+        });
+        time(|| near.receive_raw(1000).err())
+    });
+    assert!(matches!(end, Some(ChannelError::Silent { .. })));
+    assert!(taken.seconds() < 0.9, "{taken}");
+}
+
+#[test]
+fn a_peer_that_does_not_read_ends_the_run_in_time() {
+    let (near, _far) = streams();
+    let mut near = Channel::new(near, Duration::from_millis(200)).unwrap();
+    let end = near.send(MessageKind::Keys, &vec![0; 64 << 20]).err();
+    assert!(matches!(end, Some(ChannelError::Silent { .. })));
+}
+
+#[test]
+fn rubbish_ends_the_run() {
+    let case = toy();
+    let (mut near, mut far) = streams();
+    let rubbish: Vec<u8> = (0..100_000u32).map(|i| (i * 31 >> 3) as u8).collect();
+    far.write_all(&rubbish).unwrap();
+    let mut channel = Channel::new(near.try_clone().unwrap(), PATIENCE).unwrap();
+    let end = request(&mut channel, &case.script, &case.input, settings(1), rng(2)).err();
+    assert!(matches!(end, Some(RunError::OtherScript)));
+    let (near_again, far) = streams();
+    near = near_again;
+    near.write_all(&rubbish).unwrap();
+    let mut channel = Channel::new(far, PATIENCE).unwrap();
+    let end = serve(
+        &mut channel,
+        &case.script,
+        &case.weights,
+        settings(1),
+        rng(2),
+    )
+    .err();
+    assert!(matches!(end, Some(RunError::OtherScript)));
+}
+
+#[test]
+fn the_token_is_shown_or_the_peer_refused() {
+    let (token, other) = (Token::random(&mut rng(1)), Token::random(&mut rng(2)));
+    for (shown, accepted) in [(&token, true), (&other, false)] {
+        let (mut near, mut far) = pair();
+        shown.present(&mut near).unwrap();
+        assert_eq!(token.expect(&mut far).unwrap(), accepted);
+    }
+    let (near, mut far) = pair();
+    drop(near);
+    assert!(token.expect(&mut far).is_err());
 }
 
 #[test]
@@ -140,9 +231,9 @@ fn a_frame_that_is_not_the_next_one_is_refused() {
         payload: Bytes(4),
     };
     let received = |kind, payload: &[u8]| {
-        let (near, far) = pair();
-        Channel::new(near).unwrap().send(kind, payload).unwrap();
-        Channel::new(far).unwrap().receive(message)
+        let (mut near, mut far) = pair();
+        near.send(kind, payload).unwrap();
+        far.receive(message)
     };
     assert_eq!(
         received(MessageKind::Reply, &[1, 2, 3, 4]).unwrap(),

@@ -1,0 +1,43 @@
+//! Memory from the system, touched for the first time.
+//!
+//! One run maps pages that nobody has used, writes to each, and gives them back: what the first use of a
+//! buffer costs beyond its later ones, once the machine below a virtual one has the pages in its own memory.
+
+use memmap2::MmapMut;
+
+use super::case::Case;
+use super::workload::{Workload, WorkloadError};
+use crate::units::Bytes;
+
+/// Smallest page; touching more often than a page has no effect on the time.
+const PAGE: usize = 4096;
+/// Most that is touched at once.
+const MOST: usize = 1 << 30;
+
+pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> {
+    let bytes = case.param("bytes").and_then(|bytes| bytes.parse().ok());
+    let bytes = bytes.filter(|bytes| (1..=MOST).contains(bytes));
+    let bytes: usize = bytes.ok_or_else(|| WorkloadError::case(case, "memory"))?;
+    Ok(Workload::again(Bytes(bytes as u64), move || {
+        let mut map = MmapMut::map_anon(bytes)?;
+        map.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
+        Ok(map)
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calibrate::Op;
+
+    #[test]
+    fn more_memory_takes_longer_and_none_is_refused() {
+        let timed = |bytes| {
+            let mut workload = workload(&Case::link(Op::Touch, bytes)).unwrap();
+            assert_eq!(workload.bytes(), Bytes(bytes as u64));
+            workload.time(3).unwrap()
+        };
+        assert!(timed(32 << 20) > timed(64 << 10));
+        assert!(workload(&Case::link(Op::Touch, 0)).is_err());
+    }
+}

@@ -1,0 +1,187 @@
+//! What the actions of a session took, summed up by layer and by act; of several inferences, the median.
+//!
+//! Sums over the actions of one inference come first, then the median over the inferences: the middle one of
+//! the sorted totals, the mean of the two middle ones of an even number. The first inference counts like
+//! the others.
+
+use serde::{Deserialize, Serialize};
+
+use super::outcome::Measured;
+use crate::calibrate::Taken;
+use crate::predict::{BytesSplit, SecondsSplit};
+use crate::protocol::{Action, Party, Phase, Script};
+use crate::units::Nanos;
+
+/// What one action took in one inference.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cost {
+    /// Index of the action in its script.
+    pub action: usize,
+    /// Which inference.
+    pub inference: usize,
+    /// Its computation.
+    pub taken: Taken,
+    /// Its message's time on the link.
+    pub link: Nanos,
+    /// How long the client waited for its message.
+    pub waited: Nanos,
+    /// Bytes that moved.
+    pub bytes: u64,
+}
+
+impl Cost {
+    pub(super) fn of(action: usize, inference: usize) -> Self {
+        Self {
+            action,
+            inference,
+            ..Self::default()
+        }
+    }
+}
+
+/// What all actions of a session took.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// Action by action.
+    pub costs: Vec<Cost>,
+}
+
+/// Least, middle and greatest of the inferences' seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Least.
+    pub least: f64,
+    /// Median.
+    pub median: f64,
+    /// Greatest.
+    pub greatest: f64,
+}
+
+impl Spread {
+    /// Of some values; zeros of none.
+    pub fn of(values: &[f64]) -> Self {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let at = |index: usize| sorted.get(index).copied().unwrap_or_default();
+        let half = sorted.len() / 2;
+        let median = if sorted.len() % 2 == 1 {
+            at(half)
+        } else {
+            f64::midpoint(at(half.saturating_sub(1)), at(half))
+        };
+        Self {
+            least: at(0),
+            median,
+            greatest: at(sorted.len().saturating_sub(1)),
+        }
+    }
+}
+
+impl Tally {
+    /// What the actions chosen took, in each inference.
+    fn each(&self, script: &Script, chosen: impl Fn(&Action) -> bool) -> Vec<Measured> {
+        let last = self.costs.iter().map(|cost| cost.inference).max();
+        let mut sums = vec![Measured::default(); last.map_or(0, |last| last + 1)];
+        for cost in &self.costs {
+            let action = &script.actions[cost.action];
+            if chosen(action) {
+                sums[cost.inference].add(action, cost);
+            }
+        }
+        sums
+    }
+
+    /// Of the set-up.
+    pub fn setup(&self, script: &Script) -> Measured {
+        let sums = self.each(script, in_setup);
+        sums.into_iter().next().unwrap_or_default()
+    }
+
+    /// Of a step, the median, and how far the inferences lie apart.
+    pub fn step(&self, script: &Script, step: usize) -> (Measured, Spread) {
+        middle(self.each(script, |a| !in_setup(a) && a.step == Some(step)))
+    }
+
+    /// Of all steps together, the median, and how far the inferences lie apart.
+    pub fn total(&self, script: &Script) -> (Measured, Spread) {
+        middle(self.each(script, |action| !in_setup(action)))
+    }
+
+    /// Of all steps together: computation on a processor, and the link.
+    pub fn on_processor(&self, script: &Script) -> Spread {
+        let each = self.each(script, |action| !in_setup(action));
+        let seconds = each
+            .iter()
+            .map(|m| m.client_cpu + m.server_cpu + m.seconds.link);
+        Spread::of(&seconds.collect::<Vec<_>>())
+    }
+
+    /// Of some actions, the median.
+    pub fn median(&self, script: &Script, chosen: impl Fn(&Action) -> bool) -> Measured {
+        middle(self.each(script, chosen)).0
+    }
+}
+
+/// Whether an action stands outside the totals.
+fn in_setup(action: &Action) -> bool {
+    action.phase == Phase::Setup || action.step.is_none()
+}
+
+/// Field by field the median.
+fn middle(all: Vec<Measured>) -> (Measured, Spread) {
+    let of = |field: fn(&Measured) -> f64| {
+        let values: Vec<f64> = all.iter().map(field).collect();
+        Spread::of(&values)
+    };
+    let median = |field| of(field).median;
+    let seconds = SecondsSplit {
+        offline: median(|m| m.seconds.offline),
+        online: median(|m| m.seconds.online),
+        client: median(|m| m.seconds.client),
+        server: median(|m| m.seconds.server),
+        link: median(|m| m.seconds.link),
+        total: median(|m| m.seconds.total),
+    };
+    let measured = Measured {
+        seconds,
+        client_cpu: median(|m| m.client_cpu),
+        server_cpu: median(|m| m.server_cpu),
+        bytes: all.last().map_or_else(BytesSplit::default, |m| m.bytes),
+    };
+    (measured, of(|m| m.seconds.total))
+}
+
+impl Measured {
+    fn add(&mut self, action: &Action, cost: &Cost) {
+        let (party, phase) = (action.party, action.phase);
+        let (computation, link) = (cost.taken.wall.seconds(), cost.link.seconds());
+        let split = SecondsSplit::of(party, phase, computation, link);
+        self.seconds.add(&split);
+        match party {
+            Party::Client => self.client_cpu += cost.taken.cpu.seconds(),
+            Party::Server => self.server_cpu += cost.taken.cpu.seconds(),
+        }
+        self.bytes.add(&BytesSplit::of(party, phase, cost.bytes));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_least_middle_and_greatest() {
+        let spread = |values: &[f64]| {
+            let Spread {
+                least,
+                median,
+                greatest,
+            } = Spread::of(values);
+            [least, median, greatest]
+        };
+        assert_eq!(spread(&[3.0, 1.0, 2.0]), [1.0, 2.0, 3.0]);
+        assert_eq!(spread(&[4.0, 1.0]), [1.0, 2.5, 4.0]);
+        assert_eq!(spread(&[7.0]), [7.0; 3]);
+        assert_eq!(spread(&[]), [0.0; 3]);
+    }
+}
