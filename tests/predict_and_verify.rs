@@ -181,43 +181,70 @@ fn circuits_run_as_the_flags_say() {
     ];
     for flags in runs {
         let verify = [&["verify", "toy", "--seed", "5"], flags].concat();
-        let verification = json_by(&calibration, &verify);
-        assert_eq!(verification["output_equal"], true, "{flags:?}");
-        assert_eq!(
-            number(&verification, "/total/error/bytes"),
-            0.0,
-            "{flags:?}"
-        );
-        let circuits = &verification["circuits"];
-        assert_eq!(circuits["stored"], circuits["measured_stored"], "{flags:?}");
-        let flag = |name: &str, usual: &str| {
-            let given = flags.iter().position(|flag| *flag == name);
-            given.map_or(usual, |at| flags[at + 1]).replace('-', "_")
-        };
-        for (name, usual) in [
-            ("garbler", "server"),
-            ("delivery", "split"),
-            ("hash", "tmmo"),
-            ("extension", "softspoken4"),
-        ] {
-            assert_eq!(
-                circuits[name],
-                flag(&format!("--{name}"), usual),
-                "{flags:?}"
-            );
-        }
-        let stores = |party: &str| number(circuits, &format!("/stored/{party}")) > 0.0;
-        let split = flag("--delivery", "split") == "split";
-        let server = split && flag("--garbler", "server") == "client";
-        assert_eq!(
-            [stores("client"), stores("server")],
-            [split && !server, server]
-        );
+        check_circuits(&json_by(&calibration, &verify), flags);
     }
-    assert_eq!(
-        std::fs::read_dir(folder.path()).unwrap().count(),
-        1,
-        "only the profile is left"
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 1, "only the profile");
+}
+
+fn check_circuits(verification: &Value, flags: &[&str]) {
+    assert_eq!(verification["output_equal"], true, "{flags:?}");
+    assert_eq!(number(verification, "/total/error/bytes"), 0.0, "{flags:?}");
+    let circuits = &verification["circuits"];
+    assert_eq!(circuits["stored"], circuits["measured_stored"], "{flags:?}");
+    let flag = |name: &str, usual: &str| {
+        let given = flags.iter().position(|flag| *flag == format!("--{name}"));
+        given.map_or(usual, |at| flags[at + 1]).replace('-', "_")
+    };
+    for (name, usual) in [
+        ("garbler", "server"),
+        ("delivery", "split"),
+        ("hash", "tmmo"),
+        ("extension", "softspoken4"),
+    ] {
+        assert_eq!(circuits[name], flag(name, usual), "{flags:?}");
+    }
+    let stores = |party: &str| number(circuits, &format!("/stored/{party}")) > 0.0;
+    let split = flag("delivery", "split") == "split";
+    let server = split && flag("garbler", "server") == "client";
+    let expected = [split && !server, server];
+    assert_eq!([stores("client"), stores("server")], expected);
+}
+
+/// Two processes on a network whose answer is a place; `max` is named where it does not fit.
+#[test]
+fn a_clip_and_an_argmax_run_between_two_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, max: u32| {
+        let fc = |name: &str| {
+            format!(
+                "[[layers]]\nname = \"{name}\"\nkind = \"fc\"\noutputs = 9\n\
+                     input_bits = 6\nweight_bits = 4\n"
+            )
+        };
+        let clip = format!("[[layers]]\nname = \"c\"\nkind = \"clip\"\nmax = {max}\n");
+        let place = "[[layers]]\nname = \"place\"\nkind = \"argmax\"\n";
+        let text = format!(
+            "name = \"p\"\ninput = [1, 4, 4]\n{}{clip}{}{place}",
+            fc("a"),
+            fc("b")
+        );
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let network = write("p.toml", 40);
+    for garbling in [["--garbler", "server"], ["--garbler", "client"]] {
+        let verify = ["verify", &network, "--seed", "5", "--delivery", "streamed"];
+        let verification = json(&[&verify[..], &garbling].concat());
+        check_circuits(&verification, &[&verify[4..], &garbling].concat());
+        assert_eq!(number(&verification, "/total/relus"), 9.0);
+    }
+    let wide = write("wide.toml", 64);
+    let told = refusal(&[&["predict", &wide][..], &REFERENCE].concat(), 2);
+    assert!(
+        told.contains("`c`: max is 64; expected at most 63"),
+        "{told}"
     );
 }
 
@@ -289,8 +316,50 @@ fn an_explanation_lists_what_was_ruled_out() {
         told.contains("chosen") && told.contains("security short by"),
         "{told}"
     );
+    for part in ["what flooding costs", "bytes +", "no price", "time +"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
     let one = json(&["params", "--conv", "64x32x32,64,3x3", "--bits", "8,8"]);
     assert_eq!(one["layers"].as_array().unwrap().len(), 1);
+    assert!(one["layers"][0]["cost"]["time"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn fewer_bytes_can_be_asked_for() {
+    let bytes = |objective| {
+        let told = json(&["params", "gazelle-cifar10", "--objective", objective]);
+        let layers = told["layers"].as_array().unwrap().clone();
+        let of = |layer: &Value, what: &str| layer["cost"][what].as_f64().unwrap();
+        let sum = |what| layers.iter().map(|layer| of(layer, what)).sum::<f64>();
+        (sum("time"), sum("bytes"))
+    };
+    let (fast, small, both) = (bytes("time"), bytes("bytes"), bytes("weighted:1"));
+    assert!(small.1 < fast.1 && fast.0 < small.0);
+    assert!(fast.0 <= both.0 && small.1 <= both.1);
+    assert!(refusal(&["params", "toy", "--objective", "speed"], 2).contains("weighted:X"));
+}
+
+#[test]
+fn the_papers_choices_are_named_priced_and_held_against_ours() {
+    let told = json(&["params", "gazelle-cifar10", "--compare"]);
+    let rows = told["rows"].as_array().unwrap();
+    let ratios: Vec<f64> = rows
+        .iter()
+        .filter_map(|row| row["time_ratio"].as_f64())
+        .collect();
+    assert!(ratios.len() > 16 && ratios.iter().all(|&ratio| ratio >= 1.0));
+    assert!(ratios.iter().any(|&ratio| ratio > 1.2));
+    for name in ["ours", "nass", "gazelle", "delphi", "delphi, nearest"] {
+        assert!(rows.iter().any(|row| row["choice"] == name), "{name}");
+    }
+    let mode = |name| {
+        stdout(&nass(
+            &[&["params", "toy", "--mode", name][..], &REFERENCE].concat(),
+        ))
+    };
+    assert!(mode("gazelle").contains("insecure"));
+    assert!(mode("delphi").contains("218.0"));
+    assert!(mode("nass").contains("2018"));
 }
 
 #[test]

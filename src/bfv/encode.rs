@@ -82,6 +82,46 @@ impl BfvParams {
         Ok(Plaintext(factor.into_ntt(basis).into_factor(basis)))
     }
 
+    /// Slots encoded for multiplication in digits of `bits` bits, the least first: centred digits of the
+    /// centred coefficients, Σ_j 2^(bits·j)·d_j; the last one takes what is left.
+    pub(super) fn encode_digits(
+        &self,
+        slots: &[u64],
+        bits: u32,
+        count: usize,
+    ) -> Result<Vec<Plaintext>, BfvError> {
+        let (n, basis) = (self.degree(), self.basis());
+        let p = self.plaintext_plan().modulus();
+        let mut polynomial = Residues::arbitrary(n);
+        self.interpolate(slots, &mut polynomial)?;
+        let value = p.value().cast_signed();
+        let centred = |&x: &u64| match x.cast_signed() {
+            x if 2 * i128::from(x) > i128::from(value) => x - value,
+            x => x,
+        };
+        let mut rest: Vec<i64> = polynomial.iter().map(centred).collect();
+        let half = 1_i64 << (bits - 1).min(62);
+        (1..=count)
+            .map(|digit| {
+                for (rest, residue) in rest.iter_mut().zip(polynomial.iter_mut()) {
+                    let next = if digit == count {
+                        0
+                    } else {
+                        (*rest + half) >> bits
+                    };
+                    let digit = *rest - (next << bits);
+                    *residue = digit.rem_euclid(value).cast_unsigned();
+                    *rest = next;
+                }
+                let mut factor = Poly::<Coefficient>::arbitrary(n, basis.limbs());
+                for (q, limb) in basis.moduli().zip(factor.iter_mut()) {
+                    pointwise::lift_centred(p, q, &polynomial, limb);
+                }
+                Ok(Plaintext(factor.into_ntt(basis).into_factor(basis)))
+            })
+            .collect()
+    }
+
     /// poly += round(q'·m/p), q' the modulus of poly's limbs, m the polynomial that holds `slots`.
     pub(super) fn add_scaled(
         &self,

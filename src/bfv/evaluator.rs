@@ -45,6 +45,20 @@ impl Evaluator {
         ct.c1.multiply_assign(basis, &pt.0);
     }
 
+    /// Slots encoded for multiplication as `count` plaintexts of `bits` bits a coefficient: with the j-th,
+    /// from 0, times 2^(bits·j) they add up to the plaintext of [`HeOps::encode`]. `bits` is 1 to 62.
+    ///
+    /// # Errors
+    /// [`BfvError::SlotCount`] or [`BfvError::SlotValue`].
+    pub fn encode_digits(
+        &self,
+        slots: &[u64],
+        bits: u32,
+        count: usize,
+    ) -> Result<Vec<Plaintext>, BfvError> {
+        self.params.encode_digits(slots, bits.clamp(1, 62), count)
+    }
+
     /// The sum of rotations of decomposed ciphertexts, divided by the special primes once, which
     /// saves most transforms of each rotation but the first (`cargo bench --bench rotations`).
     ///

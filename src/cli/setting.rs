@@ -6,7 +6,7 @@ use super::calibration;
 use super::error::Failure;
 use super::globals::Globals;
 use super::output;
-use crate::params::{PlaintextBound, Request};
+use crate::params::{Objective, PlaintextBound, Request};
 use crate::predict::{HeReport, PriceList, Setting};
 use crate::protocol::{CircuitSettings, Link};
 use crate::security::{Requirement, Table};
@@ -54,6 +54,9 @@ pub(super) struct SettingArgs {
     /// Size of the plaintext modulus
     #[arg(long, value_enum, default_value = "exact")]
     p_bound: Bound,
+    /// What the parameters are to save: `time`, `bytes`, or `weighted:X`, time plus X seconds a megabyte
+    #[arg(long, value_name = "GOAL", default_value = "time", value_parser = objective)]
+    objective: Objective,
 }
 
 /// What it means; owns what [`Setting`] borrows.
@@ -89,6 +92,8 @@ impl SettingArgs {
             failure_log2,
             flooding_bits,
             p_bound,
+            objective: self.objective,
+            ..Request::default()
         }
     }
 
@@ -186,9 +191,35 @@ fn log2_probability(text: &str) -> Result<f64, String> {
     }
 }
 
+/// `time`, `bytes`, `weighted:0.2`.
+fn objective(text: &str) -> Result<Objective, String> {
+    let weight = text
+        .strip_prefix("weighted:")
+        .and_then(|weight| weight.parse::<f64>().ok())
+        .filter(|weight| weight.is_finite() && *weight >= 0.0);
+    match (text, weight) {
+        ("time", _) => Ok(Objective::Time),
+        ("bytes", _) => Ok(Objective::Bytes),
+        (_, Some(weight)) => Ok(Objective::Weighted(weight)),
+        (_, None) => {
+            Err("expected `time`, `bytes` or `weighted:X`, X seconds a megabyte".to_owned())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn objectives_read() {
+        assert_eq!(objective("time"), Ok(Objective::Time));
+        assert_eq!(objective("bytes"), Ok(Objective::Bytes));
+        assert_eq!(objective("weighted:0.25"), Ok(Objective::Weighted(0.25)));
+        for bad in ["", "weighted", "weighted:-1", "weighted:inf", "speed"] {
+            assert!(objective(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn probabilities_read_both_ways() {

@@ -12,7 +12,8 @@
 //! | [`ShareFunction::Argmax`] | the first place of the greatest x |
 //!
 //! A shift of 0 adds nothing; `>>` rounds down. The evaluator learns `y − r mod p_out`; the garbler's
-//! share of y is r. The place of an argmax is not shared but opened to the evaluator: its p_out is 1.
+//! share of y is r. The place of an argmax of n values is shared by XOR: r has as many bits as n − 1, p_out is
+//! the power of two above it, and the evaluator learns `y ⊕ r`.
 //!
 //! # Gates
 //! With w = bits of p_in, w' = bits of p_out, n the window, B the bits of `h + 2^(s−1)`, one more for the sign,
@@ -36,7 +37,7 @@ mod rounded;
 
 use serde::{Deserialize, Serialize};
 
-use super::arithmetic::Bit;
+use super::arithmetic::{Bit, xor};
 use super::error::GcError;
 use super::gates::{Counter, GateCounts, Gates, Plain};
 use super::shares::join;
@@ -66,7 +67,7 @@ pub enum ShareFunction {
         /// What follows.
         rectifier: Rectifier,
     },
-    /// The place of the greatest of `values` values, opened to the evaluator.
+    /// The place of the greatest of `values` values, shared by XOR.
     Argmax {
         /// Values compared.
         values: usize,
@@ -121,8 +122,13 @@ pub struct ShareCircuit {
     pub function: ShareFunction,
     /// Modulus of the shares that come in; odd, below 2^62.
     pub p_in: u64,
-    /// Modulus of the shares that go out; odd, below 2^62; 1 for an argmax, which shares nothing.
+    /// Modulus of the shares that go out; odd, below 2^62; for an argmax the power of two above its places.
     pub p_out: u64,
+}
+
+/// Least power of two above the places of so many values.
+pub const fn places(values: usize) -> u64 {
+    1 << width(values.saturating_sub(1) as u64)
 }
 
 pub(super) const fn width(modulus: u64) -> usize {
@@ -149,7 +155,7 @@ impl ShareCircuit {
     pub fn check(&self) -> Result<(), GcError> {
         let argmax = matches!(self.function, ShareFunction::Argmax { .. });
         check_modulus(self.p_in)?;
-        if !(argmax && self.p_out == 1) {
+        if !argmax {
             check_modulus(self.p_out)?;
         }
         let window = self.window();
@@ -188,9 +194,9 @@ impl ShareCircuit {
                 let (p_in, p_out) = (self.p_in, self.p_out);
                 Err(GcError::OneModulus { p_in, p_out })
             }
-            ShareFunction::Argmax { .. } if self.p_out != 1 => {
-                let modulus = self.p_out;
-                Err(GcError::Modulus { modulus })
+            ShareFunction::Argmax { values } if self.p_out != places(values) => {
+                let (given, expected) = (self.p_out, places(values));
+                Err(GcError::Places { given, expected })
             }
             ShareFunction::Requantize(_)
             | ShareFunction::MaxPool { .. }
@@ -223,11 +229,7 @@ impl ShareCircuit {
 
     /// Bits the garbler feeds into one evaluation: its shares, then its mask.
     pub const fn garbler_input_bits(&self) -> usize {
-        let mask = match self.function {
-            ShareFunction::Argmax { .. } => 0,
-            _ => width(self.p_out),
-        };
-        self.window() * width(self.p_in) + mask
+        self.window() * width(self.p_in) + self.output_bits()
     }
 
     /// Bits the evaluator feeds into one evaluation; one oblivious transfer each.
@@ -260,10 +262,8 @@ impl ShareCircuit {
         if matches!(self.function, ShareFunction::Argmax { .. }) {
             let first =
                 |best: (u64, i128), new: (u64, i128)| if new.1 > best.1 { new } else { best };
-            return Ok((0..)
-                .zip(centred)
-                .reduce(first)
-                .map_or(0, |(place, _)| place));
+            let place = (0..).zip(centred).reduce(first);
+            return Ok(place.map_or(0, |(place, _)| place) ^ r);
         }
         let x = centred.max().unwrap_or(0);
         let y = self.clamp((x + self.half()) >> self.shift());
@@ -298,7 +298,11 @@ impl ShareCircuit {
             | ShareFunction::MaxPool { .. }
             | ShareFunction::Clip(_) => self.requantized(g, &pairs, mask),
             ShareFunction::Gazelle { rectifier, .. } => self.gazelle(g, &pairs, mask, rectifier),
-            ShareFunction::Argmax { .. } => self.argmax(g, &pairs),
+            ShareFunction::Argmax { .. } => {
+                let place = self.argmax(g, &pairs);
+                let masked = place.iter().zip(mask);
+                masked.map(|(&bit, &r)| xor(g, bit, r)).collect()
+            }
         };
         output
             .into_iter()

@@ -54,6 +54,14 @@ pub enum GcError {
         /// Modulus of the output.
         p_out: u64,
     },
+    /// The place of an argmax is shared by XOR, in as many bits as it needs.
+    #[error("a place shared modulo {given}; expected {expected}")]
+    Places {
+        /// Modulus of the output.
+        given: u64,
+        /// The power of two above the places.
+        expected: u64,
+    },
     /// A share is not below its modulus.
     #[error("share {index} is not below the modulus {modulus}")]
     Share {

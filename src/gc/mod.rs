@@ -60,7 +60,7 @@ mod shares;
 mod transfer_messages;
 
 pub use base_ot::{BaseOtReceiver, BaseOtSender, ChosenSeeds, SeedPairs};
-pub use circuits::{Clip, Rectifier, ShareCircuit, ShareFunction};
+pub use circuits::{Clip, Rectifier, ShareCircuit, ShareFunction, places};
 pub use error::GcError;
 pub use evaluate::{EvaluatedPieces, PieceMessages};
 pub use extension::{

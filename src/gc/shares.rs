@@ -2,7 +2,7 @@
 //!
 //! Constants are added here, in the clear, where they cost no gate: the garbler feeds
 //! `((a + h) mod p_in) + 2^w − p_in` and `((−r − offset) mod p_out) + 2^w' − p_out` (header of
-//! `circuits`; Gazelle's without the powers of two); the evaluator feeds b as it is. Shares that are not below their modulus are refused.
+//! `circuits`; Gazelle's without the powers of two; an argmax's mask as it is); the evaluator feeds b as it is. Shares that are not below their modulus are refused.
 
 use super::circuits::{ShareCircuit, ShareFunction, width};
 use super::error::{GcError, expect_len};
@@ -24,7 +24,9 @@ impl ShareCircuit {
             for &a in shares {
                 split(&mut bits, (a + p / 2) % p + self.headroom(p), width(p));
             }
-            if self.output_is_shared() {
+            if self.is_shared_by_xor() {
+                split(&mut bits, r, self.output_bits());
+            } else {
                 let mask = (-offset - i128::from(r)).rem_euclid(i128::from(p_out)) as u64;
                 split(&mut bits, mask + self.headroom(p_out), width(p_out));
             }
@@ -40,9 +42,9 @@ impl ShareCircuit {
         }
     }
 
-    /// Whether the garbler masks the output: not an argmax's.
-    const fn output_is_shared(&self) -> bool {
-        !matches!(self.function, ShareFunction::Argmax { .. })
+    /// Whether the garbler's mask is added bit by bit: to an argmax's output.
+    const fn is_shared_by_xor(&self) -> bool {
+        matches!(self.function, ShareFunction::Argmax { .. })
     }
 
     /// The evaluator's input bits for a batch, in the order instance, bit: what it chooses by transfer.

@@ -44,7 +44,7 @@ fn circuits() -> Vec<ShareCircuit> {
         (pool, 40_961, 257),
         (clip, p, 65_537),
         (gazelle, p, p),
-        (argmax, p, 1),
+        (argmax, p, 8),
     ]
     .map(|(function, p_in, p_out)| ShareCircuit {
         function,

@@ -45,9 +45,10 @@ impl ActivationBits {
                 LayerKind::AvgPool(_) | LayerKind::Flatten | LayerKind::Add => {
                     (bits.direct[index + 1], bits.through[index + 1])
                 }
-                LayerKind::Relu | LayerKind::MaxPool(_) => {
-                    (None, bits.direct[index + 1].or(bits.through[index + 1]))
-                }
+                LayerKind::Relu
+                | LayerKind::Clip { .. }
+                | LayerKind::MaxPool(_)
+                | LayerKind::Argmax => (None, bits.direct[index + 1].or(bits.through[index + 1])),
             };
             for source in &layer.inputs {
                 let value = slot(source);

@@ -2,7 +2,7 @@
 //!
 //! FLOPs are multiply-adds of convolutions and fully connected layers, one for each weight and
 //! output position, padding included, biases left out (as in DeepReDuce and DeepReShape). A
-//! max pool or an inserted re-quantization is no ReLU.
+//! max pool, an argmax or an inserted re-quantization is no ReLU; a clip is one, whatever its maximum.
 
 use serde::{Deserialize, Serialize};
 
@@ -61,14 +61,14 @@ impl LayerKind {
         match self {
             Self::Conv(conv) => input.channels / conv.groups * conv.kernel[0] * conv.kernel[1],
             Self::Fc(_) => input.len(),
-            Self::Relu | Self::AvgPool(_) | Self::MaxPool(_) | Self::Flatten | Self::Add => 0,
+            _ => 0,
         }
     }
 }
 
 fn layer_counts(layer: &LayerParams, input: Shape, output: Shape) -> Counts {
     let relus = match layer.kind {
-        LayerKind::Relu => output.len() as u64,
+        LayerKind::Relu | LayerKind::Clip { .. } => output.len() as u64,
         _ => 0,
     };
     let terms = layer.kind.terms(input) as u64;

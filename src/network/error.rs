@@ -100,6 +100,26 @@ pub enum NetworkError {
         /// Input and output channels.
         channels: [usize; 2],
     },
+    /// The output of an argmax is read.
+    #[error("layer `{layer}` is an argmax and not the last layer; expected nothing after it")]
+    ArgmaxRead {
+        /// The layer.
+        layer: String,
+    },
+    /// A clip lets through more than its output holds.
+    #[error(
+        "layer `{layer}`: max is {max}; expected at most {greatest}, the greatest of its {bits} bits"
+    )]
+    ClipMax {
+        /// The layer.
+        layer: String,
+        /// Its greatest output.
+        max: u32,
+        /// The greatest that its bits hold.
+        greatest: i64,
+        /// Its bits.
+        bits: u32,
+    },
     /// Two values of different shapes are added.
     #[error("layer `{layer}` adds {left} and {right}; expected equal shapes")]
     AddShapes {
@@ -129,7 +149,9 @@ pub enum NetworkError {
         layer: String,
     },
     /// The network ends in a layer that can't be its output.
-    #[error("the last layer `{layer}` is {kind}; expected conv, fc, relu or max_pool")]
+    #[error(
+        "the last layer `{layer}` is {kind}; expected conv, fc, relu, clip, max_pool or argmax"
+    )]
     LastLayer {
         /// The layer.
         layer: String,

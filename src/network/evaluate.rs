@@ -1,7 +1,8 @@
 //! Exact integer inference in the clear: the oracle that everything else is held against.
 //!
 //! y = Σ w·x + bias in i64, zeros as padding; `clamp((x + 2^(shift−1)) >> shift)` where an
-//! activation re-quantizes; sums over windows for average pools; left shifts before additions.
+//! activation re-quantizes, and the lesser of that and its maximum for a clip; the first of the greatest for an
+//! argmax; sums over windows for average pools; left shifts before additions.
 //! Every sum is known to stay below 2^62 before it is formed: the bounds that
 //! `NetworkParams::resolve` computed are checked against the weights and the input first.
 //! The rows of a channel are added filter weight by filter weight, so that the inner loop runs
@@ -113,6 +114,15 @@ pub(super) fn run_step(
         (StepKind::Linear(_), None) | (StepKind::Flatten, _) => x.to_vec(),
         (StepKind::Relu(requantize) | StepKind::Requantize(requantize), _) => {
             x.iter().map(|x| requantize.apply(*x)).collect()
+        }
+        (StepKind::Clip(requantize, max), _) => {
+            x.iter().map(|x| requantize.apply(*x).min(*max)).collect()
+        }
+        (StepKind::Argmax, _) => {
+            let first =
+                |best: (i64, i64), next: (i64, i64)| if next.1 > best.1 { next } else { best };
+            let place = (0..).zip(x.iter().copied()).reduce(first);
+            place.map(|(place, _)| place).into_iter().collect()
         }
         (StepKind::MaxPool(pool, requantize), _) => {
             let fold = |window: &mut dyn Iterator<Item = i64>| {

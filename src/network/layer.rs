@@ -128,6 +128,11 @@ pub enum LayerKind {
     Fc(FcParams),
     /// max(x, 0), re-quantized for what follows.
     Relu,
+    /// min(max(x, 0), max), re-quantized for what follows; a ReLU6 where `max` stands for 6.
+    Clip {
+        /// Greatest output, in units of the output.
+        max: u32,
+    },
     /// Mean over windows: a sum on shares, its divisor carried into the next scale.
     AvgPool(PoolParams),
     /// Maximum over windows.
@@ -136,6 +141,9 @@ pub enum LayerKind {
     Flatten,
     /// Sum of two values of one shape (a skip connection).
     Add,
+    /// Place of the first of the greatest values, counted from 0 in channel, row, column order; only as the
+    /// last layer. Nothing else of the values is opened.
+    Argmax,
 }
 
 impl LayerKind {
@@ -145,10 +153,12 @@ impl LayerKind {
             Self::Conv(_) => "conv",
             Self::Fc(_) => "fc",
             Self::Relu => "relu",
+            Self::Clip { .. } => "clip",
             Self::AvgPool(_) => "avg_pool",
             Self::MaxPool(_) => "max_pool",
             Self::Flatten => "flatten",
             Self::Add => "add",
+            Self::Argmax => "argmax",
         }
     }
 
@@ -157,7 +167,13 @@ impl LayerKind {
         match self {
             Self::Conv(conv) => Some(conv.quantizer),
             Self::Fc(fc) => Some(fc.quantizer),
-            Self::Relu | Self::AvgPool(_) | Self::MaxPool(_) | Self::Flatten | Self::Add => None,
+            Self::Relu
+            | Self::Clip { .. }
+            | Self::AvgPool(_)
+            | Self::MaxPool(_)
+            | Self::Flatten
+            | Self::Add
+            | Self::Argmax => None,
         }
     }
 
@@ -166,7 +182,13 @@ impl LayerKind {
         match self {
             Self::Conv(conv) => conv.p_bits,
             Self::Fc(fc) => fc.p_bits,
-            Self::Relu | Self::AvgPool(_) | Self::MaxPool(_) | Self::Flatten | Self::Add => None,
+            Self::Relu
+            | Self::Clip { .. }
+            | Self::AvgPool(_)
+            | Self::MaxPool(_)
+            | Self::Flatten
+            | Self::Add
+            | Self::Argmax => None,
         }
     }
 
@@ -175,7 +197,13 @@ impl LayerKind {
         match self {
             Self::Conv(conv) => conv.bias,
             Self::Fc(fc) => fc.bias,
-            Self::Relu | Self::AvgPool(_) | Self::MaxPool(_) | Self::Flatten | Self::Add => false,
+            Self::Relu
+            | Self::Clip { .. }
+            | Self::AvgPool(_)
+            | Self::MaxPool(_)
+            | Self::Flatten
+            | Self::Add
+            | Self::Argmax => false,
         }
     }
 

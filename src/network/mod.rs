@@ -15,6 +15,7 @@ mod resolve;
 mod resolved;
 mod shape;
 mod toml;
+mod toml_fields;
 mod toml_writer;
 mod weights;
 mod weights_file;

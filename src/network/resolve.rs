@@ -56,14 +56,18 @@ impl NetworkParams {
         resolver.finish()
     }
 
-    /// A pool of k values, k no power of two, must be read by linear layers alone.
+    /// A pool of k values, k no power of two, must be read by linear layers alone, or by an argmax, whose place no
+    /// divisor moves.
     fn check_pool_divisors(&self) -> Result<(), NetworkError> {
         let mut linear_only = vec![true; self.layers.len() + 1];
         for (index, layer) in self.layers.iter().enumerate().rev() {
             let passes_on = match &layer.kind {
-                LayerKind::Conv(_) | LayerKind::Fc(_) => true,
+                LayerKind::Conv(_) | LayerKind::Fc(_) | LayerKind::Argmax => true,
                 LayerKind::AvgPool(_) | LayerKind::Flatten => linear_only[index + 1],
-                LayerKind::Relu | LayerKind::MaxPool(_) | LayerKind::Add => false,
+                LayerKind::Relu
+                | LayerKind::Clip { .. }
+                | LayerKind::MaxPool(_)
+                | LayerKind::Add => false,
             };
             for source in &layer.inputs {
                 linear_only[slot(source)] &= passes_on;
@@ -156,6 +160,17 @@ impl<'a> Resolver<'a> {
                 let (requantize, value) = self.activation(&layer.name, x, (bits, false))?;
                 (StepKind::Relu(requantize), value)
             }
+            LayerKind::Clip { max } => self.clip(index, x, *max)?,
+            LayerKind::Argmax => {
+                let high = x.shape.len() as i64 - 1;
+                let value = Value {
+                    shape,
+                    range: ValueRange { low: 0, high },
+                    raw: false,
+                    exponent: 0,
+                };
+                (StepKind::Argmax, value)
+            }
             LayerKind::MaxPool(pool) => {
                 let signed = x.range.low < 0;
                 let bits = if signed {
@@ -202,6 +217,22 @@ impl<'a> Resolver<'a> {
             raw: true,
             exponent: x.exponent + weights.map_or(0, |w| w.exponent),
         })
+    }
+
+    fn clip(&self, index: usize, x: Value, max: u32) -> Result<(StepKind, Value), NetworkError> {
+        let (layer, bits) = (&self.network.layers[index].name, self.bits.of(index + 1));
+        let (requantize, value) = self.activation(layer, x, (bits, false))?;
+        let (high, greatest) = (i64::from(max), value.range.high);
+        if high > greatest {
+            return Err(NetworkError::ClipMax {
+                layer: layer.clone(),
+                max,
+                greatest,
+                bits,
+            });
+        }
+        let range = ValueRange { low: 0, high };
+        Ok((StepKind::Clip(requantize, high), Value { range, ..value }))
     }
 
     /// Re-quantization of `x` to so many bits, signed or not.
@@ -294,6 +325,8 @@ impl<'a> Resolver<'a> {
             let half = (1_u64 << requantize.shift) >> 1;
             self.domains
                 .widen(slot(&inputs[0]), first.range.magnitude() + half);
+            self.domains.separate(magnitude);
+        } else if kind == StepKind::Argmax {
             self.domains.separate(magnitude);
         } else {
             let p_bits = self.network.layers[layer].kind.p_bits();

@@ -74,6 +74,8 @@ pub enum StepKind {
     Linear(LayerKind),
     /// ReLU with re-quantization, by garbled circuit.
     Relu(Requantize),
+    /// ReLU with re-quantization, then the lesser of that and a greatest output, by garbled circuit.
+    Clip(Requantize, i64),
     /// Re-quantization alone, by garbled circuit.
     Requantize(Requantize),
     /// Maximum over windows, then ReLU or re-quantization, by garbled circuit.
@@ -84,6 +86,8 @@ pub enum StepKind {
     Flatten,
     /// Sum of two values after left shifts that align their scales, local on shares.
     Add([u32; 2]),
+    /// Place of the first of the greatest values, by garbled circuit. Its shares are joined by XOR, whatever its domain.
+    Argmax,
 }
 
 impl StepKind {
@@ -92,11 +96,13 @@ impl StepKind {
         match self {
             Self::Linear(layer) => layer.name(),
             Self::Relu(_) => "relu",
+            Self::Clip(..) => "clip",
             Self::Requantize(_) => "requantize",
             Self::MaxPool(..) => "max_pool",
             Self::SumPool(_) => "avg_pool",
             Self::Flatten => "flatten",
             Self::Add(_) => "add",
+            Self::Argmax => "argmax",
         }
     }
 }
@@ -163,9 +169,12 @@ impl StepKind {
     pub const fn requantize(&self) -> Option<Requantize> {
         match self {
             Self::Relu(requantize)
+            | Self::Clip(requantize, _)
             | Self::Requantize(requantize)
             | Self::MaxPool(_, requantize) => Some(*requantize),
-            Self::Linear(_) | Self::SumPool(_) | Self::Flatten | Self::Add(_) => None,
+            Self::Linear(_) | Self::SumPool(_) | Self::Flatten | Self::Add(_) | Self::Argmax => {
+                None
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! values along an axis. Every network that other parts of this room work on has passed [`NetworkParams::shapes`]:
 //! sources are earlier layers, names are unique, kernels fit, operands of an addition have one
 //! shape, quantizers have 2 to 24 bits, everything but the output is read, and the output is a
-//! linear layer or an activation. Sizes are limited, so that later arithmetic can't overflow.
+//! linear layer, an activation or an argmax, which nothing else can be. Sizes are limited, so that later arithmetic can't overflow.
 
 use std::collections::HashMap;
 
@@ -17,6 +17,8 @@ pub(super) const QUANTIZER_BITS: [u32; 2] = [2, 24];
 pub(super) const P_BITS: [u32; 2] = [2, 62];
 /// Greatest size of an axis, kernel, stride or padding.
 const MAX_SIZE: u64 = 1 << 20;
+/// How many values an argmax may compare.
+const PLACES: [u64; 2] = [2, 1024];
 /// Most values a layer may give, and most weights it may have.
 const MAX_COUNT: u64 = 1 << 31;
 
@@ -67,7 +69,7 @@ impl NetworkParams {
         self.check_output(&read)
     }
 
-    /// The last layer is linear or an activation; all others are read.
+    /// The last layer is linear, an activation or an argmax; all others are read, and none of them is an argmax.
     fn check_output(&self, read: &[bool]) -> Result<(), NetworkError> {
         let Some((last, others)) = self.layers.split_last() else {
             let network = self.name.clone();
@@ -77,10 +79,17 @@ impl NetworkParams {
             let layer = layer.name.clone();
             return Err(NetworkError::Unread { layer });
         }
+        if let Some(layer) = others.iter().find(|l| l.kind == LayerKind::Argmax) {
+            let layer = layer.name.clone();
+            return Err(NetworkError::ArgmaxRead { layer });
+        }
         match last.kind {
-            LayerKind::Conv(_) | LayerKind::Fc(_) | LayerKind::Relu | LayerKind::MaxPool(_) => {
-                Ok(())
-            }
+            LayerKind::Conv(_)
+            | LayerKind::Fc(_)
+            | LayerKind::Relu
+            | LayerKind::Clip { .. }
+            | LayerKind::MaxPool(_)
+            | LayerKind::Argmax => Ok(()),
             LayerKind::AvgPool(_) | LayerKind::Flatten | LayerKind::Add => {
                 Err(NetworkError::LastLayer {
                     layer: last.name.clone(),
@@ -153,6 +162,19 @@ fn output_shape(layer: &LayerParams, operands: &[Shape]) -> Result<Shape, Networ
         }
         LayerKind::Flatten => Shape::new(input.len(), 1, 1),
         LayerKind::Relu => input,
+        LayerKind::Clip { max } => {
+            in_range(
+                name,
+                "max",
+                u64::from(*max),
+                [1, (1 << QUANTIZER_BITS[1]) - 1],
+            )?;
+            input
+        }
+        LayerKind::Argmax => {
+            in_range(name, "number of values", input.len() as u64, PLACES)?;
+            Shape::new(1, 1, 1)
+        }
         LayerKind::Add => {
             if operands[0] != operands[1] {
                 return Err(NetworkError::AddShapes {

@@ -25,7 +25,8 @@
 //! ```
 //!
 //! `fc` has `outputs` and the same quantizers, `avg_pool` and `max_pool` have `kernel` and `stride`
-//! (by default the kernel), `relu`, `flatten` and `add` nothing more. `"same"` is (k − 1)/2 zeros on
+//! (by default the kernel), `clip` has `max`, its greatest output in units of the output, `relu`, `flatten`,
+//! `add` and `argmax` nothing more. `"same"` is (k − 1)/2 zeros on
 //! each side, times the dilation, and needs an odd kernel. Fields and kinds that are not known are refused; errors name
 //! the line and the field. A linear layer without quantizer gets 8 bits and 8 bits, and the reader
 //! returns a [`NetworkWarning`].
@@ -34,13 +35,14 @@ use std::collections::HashMap;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{self, IgnoredAny};
 
 use super::error::NetworkError;
 use super::layer::{
     ConvParams, FcParams, LayerKind, LayerParams, NetworkParams, PoolParams, Quantizer, Shape,
     Source,
 };
+use super::toml_fields::{Names, Padding};
 
 /// Bits of a quantizer that the text doesn't give.
 const DEFAULT_BITS: u32 = 8;
@@ -94,6 +96,7 @@ struct LayerText {
     input_bits: Option<u32>,
     weight_bits: Option<u32>,
     p_bits: Option<u32>,
+    max: Option<u32>,
 }
 
 /// The kinds of layers.
@@ -103,20 +106,13 @@ enum KindText {
     Conv,
     Fc,
     Relu,
+    Clip,
     AvgPool,
     MaxPool,
     Flatten,
     Add,
+    Argmax,
 }
-
-/// Zeros around an image.
-enum Padding {
-    Same,
-    Zeros([usize; 2]),
-}
-
-/// One name or several.
-struct Names(Vec<String>);
 
 /// What is wrong with a layer: the field and a message.
 type Fault = (&'static str, String);
@@ -211,6 +207,10 @@ impl LayerText {
             KindText::AvgPool => LayerKind::AvgPool(self.pool()?),
             KindText::MaxPool => LayerKind::MaxPool(self.pool()?),
             KindText::Relu => LayerKind::Relu,
+            KindText::Clip => LayerKind::Clip {
+                max: required(self.max, "max", "a number")?,
+            },
+            KindText::Argmax => LayerKind::Argmax,
             KindText::Flatten => LayerKind::Flatten,
             KindText::Add => LayerKind::Add,
         })
@@ -241,6 +241,7 @@ impl LayerText {
             ("input_bits", self.input_bits.is_some()),
             ("weight_bits", self.weight_bits.is_some()),
             ("p_bits", self.p_bits.is_some()),
+            ("max", self.max.is_some()),
         ];
         let known: &[&str] = match self.kind {
             KindText::Conv => &[
@@ -257,7 +258,8 @@ impl LayerText {
             ],
             KindText::Fc => &["outputs", "bias", "input_bits", "weight_bits", "p_bits"],
             KindText::AvgPool | KindText::MaxPool => &["kernel", "stride"],
-            KindText::Relu | KindText::Flatten | KindText::Add => &[],
+            KindText::Clip => &["max"],
+            KindText::Relu | KindText::Flatten | KindText::Add | KindText::Argmax => &[],
         };
         let mut surplus = given.iter().filter(|(_, is_given)| *is_given);
         match surplus.find(|(field, _)| !known.contains(field)) {
@@ -352,55 +354,6 @@ fn place(text: &str, byte: usize) -> (usize, usize) {
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let column = before[line_start..].chars().count() + 1;
     (before.matches('\n').count() + 1, column)
-}
-
-impl<'de> Deserialize<'de> for Padding {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PaddingVisitor;
-        impl<'de> Visitor<'de> for PaddingVisitor {
-            type Value = Padding;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("\"same\" or [height, width]")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Padding, E> {
-                match text {
-                    "same" => Ok(Padding::Same),
-                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
-                }
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Padding, A::Error> {
-                let zeros = Deserialize::deserialize(de::value::SeqAccessDeserializer::new(seq))?;
-                Ok(Padding::Zeros(zeros))
-            }
-        }
-        deserializer.deserialize_any(PaddingVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for Names {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NamesVisitor;
-        impl<'de> Visitor<'de> for NamesVisitor {
-            type Value = Names;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a layer's name or a list of names")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Names, E> {
-                Ok(Names(vec![text.to_owned()]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Names, A::Error> {
-                let names = Deserialize::deserialize(de::value::SeqAccessDeserializer::new(seq))?;
-                Ok(Names(names))
-            }
-        }
-        deserializer.deserialize_any(NamesVisitor)
-    }
 }
 
 #[cfg(test)]

@@ -53,7 +53,8 @@ fn kind_fields(kind: &LayerKind) -> String {
             }
             text
         }
-        LayerKind::Relu | LayerKind::Flatten | LayerKind::Add => String::new(),
+        LayerKind::Clip { max } => format!("max = {max}\n"),
+        LayerKind::Relu | LayerKind::Flatten | LayerKind::Add | LayerKind::Argmax => String::new(),
     };
     if let Some(quantizer) = kind.quantizer() {
         if !kind.has_bias() {

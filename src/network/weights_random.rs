@@ -99,6 +99,12 @@ impl Weights {
                 let chosen = fit(*requantize, &x.values);
                 (StepKind::Relu(chosen), x.exponent + chosen.shift as i32)
             }
+            StepKind::Clip(requantize, max) => {
+                let chosen = fit(*requantize, &x.values);
+                let exponent = x.exponent + chosen.shift as i32;
+                (StepKind::Clip(chosen, *max), exponent)
+            }
+            StepKind::Argmax => (StepKind::Argmax, 0),
             StepKind::Requantize(requantize) => {
                 let chosen = fit(*requantize, &x.values);
                 let exponent = x.exponent + chosen.shift as i32;

@@ -1,130 +1,127 @@
 //! Which channels of packed inputs must meet which channels of packed outputs, and in what order.
 //!
-//! A ciphertext holds c_n = 2·b channels, b in each row. An [`Alignment`] (δ, swap) brings channel
-//! (row, block) of an input to (row ⊕ swap, block − δ mod b) of an output. With few channels not all
-//! c_n alignments bring two existing channels together; those that do make, for each swap, one
-//! [`Span`] of δ around 0. Knows channels only: no filter taps, no ciphertexts.
+//! A ciphertext holds c_n channels in runs of b, one run a row or the same run in both rows (two tiles
+//! of an image). An [`Alignment`] (δ, swap) brings channel (row, block) of an input to
+//! (row ⊕ swap, block − δ mod b) of an output. With few channels, or channels in groups, not all
+//! alignments bring two channels together that belong together; only those that do are used.
+//!
+//! Channel k belongs to group k mod g: along one alignment the difference of the two channels is
+//! constant over a run, so that a whole run belongs together or none of it.
+//!
+//! Knows channels only: no filter taps, no ciphertexts.
 
-/// Channels of a layer and how many of them stand in a row.
+use std::ops::Range;
+
+/// Channels of a layer, as they are packed, and how many of them stand in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Channels {
     /// Channels in a row, b.
     pub(super) row: usize,
-    /// Input channels of the layer.
+    /// Rows with channels of their own: 2, or 1 where both rows hold the same channels.
+    pub(super) rows: usize,
+    /// Input channels.
     pub(super) inputs: usize,
-    /// Output channels of the layer.
+    /// Output channels.
     pub(super) outputs: usize,
+    /// Groups, g.
+    pub(super) groups: usize,
 }
 
 /// Input channel block minus output channel block (mod b), and whether they stand in different rows.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Alignment {
-    pub(super) delta: usize,
     pub(super) swap: bool,
-}
-
-/// The alignments of one swap that an output needs: blocks −`negative`, …, `positive`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
-    pub(super) swap: bool,
-    pub(super) negative: usize,
-    pub(super) positive: usize,
+    /// In (−b, b): sums are turned by one block up to 0 or down to 0.
+    pub(super) delta: isize,
 }
 
 impl Channels {
     /// Channels in a ciphertext, c_n.
-    pub(super) fn in_ciphertext(&self) -> usize {
-        2 * self.row
+    pub(super) const fn in_ciphertext(&self) -> usize {
+        self.rows * self.row
     }
 
-    /// Channels that ciphertext `index` of `total` channels holds in each row.
-    fn rows_of(&self, index: usize, total: usize) -> [usize; 2] {
-        let here = (total - index * self.in_ciphertext()).min(self.in_ciphertext());
-        [here.min(self.row), here.saturating_sub(self.row)]
+    pub(super) const fn input_ciphertexts(&self) -> usize {
+        self.inputs.div_ceil(self.in_ciphertext())
     }
 
-    /// The pairs of (input, output) channel counts that an alignment brings together, row by row.
-    fn pairs(&self, output: usize, input: usize, swap: bool) -> [(usize, usize); 2] {
-        let inputs = self.rows_of(input, self.inputs);
-        let outputs = self.rows_of(output, self.outputs);
-        let other = usize::from(swap);
-        [(inputs[0], outputs[other]), (inputs[1], outputs[1 - other])]
+    pub(super) const fn output_ciphertexts(&self) -> usize {
+        self.outputs.div_ceil(self.in_ciphertext())
     }
 
-    /// Whether some input channel of `input` is aligned to some output channel of `output`.
-    fn meets(&self, output: usize, input: usize, alignment: Alignment) -> bool {
-        let pairs = self.pairs(output, input, alignment.swap);
-        pairs.into_iter().any(|(inputs, outputs)| {
-            let wrapped = alignment.delta + outputs > self.row;
-            inputs > 0 && outputs > 0 && (alignment.delta < inputs || wrapped)
-        })
+    /// Channels that ciphertext `index` of `total` channels holds in a row.
+    fn in_row(&self, index: usize, total: usize, row: usize) -> usize {
+        let before = index * self.in_ciphertext() + row * self.row;
+        total.saturating_sub(before).min(self.row)
     }
 
-    /// The alignments that an output needs, the swapped ones first.
-    ///
-    /// Those of one pair of rows are the blocks −(outputs − 1), …, inputs − 1; their union over rows
-    /// and inputs is again one span around 0, and the whole cycle once it is b long.
-    pub(super) fn spans(&self, output: usize) -> impl Iterator<Item = Span> + '_ {
-        // All inputs but the last are full, and the first holds no fewer channels than any other.
-        [true, false].into_iter().filter_map(move |swap| {
-            let pairs = self.pairs(output, 0, swap);
-            let some = pairs.into_iter().filter(|&(i, o)| i > 0 && o > 0);
-            let span = some.fold(None, |span: Option<(usize, usize)>, (i, o)| {
-                let (negative, positive) = span.unwrap_or_default();
-                Some((negative.max(o - 1), positive.max(i - 1)))
-            });
-            let (negative, positive) = span?;
-            let (negative, positive) = if negative + positive + 1 >= self.row {
-                (0, self.row - 1)
-            } else {
-                (negative, positive)
-            };
-            Some(Span {
-                swap,
-                negative,
-                positive,
-            })
-        })
-    }
-
-    /// Rotations of partial sums that an output takes: one for each block turned, one for the swap.
-    pub(super) fn turns(&self, output: usize) -> u64 {
-        let turns = |span: Span| span.negative + span.positive + usize::from(span.swap);
-        self.spans(output).map(turns).sum::<usize>() as u64
-    }
-
-    /// The deltas of a span in the order in which they run: each side from its far end inwards.
-    pub(super) fn deltas(
-        &self,
-        span: Span,
-    ) -> (impl Iterator<Item = usize>, impl Iterator<Item = usize>) {
-        let row = self.row;
-        (
-            (1..=span.negative).rev().map(move |block| row - block),
-            (0..=span.positive).rev(),
-        )
-    }
-
-    /// Input ciphertexts that an alignment takes part of.
-    pub(super) fn inputs_of(
+    /// The input channels of `input` that an alignment brings to output channels of their group.
+    pub(super) fn met(
         &self,
         output: usize,
+        input: usize,
         alignment: Alignment,
-    ) -> impl Iterator<Item = usize> + '_ {
-        (0..self.inputs.div_ceil(self.in_ciphertext()))
-            .filter(move |&input| self.meets(output, input, alignment))
+    ) -> impl Iterator<Item = Range<usize>> + '_ {
+        let b = self.row;
+        let delta = alignment.delta.rem_euclid(b.cast_signed()).cast_unsigned();
+        (0..self.rows)
+            .flat_map(move |in_row| {
+                let out_row = in_row ^ usize::from(alignment.swap);
+                let inputs = self.in_row(input, self.inputs, in_row);
+                let outputs = self.in_row(output, self.outputs, out_row);
+                let first_in = input * self.in_ciphertext() + in_row * b;
+                let first_out = output * self.in_ciphertext() + out_row * b;
+                // Blocks of the input that come to an output: from δ on, and those that wrap around.
+                let after = delta..(delta + outputs).min(b);
+                let wrapped = 0..(delta + outputs).saturating_sub(b);
+                [(after, b - delta), (wrapped, 2 * b - delta)]
+                    .into_iter()
+                    .map(move |(blocks, back)| {
+                        let blocks = blocks.start..blocks.end.min(inputs);
+                        let out_block = (blocks.start + back) % b;
+                        let [own, other] = [first_in + blocks.start, first_out + out_block];
+                        let together = own % self.groups == other % self.groups;
+                        let end = if together { blocks.end } else { blocks.start };
+                        first_in + blocks.start..first_in + end.max(blocks.start)
+                    })
+            })
+            .filter(|range| !range.is_empty())
     }
 
-    /// The products of an output as (alignment, input), in the order in which they run.
-    pub(super) fn products(&self, output: usize) -> impl Iterator<Item = (Alignment, usize)> + '_ {
-        self.spans(output).flat_map(move |span| {
-            let (negative, positive) = self.deltas(span);
-            negative.chain(positive).flat_map(move |delta| {
-                let swap = span.swap;
-                let alignment = Alignment { delta, swap };
-                let inputs = self.inputs_of(output, alignment);
-                inputs.map(move |input| (alignment, input))
+    /// The alignments that an output needs, in the order in which they run: the swapped ones first,
+    /// each side of 0 from its far end inwards.
+    pub(super) fn alignments(&self, output: usize) -> Vec<Alignment> {
+        let swaps = [true, false]
+            .into_iter()
+            .filter(|swap| !swap || self.rows == 2);
+        swaps
+            .flat_map(|swap| {
+                let needed = |&delta: &isize| {
+                    let inputs = 0..self.input_ciphertexts();
+                    let alignment = Alignment { swap, delta };
+                    inputs
+                        .into_iter()
+                        .any(|input| self.met(output, input, alignment).next().is_some())
+                };
+                let b = self.row.cast_signed();
+                let deltas: Vec<isize> = (0..b).filter(needed).collect();
+                let cut = cut(&deltas, b);
+                let below = deltas.iter().filter(move |&&delta| delta > cut);
+                let above = deltas.iter().filter(move |&&delta| delta <= cut);
+                let below = below.map(|delta| delta - b);
+                let all: Vec<_> = below.chain(above.rev().copied()).collect();
+                all.into_iter().map(move |delta| Alignment { swap, delta })
             })
-        })
+            .collect()
     }
+}
+
+/// The delta before the widest gap of the cycle of `deltas` and 0; the last one of equals. Deltas after it
+/// are nearer to 0 from below.
+fn cut(deltas: &[isize], b: isize) -> isize {
+    let from = std::iter::once(0).chain(deltas.iter().copied().filter(|&delta| delta > 0));
+    let to = deltas.iter().copied().filter(|&delta| delta > 0);
+    from.zip(to.chain(std::iter::once(b)))
+        .max_by_key(|(from, to)| to - from)
+        .map_or(0, |(from, _)| from)
 }

@@ -4,7 +4,7 @@
 //! identity rotation of a decomposed ciphertext costs nothing and is not.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
@@ -14,7 +14,7 @@ use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 pub struct Counter {
     n: usize,
     counts: Cell<OpCounts>,
-    rotations: RefCell<BTreeSet<Rotation>>,
+    rotations: RefCell<BTreeMap<Rotation, u64>>,
 }
 
 impl Counter {
@@ -31,9 +31,13 @@ impl Counter {
         self.counts.get()
     }
 
-    /// The rotations that needed a Galois key so far.
-    pub fn rotations(&self) -> BTreeSet<Rotation> {
+    /// How often each rotation happened so far, the identity left out.
+    pub fn rotation_counts(&self) -> BTreeMap<Rotation, u64> {
         self.rotations.borrow().clone()
+    }
+
+    fn record(&self, rotation: Rotation) {
+        *self.rotations.borrow_mut().entry(rotation).or_default() += 1;
     }
 
     fn count(&self, op: HeOp) {
@@ -72,7 +76,7 @@ impl HeOps for Counter {
 
     fn rotate(&self, _ct: &(), rotation: Rotation) -> Result<(), Infallible> {
         self.count(HeOp::Rotate);
-        self.rotations.borrow_mut().insert(rotation);
+        self.record(rotation);
         Ok(())
     }
 
@@ -83,7 +87,7 @@ impl HeOps for Counter {
     fn rotate_decomposed(&self, _decomposed: &(), rotation: Rotation) -> Result<(), Infallible> {
         if !rotation.is_identity() {
             self.count(HeOp::HoistedRotate);
-            self.rotations.borrow_mut().insert(rotation);
+            self.record(rotation);
         }
         Ok(())
     }

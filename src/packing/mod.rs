@@ -36,23 +36,46 @@
 //! ```
 
 mod alignment;
+mod conv_client_rotation;
+mod conv_input_rotation;
+mod conv_layout;
 mod conv_output_rotation;
+mod conv_products;
+mod conv_tiles;
 mod counter;
+mod fc_bsgs;
 mod fc_hybrid;
+mod fc_layout;
+mod fc_naive;
+mod keys;
 mod output_sum;
 mod plain_slots;
 mod plan;
 mod shape;
 mod slots;
+mod strides;
 mod sums;
+mod windows;
 
-pub use conv_output_rotation::ConvOutputRotation;
+pub use conv_client_rotation::ConvClientRotation;
+pub use conv_input_rotation::{ConvByInputRotation, ConvInputRotation, ConvInputRotationDecimated};
+pub use conv_output_rotation::{
+    ConvByOutputRotation, ConvOutputRotation, ConvOutputRotationDecimated,
+};
 pub use counter::Counter;
-pub use fc_hybrid::FcHybrid;
+pub use fc_bsgs::FcBsgs;
+pub use fc_hybrid::{AllDiagonals, DiagonalRule, FcByDiagonals, FcDiagonal, FcHybrid, Hybrid};
+pub use fc_naive::FcNaive;
+pub use keys::KeyPolicy;
 pub use output_sum::OutputSum;
 pub use plain_slots::PlainSlots;
 pub use plan::{Plan, PlanRequest, Schedule};
 pub use shape::{ConvShape, LinearShape, PackingError};
+pub use strides::{Decimated, Discarded, StrideRule};
 
+pub use windows::{DigitEncoder, Windowed, WindowedCiphertext, Windows};
+
+#[cfg(test)]
+mod golden_tests;
 #[cfg(test)]
 mod tests;

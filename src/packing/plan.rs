@@ -4,12 +4,16 @@
 //! schedule's name, n, the layer's shapes), so a plan read from a file is built and checked anew.
 
 use std::borrow::Borrow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::conv_output_rotation::ConvOutputRotation;
-use super::fc_hybrid::FcHybrid;
+use super::conv_client_rotation::ConvClientRotation;
+use super::conv_input_rotation::{ConvInputRotation, ConvInputRotationDecimated};
+use super::conv_output_rotation::{ConvOutputRotation, ConvOutputRotationDecimated};
+use super::fc_bsgs::FcBsgs;
+use super::fc_hybrid::{FcDiagonal, FcHybrid};
+use super::fc_naive::FcNaive;
 use super::output_sum::OutputSum;
 use super::shape::{LinearShape, PackingError};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
@@ -35,8 +39,8 @@ pub trait Schedule: Sized {
     /// What [`Schedule::run`] does, in closed form.
     fn counts(&self) -> OpCounts;
 
-    /// The rotations whose Galois keys the server needs.
-    fn rotations(&self) -> BTreeSet<Rotation>;
+    /// How often each rotation is carried out, hoisted or not; the identity is none.
+    fn rotation_counts(&self) -> BTreeMap<Rotation, u64>;
 
     /// Ciphertexts from client to server.
     fn input_ciphertexts(&self) -> usize;
@@ -147,9 +151,9 @@ macro_rules! schedules {
                 match self { $(Self::$name(plan) => plan.counts()),+ }
             }
 
-            /// The rotations whose Galois keys the server needs.
-            pub fn rotations(&self) -> BTreeSet<Rotation> {
-                match self { $(Self::$name(plan) => plan.rotations()),+ }
+            /// How often each rotation is carried out, hoisted or not; the identity is none.
+            pub fn rotation_counts(&self) -> BTreeMap<Rotation, u64> {
+                match self { $(Self::$name(plan) => plan.rotation_counts()),+ }
             }
 
             /// Ciphertexts from client to server.
@@ -257,7 +261,7 @@ impl Plan {
         let mut why = PackingError::Empty;
         for attempt in attempts {
             match attempt {
-                Err(PackingError::WrongLayer { .. }) => {}
+                Err(PackingError::WrongLayer { .. } | PackingError::NothingToGain { .. }) => {}
                 Err(error) => why = error,
                 Ok(plan) => return Ok(plan),
             }
@@ -280,6 +284,11 @@ impl Plan {
         weights: &[H::Plaintext],
     ) -> Result<Vec<H::Ciphertext>, H::Error> {
         self.run_with(ops, inputs, |index| Ok(&weights[index]))
+    }
+
+    /// The rotations whose Galois keys the server needs.
+    pub fn rotations(&self) -> BTreeSet<Rotation> {
+        self.rotation_counts().into_keys().collect()
     }
 
     /// Bytes of the encoded weights, in words of 64 bits, over `limbs` primes.
@@ -316,6 +325,20 @@ impl TryFrom<PlanRequest> for Plan {
 schedules! {
     /// Fully connected, Gazelle's hybrid of diagonals and folding.
     FcHybrid,
+    /// Fully connected, by baby steps and giant steps over the hybrid's diagonals.
+    FcBsgs,
+    /// Fully connected, Halevi and Shoup's diagonals without a fold.
+    FcDiagonal,
+    /// Fully connected, row by row.
+    FcNaive,
     /// Convolution, Gazelle's two-stage output rotation.
     ConvOutputRotation,
+    /// The same over a decimated input, for strides.
+    ConvOutputRotationDecimated,
+    /// Convolution, inputs rotated for taps and channels at once.
+    ConvInputRotation,
+    /// The same over a decimated input, for strides.
+    ConvInputRotationDecimated,
+    /// Convolution, inputs rotated by the client as in DELPHI.
+    ConvClientRotation,
 }

@@ -67,6 +67,12 @@ pub enum PackingError {
         /// Name of the schedule.
         schedule: &'static str,
     },
+    /// A schedule would do no less than a simpler one.
+    #[error("schedule {schedule} does nothing for this layer that a simpler one does not do")]
+    NothingToGain {
+        /// Name of the schedule.
+        schedule: &'static str,
+    },
     /// A description names a schedule that is not in the list.
     #[error("no schedule is called `{name}`")]
     UnknownSchedule {

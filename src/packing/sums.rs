@@ -1,5 +1,6 @@
 //! Sums that may not have begun: the first term makes them, so that no encryption of zero is needed.
 
+use super::slots::Slots;
 use crate::bfv::HeOps;
 
 /// `sum += ct ⊙ pt`, where there may be no sum yet.
@@ -26,4 +27,18 @@ pub(super) fn merge<H: HeOps>(
         (None, more) => *sum = more,
         (Some(_), None) => {}
     }
+}
+
+/// `sum` with its rotations by the shifts added, one after the other.
+pub(super) fn fold<H: HeOps>(
+    ops: &H,
+    mut sum: H::Ciphertext,
+    slots: Slots,
+    shifts: impl Iterator<Item = usize>,
+) -> Result<H::Ciphertext, H::Error> {
+    for shift in shifts {
+        let rotated = ops.rotate(&sum, slots.rotation(shift))?;
+        ops.add(&mut sum, &rotated);
+    }
+    Ok(sum)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 
@@ -50,13 +51,16 @@ fn naive(layer: &LinearShape, weights: &[i64], values: &[u64], p: u64) -> Vec<u6
     for o in 0..out.channels {
         for (y, x) in (0..out.height).flat_map(|y| (0..out.width).map(move |x| (y, x))) {
             let mut sum = 0;
-            for (c, dy) in (0..channels).flat_map(|c| (0..kernel_h).map(move |dy| (c, dy))) {
+            let read = channels / conv.groups;
+            let first = o / (out.channels / conv.groups) * read;
+            for (c, dy) in (0..read).flat_map(|c| (0..kernel_h).map(move |dy| (c, dy))) {
                 for dx in 0..kernel_w {
-                    let row = (y * conv.stride[0] + dy).wrapping_sub(conv.padding[0]);
-                    let column = (x * conv.stride[1] + dx).wrapping_sub(conv.padding[1]);
+                    let [down, across] = [dy * conv.dilation[0], dx * conv.dilation[1]];
+                    let row = (y * conv.stride[0] + down).wrapping_sub(conv.padding[0]);
+                    let column = (x * conv.stride[1] + across).wrapping_sub(conv.padding[1]);
                     if row < height && column < width {
-                        let weight = ((o * channels + c) * kernel_h + dy) * kernel_w + dx;
-                        let value = (c * height + row) * width + column;
+                        let weight = ((o * read + c) * kernel_h + dy) * kernel_w + dx;
+                        let value = ((first + c) * height + row) * width + column;
                         sum += product(weights[weight], values[value]);
                     }
                 }
@@ -84,6 +88,27 @@ fn values_of(layer: &LinearShape, seed: u64, p: u64) -> (Vec<i64>, Vec<u64>) {
     (weights.collect(), values.collect())
 }
 
+/// A plan over windows: the same values, and the counts of the closed form.
+fn check_windows(plan: &Plan, n: usize, windows: Windows, (weights, values): (&[i64], &[u64])) {
+    let plain = PlainSlots::new(n, P);
+    let ops = Windowed::new(&plain, windows);
+    let inputs = plan.pack_input(values);
+    let inputs = inputs.iter().map(|slots| windows.scaled(slots, P));
+    let inputs: Vec<_> = inputs.map(WindowedCiphertext).collect();
+    let weight = |index| ops.encode(&plan.weight_slots(weights, P, index));
+    let outputs = plan.run_with(&ops, &inputs, weight).unwrap();
+    let slots: Vec<_> = outputs.into_iter().flat_map(|output| output.0).collect();
+    assert_eq!(slots.len(), plan.output_ciphertexts());
+    let expected = naive(&plan.made_for().1, weights, values, P);
+    assert_eq!(plan.unpack_output(&slots), expected);
+    let counter = Counter::new(n);
+    let inputs = vec![WindowedCiphertext(vec![(); windows.count()]); plan.input_ciphertexts()];
+    let weight = |_| Ok(vec![(); windows.count()]);
+    let ops = Windowed::new(&counter, windows);
+    plan.run_with(&ops, &inputs, weight).unwrap();
+    assert_eq!(plan.counts_with(windows), counter.counts());
+}
+
 /// Everything a plan promises, on one layer.
 fn check(layer: &LinearShape, n: usize, seed: u64) {
     for plan in Plan::candidates(layer, n).unwrap() {
@@ -101,6 +126,8 @@ fn check(layer: &LinearShape, n: usize, seed: u64) {
             naive(layer, &weights, &values, P)
         );
         check_counts(&plan, n);
+        let windows = Windows::new(P, 1 + seed as usize % 3);
+        check_windows(&plan, n, windows, (&weights, &values));
     }
 }
 
@@ -118,9 +145,12 @@ fn check_counts(plan: &Plan, n: usize) {
     assert_eq!(outputs.len(), plan.output_ciphertexts());
     assert_eq!(asked, plan.weight_count());
     assert_eq!(plan.counts(), counter.counts());
-    assert_eq!(plan.rotations(), counter.rotations());
+    assert_eq!(plan.rotation_counts(), counter.rotation_counts());
+    let rotated: u64 = plan.rotation_counts().values().sum();
+    assert_eq!(rotated, plan.key_switches());
+    // Tiles of an image share the plaintexts.
     let products = plan.counts()[HeOp::Hadamard] + plan.counts()[HeOp::MultiplyAccumulate];
-    assert_eq!(products, plan.weight_count() as u64);
+    assert_eq!(products % plan.weight_count() as u64, 0);
 }
 
 /// With weights that are all 1, no plaintext is zero: nothing needless is multiplied.
@@ -155,26 +185,37 @@ fn any_conv() -> impl Strategy<Value = (LinearShape, usize)> {
         pair(1..5),
         pair(1..4),
         pair(0..4),
+        (pair(1..3), 1_usize..5, any::<bool>()),
         0_u32..4,
     )
         .prop_filter_map(
             "no output",
-            |(c_i, c_o, size, kernel, stride, padding, spare)| {
+            |(c_i, c_o, size, kernel, stride, padding, (dilation, groups, depthwise), spare)| {
+                // Half of all layers have no groups; some of the others are depthwise.
+                let groups = groups.saturating_sub(2).max(1);
+                let (c_i, c_o) = match (groups, depthwise) {
+                    (1, _) => (c_i, c_o),
+                    (_, true) => (1, 1),
+                    (_, false) => (c_i.div_ceil(3), c_o.div_ceil(3)),
+                };
+                let (c_i, c_o) = (c_i * groups, c_o * groups);
                 let conv = ConvShape {
                     input: Shape::new(c_i, size[0], size[1]),
                     out_channels: c_o,
                     kernel,
                     stride,
                     padding,
-                    dilation: [1, 1],
-                    groups: 1,
+                    dilation,
+                    groups,
                 };
                 let out = conv.output().ok()?;
                 let grid = [
                     size[0].max((out.height - 1) * stride[0] + 1),
                     size[1].max((out.width - 1) * stride[1] + 1),
                 ];
-                let n = (2 * (grid[0] * grid[1]).next_power_of_two()) << spare;
+                // From a quarter of a row for a channel to rows too short for it.
+                let n = ((2 * (grid[0] * grid[1]).next_power_of_two()) << spare) / 4;
+                let n = n.max(2);
                 let layer = LinearShape::Conv(conv);
                 // A layer where no weight meets an input has no plan; a test of its own shows it.
                 Plan::new(&layer, n).ok()?;
@@ -184,7 +225,7 @@ fn any_conv() -> impl Strategy<Value = (LinearShape, usize)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn fully_connected_is_a_matrix_product((layer, n) in any_fc(), seed: u64) {
@@ -315,7 +356,7 @@ fn every_refusal_has_its_name() {
         Err(PackingError::RingDegree { n: 12 })
     );
     assert_eq!(Plan::new(&fc(0, 2), 8), Err(PackingError::Empty));
-    let (height, width, row) = (33, 32, 1024);
+    let (height, width, row) = (33, 32, 4);
     assert_eq!(
         Plan::new(&conv([1, height, width], 1, 3, 1), 2 * row),
         Err(PackingError::ImageTooLarge { height, width, row })
@@ -333,7 +374,16 @@ fn every_refusal_has_its_name() {
         Plan::new(&LinearShape::Conv(shape), 64),
         Err(PackingError::Empty)
     );
-    shape.stride = [0, 1];
+    shape.groups = 2;
+    let channels = [1, 1];
+    assert_eq!(
+        Plan::new(&LinearShape::Conv(shape), 64),
+        Err(PackingError::Groups {
+            groups: 2,
+            channels
+        })
+    );
+    (shape.groups, shape.stride) = (1, [0, 1]);
     let geometry = PackingError::Geometry {
         height: 1,
         width: 1,
@@ -428,49 +478,112 @@ fn a_plan_survives_a_file_and_a_false_one_does_not() {
     }
 }
 
-/// Both schedules over real ciphertexts: shapes that use hoisted rotations, folds, both chains of
-/// alignments and the swap, several inputs and outputs.
+/// Keys, ciphertexts and a plan's run in a small ring.
+struct SmallRing {
+    params: BfvParams,
+    secret: SecretKey,
+    rng: ChaCha20Rng,
+}
+
+impl SmallRing {
+    fn new(n: usize, seed: u64) -> Self {
+        let literal = BfvLiteral {
+            n,
+            p: 65537,
+            q: vec![1_125_899_906_826_241, 1_125_899_906_822_657],
+            special: vec![1_125_899_906_820_097],
+            digit_bits: None,
+            flooding_log2: None,
+            reply_limbs: 1,
+        };
+        let params = BfvParams::insecure(&literal).unwrap();
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let secret = SecretKey::generate(&params, &mut rng);
+        Self {
+            params,
+            secret,
+            rng,
+        }
+    }
+
+    /// Runs every plan of a layer; all slots are those of plain slots, the values those of the layer.
+    fn check(&mut self, layer: &LinearShape, seed: u64) -> BTreeSet<&'static str> {
+        let (n, p) = (self.params.degree(), 65537);
+        let plain = PlainSlots::new(n, p);
+        let (weights, values) = values_of(layer, seed, p);
+        let expected = naive(layer, &weights, &values, p);
+        let mut schedules = BTreeSet::new();
+        for plan in Plan::candidates(layer, n).unwrap() {
+            let rotations: Vec<_> = plan.rotations().into_iter().collect();
+            let keys = GaloisKeys::generate(&self.secret, &rotations, &mut self.rng).unwrap();
+            let server = Evaluator::new(&self.params, keys).unwrap();
+            let packed = plan.pack_input(&values);
+            let encrypted = packed.iter().map(|slots| {
+                let fresh = self.secret.encrypt(slots, &mut self.rng).unwrap();
+                fresh.expand()
+            });
+            let encrypted: Vec<_> = encrypted.collect();
+            let weight = |index| server.encode(&plan.weight_slots(&weights, p, index));
+            let outputs = plan.run_with(&server, &encrypted, weight).unwrap();
+            let decrypted = outputs.iter().map(|ct| self.secret.decrypt(ct).unwrap());
+            let slots: Vec<_> = decrypted.collect();
+            let weight = |index| plain.encode(&plan.weight_slots(&weights, p, index));
+            assert_eq!(slots, plan.run_with(&plain, &packed, weight).unwrap());
+            assert_eq!(plan.unpack_output(&slots), expected, "{layer:?} {plan:?}");
+            if seed.is_multiple_of(4) {
+                let slots = self.windowed(&server, &plan, (&weights, &packed));
+                assert_eq!(plan.unpack_output(&slots), expected, "{layer:?} {plan:?}");
+            }
+            schedules.insert(plan.schedule_name());
+        }
+        schedules
+    }
+}
+
+impl SmallRing {
+    /// Slots of a run over two windows.
+    fn windowed(
+        &mut self,
+        server: &Evaluator,
+        plan: &Plan,
+        (weights, packed): (&[i64], &[Vec<u64>]),
+    ) -> Vec<Vec<u64>> {
+        let (p, windows) = (65537, Windows::new(65537, 2));
+        let ops = Windowed::new(server, windows);
+        let inputs: Vec<_> = packed
+            .iter()
+            .map(|slots| {
+                let scaled = windows.scaled(slots, p);
+                let fresh = scaled.iter().map(|slots| {
+                    let fresh = self.secret.encrypt(slots, &mut self.rng).unwrap();
+                    fresh.expand()
+                });
+                WindowedCiphertext(fresh.collect())
+            })
+            .collect();
+        let weight = |index| ops.encode(&plan.weight_slots(weights, p, index));
+        let outputs = plan.run_with(&ops, &inputs, weight).unwrap();
+        let outputs = outputs.iter().flat_map(|output| &output.0);
+        outputs.map(|ct| self.secret.decrypt(ct).unwrap()).collect()
+    }
+}
+
+/// All schedules over real ciphertexts, on layers drawn as those over plain slots.
 #[test]
 fn plans_run_over_bfv() {
-    let literal = BfvLiteral {
-        n: 256,
-        p: 65537,
-        q: vec![1_125_899_906_826_241, 1_125_899_906_822_657],
-        special: vec![1_125_899_906_820_097],
-        digit_bits: None,
-        flooding_log2: None,
-        reply_limbs: 1,
-    };
-    let params = BfvParams::insecure(&literal).unwrap();
-    let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let secret = SecretKey::generate(&params, &mut rng);
-    let mut operations = BTreeSet::new();
-    for layer in [
-        LinearShape::fully_connected(60, 20),
-        LinearShape::fully_connected(300, 7),
-        LinearShape::fully_connected(200, 300),
-        conv([5, 6, 6], 7, 3, 1),
-        conv([2, 3, 3], 3, 3, 2),
-    ] {
-        let plan = Plan::new(&layer, literal.n).unwrap();
-        let rotations: Vec<_> = plan.rotations().into_iter().collect();
-        let keys = GaloisKeys::generate(&secret, &rotations, &mut rng).unwrap();
-        let server = Evaluator::new(&params, keys).unwrap();
-        let (weights, values) = values_of(&layer, 5, literal.p);
-        let inputs: Vec<_> = plan
-            .pack_input(&values)
-            .iter()
-            .map(|slots| secret.encrypt(slots, &mut rng).unwrap().expand())
-            .collect();
-        let weight = |index| server.encode(&plan.weight_slots(&weights, literal.p, index));
-        let outputs = plan.run_with(&server, &inputs, weight).unwrap();
-        let slots: Vec<_> = outputs
-            .iter()
-            .map(|ct| secret.decrypt(ct).unwrap())
-            .collect();
-        let expected = naive(&layer, &weights, &values, literal.p);
-        assert_eq!(plan.unpack_output(&slots), expected, "{layer:?}");
-        operations.extend(plan.counts().iter().map(|(op, _)| op));
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut schedules = BTreeSet::new();
+    let mut rings: Vec<SmallRing> = (4..9).map(|log_n| SmallRing::new(1 << log_n, 1)).collect();
+    for seed in 0..120 {
+        let (fc, fc_n) = any_fc().new_tree(&mut runner).unwrap().current();
+        let (conv, conv_n) = any_conv().new_tree(&mut runner).unwrap().current();
+        for (layer, n) in [(fc, fc_n), (conv, conv_n)] {
+            let ring = rings.iter_mut().find(|ring| ring.params.degree() == n);
+            if let Some(ring) = ring {
+                schedules.extend(ring.check(&layer, seed));
+            }
+        }
     }
-    assert_eq!(operations.len(), 6);
+    let all: BTreeSet<_> = Plan::SCHEDULES.iter().copied().collect();
+    assert_eq!(schedules, all);
 }

@@ -1,23 +1,10 @@
-//! One candidate of a layer: a ring degree and a number of limbs, tried until it works or is refused.
-//!
-//! For given (n, L) the narrowest limbs are sought at which the reply decrypts (the noise hardly depends
-//! on q, the room does); with each width the narrowest special prime, at least as wide as the limbs, that
-//! keeps key switching quiet enough. Narrow moduli are safest and send least, unless a bit more lets the
-//! reply keep one limb less: so wider ones are offered too. What is found is held against the security table.
+//! Candidates: what was tried for a layer, and what ruled it out.
 
 use serde::{Deserialize, Serialize};
 
-use super::chain::{Chain, MAX_LIMB_BITS, MIN_LIMB_BITS, PrimePool};
-use super::noise_form::LayerNoise;
-use super::prices::LayerWork;
-use super::reply::{Moduli, Reply, ReplyGoal, log2_product};
-use crate::bfv::HeOp;
-use crate::packing::Plan;
-use crate::security::{Requirement, SecurityError, Verdict, check};
-use crate::units::{Bytes, Nanos};
-
-/// Seed of the second half of a fresh ciphertext, in bytes.
-const SEED_BYTES: u64 = 32;
+use super::layer_at::{Basis, LayerAt};
+use super::request::LayerCost;
+use super::widths::{KeySwitching, MAX_LIMB_BITS, Widths};
 
 /// What became of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -26,177 +13,110 @@ const SEED_BYTES: u64 = 32;
 pub enum CandidateVerdict {
     /// It is used.
     Chosen,
-    /// It works, but costs more than the chosen one, by this much.
-    Dearer(Nanos),
+    /// It works, but costs more than the chosen one.
+    Dearer,
+    /// It works, but some operation has no price in its ring.
+    NoPrice,
     /// Its modulus is too large for the security asked for, by this many bits.
     SecurityShort(f64),
     /// Its widest modulus leaves too little room for the noise, by this many bits.
     NoiseShort(f64),
-    /// There are not enough primes.
-    NoPrimes,
+    /// The request's own limits leave no such modulus.
+    BeyondLimits,
+    /// There is no plaintext modulus for this ring degree.
+    NoPlaintextModulus,
     /// The layer cannot be packed at this ring degree.
     NoPlan,
 }
 
 /// A candidate that was tried for a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
     /// Ring degree n.
     pub n: usize,
-    /// Limbs of q.
+    /// Packing schedule; empty if there is none.
+    pub schedule: String,
+    /// Limbs of q; 0 if the layer cannot be packed.
     pub limbs: usize,
-    /// log2 of q times the special primes, of what was found or came nearest; 0 if nothing did.
-    pub total_bits: f64,
+    /// How keys are switched.
+    pub switching: KeySwitching,
+    /// Widths of the limbs of q, if any work.
+    pub widths: Option<Widths>,
+    /// Bits of q times the special primes, of what was found; 0 if nothing was.
+    pub total_bits: u32,
+    /// What it costs, if it works and has a price.
+    pub cost: Option<LayerCost>,
     /// What became of it.
     pub verdict: CandidateVerdict,
 }
 
-/// Moduli that satisfy noise and security.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Fit {
-    pub(super) chain: Chain,
-    pub(super) reply: Reply,
-    pub(super) total_bits: f64,
-    pub(super) security: Verdict,
-}
-
-impl Fit {
-    /// The work of one layer: the plan's, and what surrounds it.
-    pub(super) fn work(&self, plan: &Plan) -> LayerWork {
-        let (inputs, outputs) = (
-            plan.input_ciphertexts() as u64,
-            plan.output_ciphertexts() as u64,
-        );
-        let around = [
-            (HeOp::EncryptSecret, inputs),
-            (HeOp::Expand, inputs),
-            (HeOp::AddPlain, inputs),
-            (HeOp::Rerandomize, outputs),
-            (HeOp::ModSwitch, outputs),
-            (HeOp::Decrypt, outputs),
-        ];
-        let n = self.security.n;
-        let polynomial = |limbs: &[u64]| {
-            let width: u64 = limbs.iter().map(|q| u64::from(q.ilog2() + 1)).sum();
-            Bytes::of_bits(n as u64 * width)
-        };
-        let (q, special) = (&self.chain.q, &self.chain.special);
-        let fresh = polynomial(q) + Bytes(SEED_BYTES);
-        let reply = polynomial(&q[..self.reply.limbs]) * 2;
-        LayerWork {
-            n,
-            limbs: q.len(),
-            special: special.len(),
-            counts: plan.counts() + around.into_iter().collect(),
-            bytes: fresh * inputs + reply * outputs,
+impl LayerAt {
+    /// Why no split with this basis works.
+    pub(super) fn ruled_out(&self, basis: Basis) -> CandidateVerdict {
+        let (switching, limbs) = (basis.switching, basis.limbs);
+        if switching.special() > limbs {
+            return CandidateVerdict::BeyondLimits;
         }
-    }
-}
-
-/// One layer at one (n, p), as the search sees it.
-#[derive(Debug)]
-pub(super) struct LayerAt<'a> {
-    pub(super) n: usize,
-    pub(super) p: u64,
-    pub(super) noise: &'a LayerNoise,
-    pub(super) goal: &'a ReplyGoal,
-    pub(super) requirement: &'a Requirement,
-}
-
-impl LayerAt<'_> {
-    /// The moduli of `limbs` limbs that work, from the narrowest to the first whose reply keeps a single
-    /// limb (wider ones only cost more); or what refused the candidate that came nearest.
-    pub(super) fn fits(&self, pool: &PrimePool, limbs: usize) -> Result<Vec<Fit>, Candidate> {
-        let mut found: Vec<Fit> = Vec::new();
-        let (total_bits, verdict) = (0.0, CandidateVerdict::NoPrimes);
-        let mut nearest = Candidate {
-            n: self.n,
-            limbs,
-            total_bits,
-            verdict,
+        let widest = Widths {
+            kept: limbs,
+            kept_bits: MAX_LIMB_BITS,
+            dropped: 0,
+            dropped_bits: MAX_LIMB_BITS,
         };
-        for bits in MIN_LIMB_BITS..=MAX_LIMB_BITS {
-            if found.last().is_some_and(|fit| fit.reply.limbs == 1) {
-                break;
-            }
-            let Some((chain, reply)) = self.quietest_enough(pool, limbs, bits) else {
-                continue;
-            };
-            let total_bits = log2_product(&chain.q) + log2_product(&chain.special);
-            let verdict = if reply.margin_bits < 0.0 {
-                CandidateVerdict::NoiseShort(-reply.margin_bits)
+        let margin = |widths: &Widths, special| {
+            let fit = self.fit(widths, (switching, special));
+            fit.map_or(f64::NEG_INFINITY, |fit| fit.margin_bits)
+        };
+        if let Some((widths, special)) = self.limits.widths {
+            let total = widths.total() + special * switching.special() as u32;
+            let margin = margin(&widths, special);
+            return if widths.limbs() != limbs {
+                CandidateVerdict::BeyondLimits
+            } else if margin < 0.0 {
+                CandidateVerdict::NoiseShort(-margin)
             } else {
-                match check(self.requirement, self.n, total_bits) {
-                    Ok(security) => {
-                        found.push(Fit {
-                            chain,
-                            reply,
-                            total_bits,
-                            security,
-                        });
-                        continue;
-                    }
-                    Err(error) => CandidateVerdict::SecurityShort(shortfall(&error)),
-                }
+                CandidateVerdict::SecurityShort(f64::from(total) - f64::from(self.max_bits))
             };
-            if distance(verdict) < distance(nearest.verdict) {
-                nearest = Candidate {
-                    total_bits,
-                    verdict,
-                    ..nearest
-                };
-            }
         }
-        if found.is_empty() {
-            Err(nearest)
-        } else {
-            Ok(found)
+        let best = margin(&widest, MAX_LIMB_BITS);
+        if best < 0.0 {
+            return CandidateVerdict::NoiseShort(-best);
         }
-    }
-
-    /// `limbs` limbs of `bits` bits with the narrowest special prime that lets the reply decrypt, or with
-    /// the widest if none does.
-    fn quietest_enough(&self, pool: &PrimePool, limbs: usize, bits: u32) -> Option<(Chain, Reply)> {
-        let at = |special_bits| {
-            let chain = pool.chain((self.n, self.p), limbs, (bits, special_bits))?;
-            let moduli = Moduli {
-                n: self.n,
-                p: self.p,
-                q: &chain.q,
-                special: &chain.special,
-            };
-            let reply = self.goal.best_reply(&moduli, self.noise);
-            Some((chain, reply))
+        if widest.total() < self.limits.q_bits.0 {
+            return CandidateVerdict::BeyondLimits;
+        }
+        // The least modulus that decrypts: limbs of equal width, the reply not switched.
+        let equal = |kept_bits| Widths {
+            kept_bits,
+            ..widest
         };
-        let widest = at(MAX_LIMB_BITS);
-        if widest
-            .as_ref()
-            .is_some_and(|(_, reply)| reply.margin_bits < 0.0)
-        {
-            return widest;
+        let least = super::widths::least_width(self.n);
+        let special = switching.special() as u32;
+        let total = (least..=MAX_LIMB_BITS)
+            .filter_map(|bits| {
+                let widths = equal(bits);
+                let fits = |&special: &u32| margin(&widths, special) >= 0.0;
+                let least_special = (least..=MAX_LIMB_BITS).find(fits)?;
+                Some(widths.total() + special * least_special)
+            })
+            .filter(|&total| total > self.max_bits)
+            .min();
+        match total {
+            Some(total) => CandidateVerdict::SecurityShort(f64::from(total - self.max_bits)),
+            None => CandidateVerdict::BeyondLimits,
         }
-        (bits..MAX_LIMB_BITS)
-            .filter_map(at)
-            .find(|(_, reply)| reply.margin_bits >= 0.0)
-            .or(widest)
-    }
-}
-
-/// Bits by which a modulus is too large; all of them where the table does not say.
-const fn shortfall(error: &SecurityError) -> f64 {
-    match error {
-        SecurityError::TooManyBits { short_bits, .. } => *short_bits,
-        SecurityError::NotInTable { .. } => f64::INFINITY,
     }
 }
 
 /// Order of refusals: security short by little, by much, noise short by little, by much, nothing.
-pub(super) fn distance(verdict: CandidateVerdict) -> (u8, f64) {
+pub(super) const fn distance(verdict: CandidateVerdict) -> (u8, f64) {
     match verdict {
-        CandidateVerdict::Chosen | CandidateVerdict::Dearer(_) => (0, 0.0),
-        CandidateVerdict::SecurityShort(bits) => (1, bits),
-        CandidateVerdict::NoiseShort(bits) => (2, bits),
-        CandidateVerdict::NoPrimes => (3, 0.0),
-        CandidateVerdict::NoPlan => (4, 0.0),
+        CandidateVerdict::Chosen | CandidateVerdict::Dearer => (0, 0.0),
+        CandidateVerdict::NoPrice => (1, 0.0),
+        CandidateVerdict::SecurityShort(bits) => (2, bits),
+        CandidateVerdict::NoiseShort(bits) => (3, bits),
+        CandidateVerdict::BeyondLimits => (4, 0.0),
+        CandidateVerdict::NoPlaintextModulus => (5, 0.0),
+        CandidateVerdict::NoPlan => (6, 0.0),
     }
 }

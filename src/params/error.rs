@@ -65,4 +65,25 @@ pub enum ParamsError {
         /// By how many bits the room is too small.
         short_bits: f64,
     },
+    /// Everything that works has an operation without a price.
+    #[error(
+        "layer `{layer}`: the calibration has no price for n = {n} with {limbs} limbs, nor for anything \
+         else that works"
+    )]
+    NoPrice {
+        /// Name of the layer.
+        layer: String,
+        /// Ring degree of the first candidate that works.
+        n: usize,
+        /// Limbs of it.
+        limbs: usize,
+    },
+    /// The limits of the request leave no modulus.
+    #[error("layer `{layer}`: the limits that were set leave no modulus (nearest: n = {n})")]
+    BeyondLimits {
+        /// Name of the layer.
+        layer: String,
+        /// Ring degree of the candidate that came nearest.
+        n: usize,
+    },
 }

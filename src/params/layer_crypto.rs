@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::decimal;
+use super::widths::KeySwitching;
 use crate::bfv::BfvLiteral;
 use crate::security::{Table, Verdict};
 
@@ -26,6 +27,11 @@ pub struct LayerCrypto {
     /// Special primes of key switching.
     #[serde(with = "decimal::list")]
     pub special: Vec<u64>,
+    /// Width in bits of the digits of key switching, where there are no special primes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digit_bits: Option<u32>,
+    /// Name of the packing schedule that they were chosen for.
+    pub schedule: String,
     /// log2 of q.
     pub q_bits: f64,
     /// log2 of q times the special primes: what the security table is asked.
@@ -48,6 +54,19 @@ pub struct LayerCrypto {
     pub reply_limbs: usize,
     /// log2 of the room for noise in a reply over what the failure probability asked for needs.
     pub noise_margin_bits: f64,
+    /// The same over the worst case of the layer's error: negative where only chance keeps it small.
+    pub worst_case_margin_bits: f64,
+}
+
+impl LayerCrypto {
+    /// How keys are switched.
+    pub fn switching(&self) -> KeySwitching {
+        let digits = |bits| self.q.first().map_or(0, |q| (q.ilog2() + 1).div_ceil(bits));
+        match self.digit_bits {
+            Some(bits) => KeySwitching::Digits(digits(bits)),
+            None => KeySwitching::Special(self.special.len()),
+        }
+    }
 }
 
 impl From<&LayerCrypto> for BfvLiteral {
@@ -57,7 +76,7 @@ impl From<&LayerCrypto> for BfvLiteral {
             p: crypto.p,
             q: crypto.q.clone(),
             special: crypto.special.clone(),
-            digit_bits: None,
+            digit_bits: crypto.digit_bits,
             flooding_log2: crypto.flooding_log2,
             reply_limbs: crypto.reply_limbs,
         }

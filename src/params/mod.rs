@@ -1,12 +1,13 @@
 //! The paper's parameter instantiation engine (PIE): n, p and q for every linear layer, chosen and justified.
 //!
 //! A [`ResolvedNetwork`](crate::network::ResolvedNetwork), a [`Request`] (security, failure
-//! probability, flooding, how p is bounded) and [`Prices`] go in; [`select_network`] gives a
-//! [`LayerCrypto`] for each linear step and the [`Candidate`]s it was chosen from.
+//! probability, flooding, how p is bounded, what is to be cheap, limits) and [`Prices`] go in;
+//! [`select_network`] gives a [`LayerCrypto`] for each linear step. A [`Selector`] does the same for many
+//! networks and keeps what it found; [`Selector::explain`] lists the [`Candidate`]s.
 //!
 //! NASS (Bian et al. 2020, section 4.1, figure 4) loops between guessing q and sampling ciphertexts. Here
-//! the noise is a formula ([`NoiseTracker`] runs the layer's packing plan over variances), so the loop is a
-//! short enumeration, and its answer comes with a security [`Verdict`](crate::security::Verdict), a failure
+//! the noise is a formula ([`LayerNoise`] reads it off the layer's packing plan), so the loop is a search
+//! pruned by price, and its answer comes with a security [`Verdict`](crate::security::Verdict), a failure
 //! probability and the margin left.
 //!
 //! Always true: p ≡ qᵢ ≡ P ≡ 1 mod 2n; the level asked for is met with the special prime counted;
@@ -30,14 +31,20 @@ mod chain;
 mod decimal;
 mod error;
 mod failure;
+mod layer_at;
 mod layer_crypto;
 mod noise;
 mod noise_form;
+mod packed;
+mod papers;
 mod plaintext;
 mod prices;
 mod primes;
 mod reply;
+mod request;
 mod select;
+mod selector;
+mod widths;
 
 pub use candidate::{Candidate, CandidateVerdict};
 pub use error::ParamsError;
@@ -48,15 +55,23 @@ pub use noise::{
     switch_rounding, worst, wrap_remainder,
 };
 pub use noise_form::{LayerNoise, NoiseForm, NoiseSources, NoiseTracker, Variance};
+pub use papers::{DELPHI_P, GAZELLE_P, GazellePublished, Paper, gazelle_published};
 pub use plaintext::PlaintextBound;
 pub use prices::{LayerWork, Prices, TransformPrices};
 pub use primes::{
     GazelleModulus, MAX_PRIME_BITS, PrimeError, Width, ascending_ntt_primes, descending_ntt_primes,
     gazelle_modulus, is_probable_prime, ntt_primes,
 };
-pub use select::{RING_DEGREES, Request, Selection, select_network};
+pub use request::{LayerCost, Limits, Objective, RING_DEGREES, Request};
+pub use select::{Selection, select_network};
+pub use selector::Selector;
+pub use widths::{KeySwitching, Widths};
 
 #[cfg(test)]
 mod measured_tests;
+#[cfg(test)]
+mod oracle_tests;
+#[cfg(test)]
+mod papers_tests;
 #[cfg(test)]
 mod tests;

@@ -23,15 +23,19 @@ pub enum PlaintextBound {
     Exact,
     /// By the paper's formula, which some results exceed.
     Paper,
+    /// Exactly this prime, as DELPHI's.
+    Prime(u64),
 }
 
 /// What p of one domain must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum PlaintextRule {
     /// Above this.
     Above(u64),
     /// Of exactly this many bits.
     Bits(u32),
+    /// Exactly this.
+    Prime(u64),
 }
 
 impl PlaintextRule {
@@ -46,6 +50,7 @@ impl PlaintextRule {
             return Some(Self::Bits(bits));
         }
         match bound {
+            PlaintextBound::Prime(p) => Some(Self::Prime(p)),
             PlaintextBound::Exact => Some(Self::Above(values.bound.saturating_mul(2))),
             PlaintextBound::Paper => network
                 .steps
@@ -69,6 +74,7 @@ impl PlaintextRule {
             Self::Above(floor) => ascending_ntt_primes(n, floor, MAX_P_BITS).find(fits),
             Self::Bits(bits) if bits > MAX_P_BITS => None,
             Self::Bits(bits) => descending_ntt_primes(n, bits).find(fits),
+            Self::Prime(p) => Some(p).filter(|p| p >> MAX_P_BITS == 0).filter(fits),
         }
     }
 
@@ -77,6 +83,7 @@ impl PlaintextRule {
         match self {
             Self::Above(floor) => u64::BITS - floor.leading_zeros(),
             Self::Bits(bits) => bits,
+            Self::Prime(p) => u64::BITS - p.leading_zeros(),
         }
     }
 }

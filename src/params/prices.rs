@@ -4,6 +4,7 @@
 //! costs n·log2 n units, a product or sum n units, at fixed nanoseconds a unit (one Zen 5 core, limbs of at
 //! most 50 bits), and bytes at 1 Gbit/s. Good for ranking rings, not for predicting times.
 
+use super::widths::KeySwitching;
 use crate::bfv::{HeOp, OpCounts};
 use crate::units::{Bytes, Nanos};
 
@@ -14,18 +15,28 @@ pub struct LayerWork {
     pub n: usize,
     /// Limbs of q.
     pub limbs: usize,
-    /// Special primes.
-    pub special: usize,
+    /// How keys are switched.
+    pub switching: KeySwitching,
     /// Operations of both parties.
     pub counts: OpCounts,
+    /// Encoded weights, which are read once each.
+    pub streams: Bytes,
     /// Bytes of ciphertexts, both ways.
     pub bytes: Bytes,
 }
 
 /// Prices a linear layer's work; the cheapest parameters are chosen.
+///
+/// Must not fall as bytes grow: a search relies on it.
 pub trait Prices {
-    /// Time of the layer's work and messages.
-    fn layer_cost(&self, work: &LayerWork) -> Nanos;
+    /// Time of the layer's work and messages; `None` where an operation has no price in that ring.
+    fn layer_cost(&self, work: &LayerWork) -> Option<Nanos>;
+}
+
+impl<P: Prices + ?Sized> Prices for &P {
+    fn layer_cost(&self, work: &LayerWork) -> Option<Nanos> {
+        (**self).layer_cost(work)
+    }
 }
 
 /// Prices from counted transforms, for use without a profile.
@@ -42,23 +53,42 @@ const PASS: f64 = 0.16;
 const BYTE: f64 = 8.0;
 
 impl Prices for TransformPrices {
-    fn layer_cost(&self, work: &LayerWork) -> Nanos {
+    fn layer_cost(&self, work: &LayerWork) -> Option<Nanos> {
         let n = work.n as f64;
+        let (limbs, special) = (work.limbs as f64, work.switching.special() as f64);
+        let digits = match work.switching {
+            KeySwitching::Special(special) => work.limbs.div_ceil(special.max(1)) as f64,
+            KeySwitching::Digits(digits) => f64::from(digits) * limbs,
+        };
+        let ring = Ring {
+            limbs,
+            special,
+            digits,
+        };
         let computed: f64 = work
             .counts
             .iter()
             .map(|(op, count)| {
-                let (transforms, passes) = effort(op, work.limbs as f64, work.special as f64);
+                let (transforms, passes) = effort(op, ring);
                 count as f64 * n * (transforms * n.log2() * TRANSFORM + passes * PASS)
             })
             .sum();
-        Nanos(computed + work.bytes.0 as f64 * BYTE)
+        Some(Nanos(computed + work.bytes.0 as f64 * BYTE))
     }
 }
 
-/// Transforms of one limb, and passes over one limb, of an operation with l limbs and k special primes.
-fn effort(op: HeOp, l: f64, k: f64) -> (f64, f64) {
-    let digits = l * (l + k);
+/// Limbs, special primes, digits of a key switch.
+#[derive(Clone, Copy)]
+struct Ring {
+    limbs: f64,
+    special: f64,
+    digits: f64,
+}
+
+/// Transforms of one limb, and passes over one limb, of an operation.
+fn effort(op: HeOp, ring: Ring) -> (f64, f64) {
+    let (l, k) = (ring.limbs, ring.special);
+    let digits = ring.digits * (l + k);
     match op {
         HeOp::Add | HeOp::Hadamard | HeOp::MultiplyAccumulate => (0.0, 2.0 * l),
         HeOp::AddPlain => (1.0 + l, 3.0 * l),
@@ -87,11 +117,12 @@ mod tests {
         let work = LayerWork {
             n,
             limbs,
-            special: 1,
+            switching: KeySwitching::Special(1),
             counts,
+            streams: Bytes(0),
             bytes: Bytes(0),
         };
-        TransformPrices.layer_cost(&work).0
+        TransformPrices.layer_cost(&work).unwrap().0
     }
 
     #[test]
@@ -105,10 +136,15 @@ mod tests {
 
     #[test]
     fn a_rotation_is_twelve_transforms_at_two_limbs() {
-        assert_eq!(effort(HeOp::Rotate, 2.0, 1.0).0, 12.0);
+        let ring = Ring {
+            limbs: 2.0,
+            special: 1.0,
+            digits: 2.0,
+        };
+        assert_eq!(effort(HeOp::Rotate, ring).0, 12.0);
         let (split, turn) = (
-            effort(HeOp::Decompose, 2.0, 1.0),
-            effort(HeOp::HoistedRotate, 2.0, 1.0),
+            effort(HeOp::Decompose, ring),
+            effort(HeOp::HoistedRotate, ring),
         );
         assert_eq!(split.0 + turn.0, 12.0);
     }
@@ -119,10 +155,11 @@ mod tests {
         let work = LayerWork {
             n: 4096,
             limbs: 2,
-            special: 1,
+            switching: KeySwitching::Special(1),
             counts,
+            streams: Bytes(0),
             bytes: Bytes(100),
         };
-        assert_eq!(TransformPrices.layer_cost(&work), Nanos(800.0));
+        assert_eq!(TransformPrices.layer_cost(&work), Some(Nanos(800.0)));
     }
 }

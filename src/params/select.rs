@@ -1,68 +1,49 @@
-//! The selection loop: for every linear layer of a network the cheapest (n, p, q) that is safe and decrypts.
+//! Selection for a network: for every linear layer the cheapest (n, p, q), packing and key switching.
 //!
 //! In go a [`ResolvedNetwork`], a [`Request`] and [`Prices`]; out comes a [`LayerCrypto`] for each linear
 //! step. NASS (section 4.1, figure 4) starts from a p and a guess of q, asks the table for n, samples
 //! ciphertexts, enlarges q, and starts again, until both tests pass. Here noise is known in closed form, so
-//! the loop is an enumeration: each n in {2¹¹, …, 2¹⁵} with each number of limbs, the narrowest moduli
-//! that decrypt, the security table, the price; the cheapest wins, the first of equals.
+//! the loop is a search (`selector`).
 //!
-//! All layers of a domain share one p, and p ≡ 1 mod 2n must hold for all their n. So each domain is
-//! solved for every greatest ring degree N it may use (p ≡ 1 mod 2N serves all n ≤ N), and the cheapest
-//! sum wins. δ per inference is split evenly over the linear layers.
+//! All layers of a domain share one p, and p ≡ 1 mod 2n must hold for all their n. A layer that is alone
+//! in its domain takes for each n the p of that n. Otherwise the domain is solved for every greatest ring
+//! degree N it may use (p ≡ 1 mod 2N serves all n ≤ N), and the cheapest sum wins. δ per inference is split
+//! evenly over the linear layers.
 //!
 //! Always true of a result: the table grants the level asked for with special primes counted; failure
 //! probabilities add up to at most δ. Set-up (keys, encoding of weights) has no part in the price.
 
+use std::cell::RefCell;
+
 use serde::{Deserialize, Serialize};
 
-use super::candidate::{Candidate, CandidateVerdict, Fit, LayerAt, distance};
-use super::chain::{MAX_LIMBS, PrimePool};
+use super::candidate::{Candidate, CandidateVerdict};
+use super::chain::PrimePool;
 use super::error::ParamsError;
 use super::failure::{printable_probability, split};
+use super::layer_at::LayerAt;
 use super::layer_crypto::LayerCrypto;
-use super::noise_form::LayerNoise;
-use super::plaintext::{PlaintextBound, PlaintextRule};
+use super::noise::{key_switch, worst};
+use super::noise_form::NoiseSources;
+use super::packed::Packed;
+use super::plaintext::PlaintextRule;
 use super::prices::Prices;
-use super::reply::{ReplyGoal, log2_product};
+use super::reply::{Reply, log2_product};
+use super::request::{LayerCost, RING_DEGREES, Request};
+use super::selector::{Ask, Chosen, Modulus, Refusal, Selector};
+use super::widths::{KeySwitching, Widths};
+use crate::bfv::digit_ranges;
 use crate::network::{ResolvedNetwork, Step, StepKind};
-use crate::packing::{PackingError, Plan};
-use crate::security::{Requirement, SecretKind, SecurityError, level_reached, max_log_q};
-use crate::units::Nanos;
-
-/// Ring degrees that are tried.
-pub const RING_DEGREES: [usize; 5] = [2048, 4096, 8192, 16_384, 32_768];
-
-/// What is asked of the parameters.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Request {
-    /// Security.
-    pub requirement: Requirement,
-    /// log2 of the failure probability allowed per inference.
-    pub failure_log2: f64,
-    /// Statistical bits by which replies hide the weights; 0 (as in the papers): no flooding.
-    pub flooding_bits: u32,
-    /// How large p must be.
-    pub p_bound: PlaintextBound,
-}
-
-impl Default for Request {
-    fn default() -> Self {
-        Self {
-            requirement: Requirement::default(),
-            failure_log2: -40.0,
-            flooding_bits: 40,
-            p_bound: PlaintextBound::Exact,
-        }
-    }
-}
+use crate::packing::LinearShape;
+use crate::security::{SecretKind, SecurityError, check, level_reached, max_log_q};
 
 /// Parameters of a network, one entry a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Selection {
     /// Parameters of the linear steps.
     pub layers: Vec<Option<LayerCrypto>>,
-    /// What was tried for each linear step, with the chosen p; empty for others.
-    pub candidates: Vec<Vec<Candidate>>,
+    /// What they cost.
+    pub costs: Vec<Option<LayerCost>>,
 }
 
 /// Chooses parameters for every linear step of `network`.
@@ -75,41 +56,11 @@ pub fn select_network(
     request: &Request,
     prices: &dyn Prices,
 ) -> Result<Selection, ParamsError> {
-    let degrees = usable_degrees(request)?;
-    let linear = network.steps.iter().filter(|step| is_linear(step)).count() as u64;
-    let failure_log2 = split(request.failure_log2, linear);
-    let search = Search {
-        network,
-        request,
-        prices,
-        failure_log2,
-        pool: PrimePool::default(),
-    };
-    let mut selection = Selection {
-        layers: vec![None; network.steps.len()],
-        candidates: vec![Vec::new(); network.steps.len()],
-    };
-    for domain in 0..network.domains.len() {
-        let steps: Vec<usize> = (0..network.steps.len())
-            .filter(|&index| {
-                network.steps[index].domain == domain && is_linear(&network.steps[index])
-            })
-            .collect();
-        if steps.is_empty() {
-            continue;
-        }
-        for (index, (crypto, candidates)) in
-            steps.iter().zip(search.domain(domain, &steps, &degrees)?)
-        {
-            selection.layers[*index] = Some(crypto);
-            selection.candidates[*index] = candidates;
-        }
-    }
-    Ok(selection)
+    Selector::new(*request, prices)?.network(network)
 }
 
-/// The ring degrees for which the table has the level asked for.
-fn usable_degrees(request: &Request) -> Result<Vec<usize>, ParamsError> {
+/// The ring degrees for which the table has the level asked for, and what it allows there.
+fn usable_degrees(request: &Request) -> Result<Vec<(usize, u32)>, ParamsError> {
     let Request {
         requirement,
         failure_log2,
@@ -127,248 +78,303 @@ fn usable_degrees(request: &Request) -> Result<Vec<usize>, ParamsError> {
             flooding_bits,
         });
     }
-    let degrees: Vec<usize> = RING_DEGREES
+    let (least, greatest) = request.limits.degrees;
+    let degrees: Vec<_> = RING_DEGREES
         .into_iter()
-        .filter(|&n| max_log_q(&requirement, n).is_some())
+        .filter(|n| (least..=greatest).contains(n))
+        .filter_map(|n| Some((n, max_log_q(&requirement, n)?)))
         .collect();
-    match degrees.first() {
-        Some(_) => Ok(degrees),
-        None => Err(SecurityError::NotInTable {
-            requirement,
-            n: RING_DEGREES[0],
-        }
-        .into()),
+    if degrees.is_empty() {
+        let n = least.max(RING_DEGREES[0]);
+        return Err(SecurityError::NotInTable { requirement, n }.into());
     }
+    Ok(degrees)
 }
 
 const fn is_linear(step: &Step) -> bool {
     matches!(step.kind, StepKind::Linear(_))
 }
 
-struct Search<'a> {
+/// The linear steps of one domain.
+struct Group<'a> {
     network: &'a ResolvedNetwork,
-    request: &'a Request,
-    prices: &'a dyn Prices,
-    /// log2 of the failure probability allowed for one layer.
-    failure_log2: f64,
-    pool: PrimePool,
+    domain: usize,
+    steps: Vec<usize>,
+    /// Bits of log2 of the failure probability allowed for one layer.
+    failure_log2: u64,
 }
 
-/// A layer's parameters, and what was tried.
-type Solved = (LayerCrypto, Vec<Candidate>);
+impl<P: Prices> Selector<P> {
+    /// A selector for this request.
+    ///
+    /// # Errors
+    /// The request is impossible as such.
+    pub fn new(request: Request, prices: P) -> Result<Self, ParamsError> {
+        let degrees = usable_degrees(&request)?;
+        Ok(Self {
+            request,
+            prices,
+            degrees,
+            pool: PrimePool::default(),
+            packings: RefCell::default(),
+            primes: RefCell::default(),
+            goals: RefCell::default(),
+            answers: RefCell::default(),
+        })
+    }
 
-/// What one p costs: all layers with their parameters, or the first that has none.
-type Attempt = Result<(Nanos, Vec<Solved>), ParamsError>;
+    /// The request.
+    pub const fn request(&self) -> &Request {
+        &self.request
+    }
 
-impl Search<'_> {
-    /// Parameters for the linear `steps` of one domain, under the p that makes them cheapest.
-    fn domain(
+    /// The prices.
+    pub const fn prices(&self) -> &P {
+        &self.prices
+    }
+
+    /// Parameters for every linear step of `network`.
+    ///
+    /// # Errors
+    /// A layer has no parameters: which, which limit is in the way, and by how many bits.
+    pub fn network(&self, network: &ResolvedNetwork) -> Result<Selection, ParamsError> {
+        let mut selection = Selection {
+            layers: vec![None; network.steps.len()],
+            costs: vec![None; network.steps.len()],
+        };
+        for group in groups(network, self.request.failure_log2) {
+            self.group(&group, &mut selection)?;
+        }
+        Ok(selection)
+    }
+
+    fn group(&self, group: &Group<'_>, selection: &mut Selection) -> Result<(), ParamsError> {
+        let modulus = self.group_modulus(group)?;
+        for &index in &group.steps {
+            let chosen = self.step(group, index, modulus)?;
+            let bound = group.network.domains[group.domain].bound;
+            selection.layers[index] = Some(LayerCrypto {
+                p_holds_all_values: chosen.crypto.p / 2 >= bound,
+                ..chosen.crypto
+            });
+            selection.costs[index] = Some(chosen.cost);
+        }
+        Ok(())
+    }
+
+    /// Parameters for one linear step as if it were alone in its domain, its share of δ unchanged; nothing
+    /// for a step that is not linear.
+    ///
+    /// # Errors
+    /// As [`Selector::network`].
+    pub fn step_alone(
         &self,
-        domain: usize,
-        steps: &[usize],
-        degrees: &[usize],
-    ) -> Result<Vec<Solved>, ParamsError> {
-        let rule = PlaintextRule::of_domain(self.network, domain, self.request.p_bound);
-        let mut last_p = None;
-        let mut best: Option<Attempt> = None;
+        network: &ResolvedNetwork,
+        step: usize,
+    ) -> Result<Selection, ParamsError> {
+        let mut selection = Selection {
+            layers: vec![None; network.steps.len()],
+            costs: vec![None; network.steps.len()],
+        };
+        let of_step = |group: &Group<'_>| group.steps.contains(&step);
+        if let Some(group) = groups(network, self.request.failure_log2).find(of_step) {
+            let alone = Group {
+                steps: vec![step],
+                ..group
+            };
+            self.group(&alone, &mut selection)?;
+        }
+        Ok(selection)
+    }
+
+    /// What was tried for every linear step, the chosen one first, then the others by cost, then what does
+    /// not work, the nearest first; empty for other steps.
+    ///
+    /// # Errors
+    /// As [`Selector::network`].
+    pub fn explain(&self, network: &ResolvedNetwork) -> Result<Vec<Vec<Candidate>>, ParamsError> {
+        let mut candidates = vec![Vec::new(); network.steps.len()];
+        for group in groups(network, self.request.failure_log2) {
+            let modulus = self.group_modulus(&group)?;
+            for &index in &group.steps {
+                candidates[index] = self.candidates(&group.ask(index, modulus)?);
+            }
+        }
+        Ok(candidates)
+    }
+
+    fn step(
+        &self,
+        group: &Group<'_>,
+        index: usize,
+        modulus: Modulus,
+    ) -> Result<Chosen, ParamsError> {
+        let answer = self.answer(&group.ask(index, modulus)?);
+        let name = &group.network.steps[index].name;
+        answer
+            .as_ref()
+            .clone()
+            .map_err(|refusal| refusal.named(name))
+    }
+
+    /// The p under which the steps of a domain are cheapest.
+    fn group_modulus(&self, group: &Group<'_>) -> Result<Modulus, ParamsError> {
+        let rule = PlaintextRule::of_domain(group.network, group.domain, self.request.p_bound);
+        let none = || ParamsError::NoPlaintextModulus {
+            layer: group.network.steps[group.steps[0]].name.clone(),
+            bits: rule.map_or(0, PlaintextRule::least_bits),
+        };
+        let rule = rule.ok_or_else(none)?;
         // From the largest N down, so that a p which serves more degrees is tried with all of them.
-        for (last, &largest) in degrees.iter().enumerate().rev() {
-            let Some(p) = rule.and_then(|rule| rule.prime(largest)) else {
-                continue;
-            };
-            if last_p.replace(p) == Some(p) {
-                continue;
-            }
-            let attempt = self.under(p, steps, &degrees[..=last]);
-            best = match (best, attempt) {
-                (Some(Ok(best)), Ok(attempt)) if best.0 < attempt.0 => Some(Ok(best)),
-                (Some(Ok(best)), Err(_)) => Some(Ok(best)),
-                // The error under the largest N, where most is possible, is the one to report.
-                (Some(Err(first)), Err(_)) => Some(Err(first)),
-                (_, attempt) => Some(attempt),
-            };
-        }
-        let none = || {
-            Err(ParamsError::NoPlaintextModulus {
-                layer: self.network.steps[steps[0]].name.clone(),
-                bits: rule.map_or(0, PlaintextRule::least_bits),
-            })
-        };
-        best.unwrap_or_else(none).map(|(_, solved)| solved)
-    }
-
-    fn under(&self, p: u64, steps: &[usize], degrees: &[usize]) -> Attempt {
-        let mut total = Nanos::default();
-        let mut solved = Vec::with_capacity(steps.len());
-        for &index in steps {
-            let step = &self.network.steps[index];
-            let (cost, layer) = self.layer(p, step, degrees)?;
-            total += cost;
-            solved.push(layer);
-        }
-        Ok((total, solved))
-    }
-
-    /// The cheapest parameters of one layer under `p`.
-    fn layer(
-        &self,
-        p: u64,
-        step: &Step,
-        degrees: &[usize],
-    ) -> Result<(Nanos, Solved), ParamsError> {
-        let mut tried: Vec<(Candidate, Option<(Fit, Nanos)>)> = Vec::new();
-        let mut no_plan: Option<PackingError> = None;
-        for &n in degrees {
-            match Plan::for_step(step, n) {
-                Ok(plan) => self.ring(p, n, &plan, &mut tried),
-                Err(reason) => {
-                    let verdict = CandidateVerdict::NoPlan;
-                    tried.push((
-                        Candidate {
-                            n,
-                            limbs: 0,
-                            total_bits: 0.0,
-                            verdict,
-                        },
-                        None,
-                    ));
-                    no_plan = Some(reason);
-                }
-            }
-        }
-        let cheapest = tried
-            .iter()
-            .enumerate()
-            .filter_map(|(at, (_, fit))| fit.as_ref().map(|(fit, cost)| (at, fit.clone(), *cost)))
-            .reduce(|best, next| if next.2 < best.2 { next } else { best });
-        let Some((chosen, fit, cost)) = cheapest else {
-            let candidates = tried.into_iter().map(|(candidate, _)| candidate);
-            return Err(refusal(&step.name, candidates, no_plan));
-        };
-        let candidates = tried
-            .into_iter()
-            .enumerate()
-            .map(|(at, (candidate, other))| match other {
-                Some((_, other)) if at != chosen => Candidate {
-                    verdict: CandidateVerdict::Dearer(other - cost),
-                    ..candidate
-                },
-                _ => candidate,
-            })
+        let degrees = self.degrees.iter().rev();
+        let mut shared: Vec<(u64, usize)> = degrees
+            .filter_map(|&(n, _)| Some((self.prime(rule, n)?, n)))
             .collect();
-        let bound = self.network.domains[step.domain].bound;
-        let n = fit.security.n;
-        Ok((cost, (self.crypto((n, p), bound, &fit), candidates)))
-    }
-
-    /// Tries every number of limbs at ring degree `n`.
-    fn ring(
-        &self,
-        p: u64,
-        n: usize,
-        plan: &Plan,
-        tried: &mut Vec<(Candidate, Option<(Fit, Nanos)>)>,
-    ) {
-        let coefficients = (plan.output_ciphertexts() * n) as u64;
-        let layer = LayerAt {
-            n,
-            p,
-            noise: &LayerNoise::of_plan(plan, p),
-            goal: &ReplyGoal::new(coefficients, self.failure_log2, self.request.flooding_bits),
-            requirement: &self.request.requirement,
-        };
-        for limbs in 1..=MAX_LIMBS {
-            let fits = layer.fits(&self.pool, limbs).map(|fits| {
-                let priced = fits.into_iter().map(|fit| {
-                    let cost = self.prices.layer_cost(&fit.work(plan));
-                    (fit, cost)
-                });
-                priced.reduce(|best, next| if next.1 < best.1 { next } else { best })
-            });
-            let verdict = CandidateVerdict::Chosen;
-            tried.push(match fits {
-                Ok(best) => {
-                    let total_bits = best.as_ref().map_or(0.0, |(fit, _)| fit.total_bits);
-                    (
-                        Candidate {
-                            n,
-                            limbs,
-                            total_bits,
-                            verdict,
-                        },
-                        best,
-                    )
-                }
-                Err(candidate) => (candidate, None),
-            });
+        shared.dedup_by_key(|(p, _)| *p);
+        if let ([_], PlaintextRule::Above(_), [_, ..]) = (&group.steps[..], rule, &shared[..]) {
+            return Ok(Modulus::Own(rule));
         }
+        let mut best: Option<(Result<f64, ParamsError>, Modulus)> = None;
+        for (p, n) in shared {
+            let modulus = Modulus::Shared(p, n);
+            let total = group.steps.iter().map(|&index| {
+                let cost = self.step(group, index, modulus)?.cost;
+                Ok(self.request.objective.score(cost)[0])
+            });
+            let total: Result<f64, ParamsError> = total.sum();
+            let better = match (&best, &total) {
+                (Some((Ok(best), _)), Ok(total)) => total <= best,
+                (Some((Ok(_), _)), Err(_)) => false,
+                // The error under the largest N, where most is possible, is the one to report.
+                (Some((Err(_), _)), Err(_)) => false,
+                (_, _) => true,
+            };
+            if better {
+                best = Some((total, modulus));
+            }
+        }
+        let (total, modulus) = best.ok_or_else(none)?;
+        total.map(|_| modulus)
     }
 
-    fn crypto(&self, (n, p): (usize, u64), bound: u64, fit: &Fit) -> LayerCrypto {
-        let (security, reply) = (fit.security, fit.reply);
-        LayerCrypto {
+    /// The parameters of a split that works, with primes of its widths.
+    pub(super) fn crypto(
+        &self,
+        layer: &LayerAt,
+        packed: &Packed,
+        switching: KeySwitching,
+        widths: &Widths,
+    ) -> Option<LayerCrypto> {
+        let (n, p) = (layer.n, layer.p);
+        let (special_bits, fit) = layer.narrowest_special(widths, switching)?;
+        let chain = self.pool.chain((n, p), widths, (switching, special_bits))?;
+        let ranges = digit_ranges(&chain.q, &chain.special, chain.digit_bits);
+        let (kept, dropped) = chain.q.split_at_checked(widths.kept)?;
+        let reply = Reply {
+            n,
+            p_log2: layer.p_log2,
+            kept_log2: log2_product(kept),
+            dropped_log2: log2_product(dropped),
+            variance: layer.variance(key_switch(n, &ranges, &chain.special)),
+        };
+        let worst = layer.noise.worst(&NoiseSources {
+            input: worst::fresh_secret() + worst::plaintext_added(),
+            key_switch: worst::key_switch(n, &ranges, &chain.special),
+        });
+        let q_bits = log2_product(&chain.q);
+        let moduli: Vec<u64> = chain.q.iter().chain(&chain.special).copied().collect();
+        let total_bits = log2_product(&moduli);
+        let asked = self.request.requirement;
+        let security = check(&asked, n, total_bits).ok()?;
+        let reached = level_reached(asked.table, asked.attack, asked.secret, n, total_bits);
+        let failure_log2 = layer.goal.failure_log2(&reply, fit.flooding_log2);
+        Some(LayerCrypto {
             n,
             p,
             p_bits: p.ilog2() + 1,
-            p_holds_all_values: p / 2 >= bound,
-            q: fit.chain.q.clone(),
-            special: fit.chain.special.clone(),
-            q_bits: log2_product(&fit.chain.q),
-            total_bits: fit.total_bits,
-            security_bits: level_reached(
-                security.table,
-                security.attack,
-                security.secret,
-                n,
-                fit.total_bits,
-            )
-            .unwrap_or(security.level),
-            security_table: security.table,
+            p_holds_all_values: true,
+            special: chain.special,
+            digit_bits: chain.digit_bits,
+            schedule: packed.schedule.to_owned(),
+            q_bits,
+            total_bits,
+            security_bits: reached.unwrap_or(asked.level),
+            security_table: asked.table,
             security,
-            failure_probability: printable_probability(reply.failure_log2),
-            failure_log2: reply.failure_log2,
+            failure_probability: printable_probability(failure_log2),
+            failure_log2,
             flooding_bits: self.request.flooding_bits,
-            flooding_log2: reply.flooding_log2,
-            reply_limbs: reply.limbs,
-            noise_margin_bits: reply.margin_bits,
-        }
+            flooding_log2: fit.flooding_log2,
+            reply_limbs: widths.kept,
+            noise_margin_bits: layer.goal.margin_bits(&reply, fit.flooding_log2),
+            worst_case_margin_bits: reply.worst_margin_bits(worst, fit.flooding_log2),
+            q: chain.q,
+        })
     }
 }
 
-/// The error for a layer without parameters: the limit that the nearest candidate ran into.
-fn refusal(
-    layer: &str,
-    candidates: impl Iterator<Item = Candidate>,
-    no_plan: Option<PackingError>,
-) -> ParamsError {
-    let layer = layer.to_owned();
-    let nearest = candidates
-        .reduce(|best, next| {
-            if distance(next.verdict) < distance(best.verdict) {
-                next
-            } else {
-                best
-            }
+/// The domains that have linear steps.
+fn groups(network: &ResolvedNetwork, failure_log2: f64) -> impl Iterator<Item = Group<'_>> {
+    let linear = network.steps.iter().filter(|step| is_linear(step)).count() as u64;
+    let failure_log2 = split(failure_log2, linear).to_bits();
+    (0..network.domains.len()).filter_map(move |domain| {
+        let of_domain = |index: &usize| {
+            let step = &network.steps[*index];
+            step.domain == domain && is_linear(step)
+        };
+        let steps: Vec<usize> = (0..network.steps.len()).filter(of_domain).collect();
+        (!steps.is_empty()).then_some(Group {
+            network,
+            domain,
+            steps,
+            failure_log2,
         })
-        .map(|candidate| (candidate.n, candidate.verdict));
-    match (nearest, no_plan) {
-        (Some((n, CandidateVerdict::SecurityShort(short_bits))), _) => {
-            ParamsError::InsufficientSecurity {
-                layer,
-                n,
-                short_bits,
+    })
+}
+
+impl Group<'_> {
+    fn ask(&self, index: usize, modulus: Modulus) -> Result<Ask, ParamsError> {
+        let step = &self.network.steps[index];
+        let shape = LinearShape::of_step(step).map_err(|reason| ParamsError::Packing {
+            layer: step.name.clone(),
+            reason,
+        })?;
+        Ok(Ask {
+            shape,
+            modulus,
+            failure_log2: self.failure_log2,
+        })
+    }
+}
+
+impl Refusal {
+    /// The error for a layer without parameters: the limit that the nearest candidate ran into.
+    fn named(self, layer: &str) -> ParamsError {
+        let layer = layer.to_owned();
+        let nearest = self.nearest.map(|near| (near.n, near.limbs, near.verdict));
+        match (nearest, self.packing) {
+            (Some((n, _, CandidateVerdict::SecurityShort(short_bits))), _) => {
+                ParamsError::InsufficientSecurity {
+                    layer,
+                    n,
+                    short_bits,
+                }
             }
+            (Some((n, _, CandidateVerdict::NoiseShort(short_bits))), _) => {
+                ParamsError::TooMuchNoise {
+                    layer,
+                    n,
+                    short_bits,
+                }
+            }
+            (Some((n, limbs, CandidateVerdict::NoPrice)), _) => {
+                ParamsError::NoPrice { layer, n, limbs }
+            }
+            (_, Some(reason)) => ParamsError::Packing { layer, reason },
+            (nearest, None) => ParamsError::BeyondLimits {
+                layer,
+                n: nearest.map_or(0, |(n, _, _)| n),
+            },
         }
-        (Some((n, CandidateVerdict::NoiseShort(short_bits))), _) => ParamsError::TooMuchNoise {
-            layer,
-            n,
-            short_bits,
-        },
-        (_, Some(reason)) => ParamsError::Packing { layer, reason },
-        (nearest, None) => ParamsError::TooMuchNoise {
-            layer,
-            n: nearest.map_or(0, |(n, _)| n),
-            short_bits: f64::INFINITY,
-        },
     }
 }

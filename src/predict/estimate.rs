@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use super::linked_prices::LinkedPrices;
 use super::prediction::{
     BytesSplit, CircuitsReport, HeReport, LayerPrediction, Prediction, PredictionTotal,
     SecondsSplit, SetupCost,
 };
-use super::price_list::{LinkedPrices, PriceError, PriceList};
+use super::price_list::{PriceError, PriceList};
 use crate::bfv::HeOp;
 use crate::network::{NetworkError, NetworkParams, Step, Weights};
-use crate::params::{LayerCrypto, ParamsError, Request, select_network};
+use crate::params::{LayerCrypto, ParamsError, Prices, Request, Selector};
 use crate::protocol::{
     Action, CircuitSettings, Link, OtRole, Party, Phase, ProtocolError, Script, StepPlan, Task,
     gazelle_with,
@@ -63,13 +64,26 @@ pub fn plan(
     weights: Option<&Weights>,
     setting: &Setting<'_>,
 ) -> Result<Script, PredictError> {
-    let resolved = network.resolve(weights)?;
     let prices = LinkedPrices {
         list: setting.prices,
         link: setting.link,
     };
-    let selection = select_network(&resolved, &setting.request, &prices)?;
-    let circuits = setting.circuits;
+    let selector = Selector::new(setting.request, prices)?;
+    plan_with(network, weights, &selector, setting.circuits)
+}
+
+/// [`plan`] by a selector that keeps what it found, for many networks.
+///
+/// # Errors
+/// As there.
+pub fn plan_with<P: Prices>(
+    network: &NetworkParams,
+    weights: Option<&Weights>,
+    selector: &Selector<P>,
+    circuits: CircuitSettings,
+) -> Result<Script, PredictError> {
+    let resolved = network.resolve(weights)?;
+    let selection = selector.network(&resolved)?;
     Ok(gazelle_with(&resolved, &selection.layers, circuits)?)
 }
 
@@ -219,6 +233,7 @@ pub fn he_report(crypto: &LayerCrypto) -> HeReport {
         p_bits: crypto.p_bits,
         q: strings(&crypto.q),
         special: strings(&crypto.special),
+        digit_bits: crypto.digit_bits,
         q_bits: crypto.q_bits,
         total_bits: crypto.total_bits,
         security_bits: crypto.security_bits,

@@ -85,6 +85,9 @@ pub struct HeReport {
     pub q: Vec<String>,
     /// Special primes of the key switch.
     pub special: Vec<String>,
+    /// Width of the digits of the key switch in bits, where there are no special primes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digit_bits: Option<u32>,
     /// log2 of q.
     pub q_bits: f64,
     /// log2 of q times the special primes: what the security table is asked.
@@ -110,7 +113,7 @@ pub struct HeReport {
 pub struct LayerPrediction {
     /// Name in the network.
     pub name: String,
-    /// `conv`, `fc`, `relu`, `requantize`, `max_pool`, `avg_pool`, `flatten` or `add`.
+    /// `conv`, `fc`, `relu`, `clip`, `argmax`, `requantize`, `max_pool`, `avg_pool`, `flatten` or `add`.
     pub kind: String,
     /// Shape of the operand, `[c, h, w]`.
     #[serde(rename = "in")]

@@ -1,30 +1,28 @@
 //! What each task costs on a calibrated machine.
 //!
-//! A BFV operation is looked up under its exact case. Where the profile lacks that (n, limbs), the
-//! fit ln t = c₀ + c₁·ln n + c₂·ln limbs over the operation's own rows is used, and named in
-//! [`PriceList::fitted`]. Circuits and transfers are measured in batches of several sizes s (batch ·
+//! A BFV operation is looked up under its exact case: ring degree, limbs, special primes or digits. Of
+//! rows that differ in widths alone the widest of at most 50 bits stands for all. Where the profile lacks
+//! an (n, limbs) with one special prime, the fit ln t = c₀ + c₁·ln n + c₂·ln limbs over the operation's own
+//! such rows is used within the n and limbs that they span, and named in [`PriceList::fitted`]; beyond
+//! there is no price. Circuits and transfers are measured in batches of several sizes s (batch ·
 //! ANDs, or transfers), apart for each hash and extension, the smallest a single circuit. Between two neighbours time is a line in s: a fixed
 //! cost and a slope; beyond the sizes measured the nearest one's time for each AND or transfer holds.
 //! The link is a line, t = fixed + slope · bytes; with one size alone, slope · bytes.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use thiserror::Error;
 
+use super::price_keys::{Variant, name_of, ring_of, serves};
 use crate::bfv::HeOp;
-use crate::calibrate::{Case, FAR, NEAR, Op, Profile, WorkingSet, fit_line, fit_plane};
-use crate::gc::{Extension, GarblingHash, ShareCircuit};
-use crate::params::{LayerWork, Prices};
+use crate::calibrate::{FAR, NEAR, Op, Profile, WorkingSet, fit_line, fit_plane};
+use crate::gc::{GarblingHash, ShareCircuit};
 use crate::protocol::{Delivery, Link, OtRole, RingSize, Streams, Task};
-use crate::ring::Modulus;
 use crate::units::{Bytes, Nanos};
 
 /// Encoded weights beyond this size stream from memory, not from a cache.
 const CACHED: Bytes = Bytes(4 << 20);
-
-/// Bits of the limbs that the rows of a ring stand for; times depend little on them up to here.
-const FAST_BITS: u32 = Modulus::NARROW_BITS;
 
 /// Why a price is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -48,34 +46,58 @@ pub struct PriceList {
     batches: BTreeMap<BatchKey, Vec<(f64, f64)>>,
     link: Option<Link>,
     fitted: RefCell<BTreeSet<String>>,
+    rows: RefCell<HashMap<(RingSize, WorkingSet), Row>>,
 }
+
+/// Prices of all operations in one ring, in nanoseconds; infinite where there is none.
+pub(super) type Row = [f64; HeOp::ALL.len()];
 
 /// Operations in batches: which, whose side, in which variant.
 type BatchKey = (Op, Option<OtRole>, Variant);
 type HeKey = (HeOp, RingSize, WorkingSet);
-/// c₀, c₁, c₂ of ln t = c₀ + c₁·ln n + c₂·ln limbs.
-type Plane = [f64; 3];
+
+/// ln t = c₀ + c₁·ln n + c₂·ln limbs over measured rows.
+#[derive(Debug)]
+struct Plane {
+    /// c₀, c₁, c₂.
+    fit: [f64; 3],
+    /// ln n and ln limbs of the rows.
+    points: Vec<[f64; 2]>,
+}
+
+impl Plane {
+    /// The fit, if `ring` lies within what was measured.
+    fn at(&self, ring: RingSize) -> Option<Nanos> {
+        let at = [(ring.n as f64).ln(), (ring.limbs as f64).ln()];
+        let within = |axis: usize| {
+            let axis = |point: &[f64; 2]| point.get(axis).copied().unwrap_or_default();
+            let spanned = self.points.iter().map(axis);
+            let (least, greatest) = spanned
+                .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| {
+                    (a.min(x), b.max(x))
+                });
+            (least..=greatest).contains(&axis(&at))
+        };
+        let [c0, c1, c2] = self.fit;
+        let known = ring.special == 1 && within(0) && within(1);
+        known.then(|| Nanos((c0 + c1 * at[0] + c2 * at[1]).exp()))
+    }
+}
 
 impl PriceList {
     /// The prices of `profile`.
     pub fn new(profile: &Profile) -> Self {
-        let mut exact = BTreeMap::new();
-        let mut points: BTreeMap<_, Vec<([f64; 2], f64)>> = BTreeMap::new();
+        let mut widest: BTreeMap<HeKey, (u32, Nanos)> = BTreeMap::new();
         let mut batches: BTreeMap<BatchKey, Vec<(f64, f64)>> = BTreeMap::new();
         for record in profile.records.iter().filter(|r| serves(&r.case)) {
             let (case, time) = (&record.case, record.median);
             if let Op::He(op) = case.op {
-                let ring = RingSize {
-                    n: case.n,
-                    limbs: case.limbs,
-                    special: 1,
-                };
-                exact.insert((op, ring, case.working_set), time);
-                let at = [(case.n as f64).ln(), (case.limbs as f64).ln()];
-                points
-                    .entry((op, case.working_set))
-                    .or_default()
-                    .push((at, time.0.ln()));
+                if let Some((ring, bits)) = ring_of(case) {
+                    let row = widest
+                        .entry((op, ring, case.working_set))
+                        .or_insert((bits, time));
+                    *row = if bits > row.0 { (bits, time) } else { *row };
+                }
             } else if let Some((size, variant)) = case.size().zip(Variant::of(case)) {
                 batches
                     .entry((case.op, case.role(), variant))
@@ -83,10 +105,11 @@ impl PriceList {
                     .push((size, time.0));
             }
         }
-        let planes = points
+        let exact: BTreeMap<HeKey, Nanos> = widest
             .into_iter()
-            .filter_map(|(key, p)| Some((key, fit_plane(&p)?)));
-        let planes = planes.collect();
+            .map(|(key, (_, time))| (key, time))
+            .collect();
+        let planes = planes(&exact);
         for sizes in batches.values_mut() {
             sizes.sort_by(|a, b| a.0.total_cmp(&b.0));
         }
@@ -97,6 +120,7 @@ impl PriceList {
             batches,
             link,
             fitted: RefCell::default(),
+            rows: RefCell::default(),
         }
     }
 
@@ -222,28 +246,34 @@ impl PriceList {
         if let Some(time) = self.exact.get(&(op, ring, set)) {
             return Ok(*time);
         }
-        if let Some([c0, c1, c2]) = self.planes.get(&(op, set)) {
-            let RingSize { n, limbs, .. } = ring;
-            return Ok(Nanos(
-                (c0 + c1 * (n as f64).ln() + c2 * (limbs as f64).ln()).exp(),
-            ));
+        if let Some(time) = self.planes.get(&(op, set)).and_then(|plane| plane.at(ring)) {
+            return Ok(time);
         }
         match set {
             WorkingSet::Far => self.he(op, ring, WorkingSet::Near),
             WorkingSet::Near => self.he(op, ring, WorkingSet::Cold),
             WorkingSet::Cold => self.he(op, ring, WorkingSet::Hot),
-            WorkingSet::Hot => {
-                let detail = format!(" at n={}, {} limbs", ring.n, ring.limbs);
-                Err(not_measured(Op::He(op), detail))
-            }
+            WorkingSet::Hot => Err(not_measured(Op::He(op), format!(" at {}", name_of(ring)))),
         }
+    }
+
+    /// The prices of all operations in a ring, found once.
+    pub(super) fn row(&self, ring: RingSize, set: WorkingSet) -> Row {
+        let price = |op| {
+            self.he(op, ring, set)
+                .map_or(f64::INFINITY, |time: Nanos| time.0)
+        };
+        let mut rows = self.rows.borrow_mut();
+        *rows
+            .entry((ring, set))
+            .or_insert_with(|| HeOp::ALL.map(price))
     }
 
     /// Notes an operation that has no row of its own.
     fn note_fit(&self, op: HeOp, ring: RingSize) {
         let measured = |set| self.exact.contains_key(&(op, ring, set));
         if !measured(WorkingSet::Hot) && !measured(WorkingSet::Cold) {
-            let fitted = format!("{} at n={}, {} limbs", op.name(), ring.n, ring.limbs);
+            let fitted = format!("{} at {}", op.name(), name_of(ring));
             self.fitted.borrow_mut().insert(fitted);
         }
     }
@@ -277,54 +307,20 @@ impl PriceList {
     }
 }
 
-/// Whether prices are drawn from a case: one thread; for BFV limbs of the fast width that parameters
-/// are chosen with, and one special prime of about that width.
-fn serves(case: &Case) -> bool {
-    let fast = |bits: u32| (FAST_BITS - 5..=FAST_BITS).contains(&bits);
-    let ring = || {
-        let limb_bits = case.q_bits.checked_div(case.limbs as u32)?;
-        let special: u32 = case.param("special")?.parse().ok()?;
-        Some(fast(limb_bits) && fast(special))
-    };
-    let parameters = match case.op {
-        Op::He(_) => ring() == Some(true),
-        _ => true,
-    };
-    case.threads == 1 && parameters
-}
-
-/// What circuits and transfers are done with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Variant {
-    /// There is one way.
-    Only,
-    /// Circuits.
-    Hash(GarblingHash),
-    /// Circuits whose tables come from memory.
-    ColdHash(GarblingHash),
-    /// Extended transfers.
-    Extension(Extension),
-}
-
-impl Variant {
-    /// That of a case; none if it has a name that is not known.
-    fn of(case: &Case) -> Option<Self> {
-        match case.op {
-            Op::Evaluate if case.working_set == WorkingSet::Cold => case.hash().map(Self::ColdHash),
-            Op::Garble | Op::GarbleTables | Op::Evaluate => case.hash().map(Self::Hash),
-            Op::OtCorrelated | Op::OtRandom | Op::OtChosen => case.extension().map(Self::Extension),
-            _ => Some(Self::Only),
-        }
+/// The fit of each operation, over its rows with one special prime.
+fn planes(exact: &BTreeMap<HeKey, Nanos>) -> BTreeMap<(HeOp, WorkingSet), Plane> {
+    type Points = Vec<([f64; 2], f64)>;
+    let mut rows: BTreeMap<(HeOp, WorkingSet), Points> = BTreeMap::new();
+    for (&(op, ring, set), time) in exact.iter().filter(|((_, ring, _), _)| ring.special == 1) {
+        let at = [(ring.n as f64).ln(), (ring.limbs as f64).ln()];
+        rows.entry((op, set)).or_default().push((at, time.0.ln()));
     }
-
-    /// What an error tells of it.
-    fn detail(self) -> String {
-        match self {
-            Self::Only => String::new(),
-            Self::Hash(hash) | Self::ColdHash(hash) => format!(" with hash={}", hash.name()),
-            Self::Extension(extension) => format!(" with extension={}", extension.name()),
-        }
-    }
+    let plane = |(key, rows): (_, Vec<_>)| {
+        let points = rows.iter().map(|(at, _)| *at).collect();
+        let fit = fit_plane(&rows)?;
+        Some((key, Plane { fit, points }))
+    };
+    rows.into_iter().filter_map(plane).collect()
 }
 
 /// ANDs of a circuit that a script holds, and that is therefore a sound one.
@@ -334,27 +330,12 @@ fn ands(circuit: &ShareCircuit) -> f64 {
         .map_or(f64::INFINITY, |count| count as f64)
 }
 
-/// Prices for the selection of parameters, over a link.
-#[derive(Debug, Clone, Copy)]
-pub struct LinkedPrices<'a> {
-    /// Prices of operations.
-    pub list: &'a PriceList,
-    /// Price of bytes.
-    pub link: Link,
-}
-
-impl Prices for LinkedPrices<'_> {
-    fn layer_cost(&self, work: &LayerWork) -> Nanos {
-        let ring = RingSize {
-            n: work.n,
-            limbs: work.limbs,
-            special: work.special,
-        };
-        let price = |(op, count): (HeOp, u64)| match self.list.he(op, ring, WorkingSet::Hot) {
-            Ok(time) => time * count as f64,
-            Err(_) => Nanos(f64::INFINITY),
-        };
-        work.counts.iter().map(price).sum::<Nanos>() + self.link.time(work.bytes)
+/// Weights beyond a cache are cold.
+pub(super) fn working_set(streams: Bytes) -> WorkingSet {
+    if streams > CACHED {
+        WorkingSet::Cold
+    } else {
+        WorkingSet::Hot
     }
 }
 
@@ -381,8 +362,8 @@ fn link(batches: &BTreeMap<BatchKey, Vec<(f64, f64)>>) -> Option<Link> {
 mod tests {
     use super::*;
     use crate::bfv::HeOp;
-    use crate::calibrate::Record;
-    use crate::gc::ShareFunction;
+    use crate::calibrate::{Case, Record};
+    use crate::gc::{Extension, ShareFunction};
 
     fn record(op: Op, n: usize, limbs: usize, param: &str, median: f64) -> Record {
         let case = Case {
@@ -409,7 +390,7 @@ mod tests {
     /// Additions that take n·limbs nanoseconds, transfers of 100 + 3·count, a link.
     fn prices() -> PriceList {
         let add = Op::He(HeOp::Add);
-        let sizes = [(4096, 1), (4096, 2), (8192, 1), (8192, 2)];
+        let sizes = [(4096, 1), (4096, 2), (8192, 1), (8192, 3)];
         let mut records: Vec<Record> = sizes
             .map(|(n, limbs)| record(add, n, limbs, "special=50", (n * limbs) as f64))
             .to_vec();
@@ -431,6 +412,7 @@ mod tests {
             n,
             limbs,
             special: 1,
+            digits: 0,
         };
         Task::He {
             op: HeOp::Add,
@@ -441,25 +423,28 @@ mod tests {
     }
 
     #[test]
-    fn a_measured_case_is_looked_up_and_another_fitted_and_named() {
+    fn a_measured_case_is_looked_up_one_between_fitted_and_named_one_beyond_refused() {
         let prices = prices();
         assert_eq!(prices.task(&additions(4096, 2)), Ok(Nanos(2.0 * 8192.0)));
         assert!(prices.fitted().is_empty());
-        let fitted = prices.task(&additions(16_384, 3)).unwrap();
-        assert!((fitted.0 / (2.0 * 49_152.0) - 1.0).abs() < 1e-6, "{fitted}");
-        assert_eq!(prices.fitted(), ["add at n=16384, 3 limbs"]);
+        let fitted = prices.task(&additions(8192, 2)).unwrap();
+        assert!((fitted.0 / (2.0 * 16_384.0) - 1.0).abs() < 1e-6, "{fitted}");
+        assert_eq!(prices.fitted(), ["add at n=8192, 2 limbs"]);
+        for (n, limbs) in [(16_384, 2), (2048, 1), (8192, 4)] {
+            assert!(prices.task(&additions(n, limbs)).is_err());
+        }
     }
 
     #[test]
-    fn rows_of_other_rings_and_key_switches_are_not_prices() {
+    fn the_widest_fast_row_of_each_kind_of_key_switch_is_its_price() {
         let add = Op::He(HeOp::Add);
         let mut slow = record(add, 4096, 2, "special=37", 9e9);
         slow.case.q_bits = 72;
         let records = [
             record(add, 4096, 2, "special=50", 7.0),
             slow,
-            record(add, 4096, 2, "special=50+50", 9e9),
-            record(add, 4096, 2, "digit=25", 9e9),
+            record(add, 4096, 2, "special=50+50", 8.0),
+            record(add, 4096, 2, "digit=25", 9.0),
             record(add, 4096, 2, "special=60", 9e9),
         ];
         let profile = Profile {
@@ -468,7 +453,22 @@ mod tests {
         };
         let list = PriceList::new(&profile);
         assert_eq!(list.task(&additions(4096, 2)), Ok(Nanos(14.0)));
-        assert_eq!(list.exact.len(), 1);
+        assert_eq!(list.exact.len(), 3);
+        let price = |special, digits| {
+            let (n, limbs) = (4096, 2);
+            let ring = RingSize {
+                n,
+                limbs,
+                special,
+                digits,
+            };
+            list.he(HeOp::Add, ring, WorkingSet::Hot).ok()
+        };
+        assert_eq!(
+            (price(2, 0), price(0, 2)),
+            (Some(Nanos(8.0)), Some(Nanos(9.0)))
+        );
+        assert_eq!((price(3, 0), price(0, 3)), (None, None));
     }
 
     #[test]
@@ -576,6 +576,7 @@ mod tests {
             n: 4096,
             limbs: 1,
             special: 1,
+            digits: 0,
         };
         let rotation = prices.he(HeOp::Rotate, ring, WorkingSet::Cold).unwrap_err();
         assert!(rotation.to_string().contains("`rotate` at n=4096, 1 limbs"));

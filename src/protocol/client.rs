@@ -119,13 +119,13 @@ impl<'a, R: CryptoRng> Client<'a, R> {
 
     fn reconstruct(&mut self, action: &Action, inbox: &mut Inbox) -> Result<Vec<u8>, PartyError> {
         let payload = inbox.take(action, MessageKind::Opening)?;
-        let (own, p) = self.view.result(action)?;
+        let (own, step, p) = self.view.result(action)?;
         let residues = PartyError::Residues {
             kind: MessageKind::Opening,
         };
         let other = shares::unpack(&payload, own.len(), p).ok_or(residues)?;
-        let sum = |(&a, &b): (&u64, &u64)| shares::centred(shares::add(a, b, p), p);
-        self.result = Some(own.iter().zip(&other).map(sum).collect());
+        let joined = |(&a, &b): (&u64, &u64)| shares::joined(&step.kind, a, b, p);
+        self.result = Some(own.iter().zip(&other).map(joined).collect());
         Ok(Vec::new())
     }
 }

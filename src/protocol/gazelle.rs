@@ -291,6 +291,7 @@ fn ring_size(crypto: &LayerCrypto) -> RingSize {
         n: crypto.n,
         limbs: crypto.q.len(),
         special: crypto.special.len(),
+        digits: crypto.switching().digits(),
     }
 }
 

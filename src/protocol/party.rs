@@ -181,8 +181,8 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    /// The party's share of the result, and its modulus.
-    pub(super) fn result(&self, action: &Action) -> Result<(&[u64], u64), PartyError> {
+    /// The party's share of the result, the step that gave it, and its modulus.
+    pub(super) fn result(&self, action: &Action) -> Result<(&[u64], &'a Step, u64), PartyError> {
         let last = self
             .script
             .network
@@ -190,7 +190,8 @@ impl<'a> View<'a> {
             .last()
             .ok_or(out_of_order(action))?;
         let share = self.shares.last().and_then(Option::as_ref);
-        Ok((share.ok_or(out_of_order(action))?, self.p_out(last)))
+        let share = share.ok_or(out_of_order(action))?;
+        Ok((share, last, self.p_out(last)))
     }
 }
 

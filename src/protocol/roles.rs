@@ -179,6 +179,8 @@ pub struct RingSize {
     pub limbs: usize,
     /// Special primes.
     pub special: usize,
+    /// Digits of each limb in a key switch, 0 with special primes.
+    pub digits: u32,
 }
 
 /// Side of an oblivious transfer.

@@ -62,7 +62,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             Act::Reserve => self.view.reserve(Party::Server),
             Act::Local => self.view.run_local(action),
             Act::Open => {
-                let (share, p) = self.view.result(action)?;
+                let (share, _, p) = self.view.result(action)?;
                 Ok(shares::pack(share, shares::width(p)))
             }
             _ => self

@@ -11,7 +11,7 @@ pub(super) fn residue(x: i64, p: u64) -> u64 {
 }
 
 /// The signed value in (−p/2, p/2] that a residue stands for.
-pub(super) fn centred(x: u64, p: u64) -> i64 {
+fn centred(x: u64, p: u64) -> i64 {
     if x > p / 2 {
         -((p - x) as i64)
     } else {
@@ -22,6 +22,14 @@ pub(super) fn centred(x: u64, p: u64) -> i64 {
 /// a + b mod p.
 pub(super) fn add(a: u64, b: u64, p: u64) -> u64 {
     ((u128::from(a) + u128::from(b)) % u128::from(p)) as u64
+}
+
+/// The value of a step's result that two shares stand for: their XOR for a place, else their centred sum.
+pub(super) fn joined(kind: &StepKind, a: u64, b: u64, p: u64) -> i64 {
+    match kind {
+        StepKind::Argmax => (a ^ b) as i64,
+        _ => centred(add(a, b, p), p),
+    }
 }
 
 /// Indices of the operand values that each result value's window holds, window after window.

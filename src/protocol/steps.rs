@@ -6,13 +6,14 @@ use super::error::ProtocolError;
 use super::roles::{Known, Party, Phase};
 use super::work::{RingKeys, StepPlan};
 use crate::bfv::{BfvError, BfvLiteral, BfvParams, Rotation};
-use crate::gc::{ShareCircuit, ShareFunction};
+use crate::gc::{Clip, ShareCircuit, ShareFunction, places};
 use crate::network::{ResolvedNetwork, Source, Step, StepKind};
-use crate::packing::Plan;
+use crate::packing::{LinearShape, Plan, PlanRequest};
 use crate::params::LayerCrypto;
 use crate::security::{Requirement, Verdict};
 
-/// Modulus of each domain: the p of its linear steps, or the least odd one that holds its values.
+/// Modulus of each domain: the p of its linear steps, or the least odd one that holds its values; of an argmax's
+/// place the power of two of its bits.
 pub(super) fn moduli(network: &ResolvedNetwork, crypto: &[Option<LayerCrypto>]) -> Vec<u64> {
     let mut moduli: Vec<u64> = network
         .domains
@@ -23,6 +24,9 @@ pub(super) fn moduli(network: &ResolvedNetwork, crypto: &[Option<LayerCrypto>]) 
         if let Some(crypto) = crypto {
             moduli[step.domain] = crypto.p;
         }
+    }
+    for step in network.steps.iter().filter(|s| s.kind == StepKind::Argmax) {
+        moduli[step.domain] = places(step.shape_in.len());
     }
     moduli
 }
@@ -82,20 +86,18 @@ pub(super) fn plan_step(
         known,
     } = planner;
     let step = &network.steps[index];
-    let operand = known[index].operand;
-    let circuit = |function, batch| {
-        let p_in = moduli[operand_domain(network, step)];
+    if let Some(function) = circuit_function(step) {
         let circuit = ShareCircuit {
             function,
-            p_in,
+            p_in: moduli[operand_domain(network, step)],
             p_out: moduli[step.domain],
         };
-        StepPlan::Circuit {
+        return Ok(StepPlan::Circuit {
             circuit,
-            batch,
-            operand,
-        }
-    };
+            batch: step.shape_out.len(),
+            operand: known[index].operand,
+        });
+    }
     Ok(match &step.kind {
         StepKind::Linear(_) => {
             let missing = || ProtocolError::NoParameters {
@@ -106,27 +108,45 @@ pub(super) fn plan_step(
                 .and_then(Option::as_ref)
                 .ok_or_else(missing)?
                 .clone();
-            let plan = Plan::for_step(step, crypto.n).map_err(|reason| ProtocolError::Packing {
+            let packing = |reason| ProtocolError::Packing {
                 step: step.name.clone(),
                 reason,
-            })?;
+            };
+            let layer = LinearShape::of_step(step).map_err(packing)?;
+            let request = PlanRequest {
+                schedule: crypto.schedule.clone(),
+                n: crypto.n,
+                layer,
+            };
+            let plan = Plan::try_from(request).map_err(packing)?;
             let ring = rings.serve(&crypto, plan.rotations());
             StepPlan::Linear { crypto, plan, ring }
         }
+        _ => StepPlan::Local,
+    })
+}
+
+/// What a step computes by garbled circuit, if that is how it is done.
+const fn circuit_function(step: &Step) -> Option<ShareFunction> {
+    Some(match &step.kind {
         StepKind::Relu(requantize) | StepKind::Requantize(requantize) => {
-            circuit(ShareFunction::Requantize(*requantize), step.shape_out.len())
+            ShareFunction::Requantize(*requantize)
         }
-        StepKind::MaxPool(pool, then) => {
-            let window = pool.kernel[0] * pool.kernel[1];
-            circuit(
-                ShareFunction::MaxPool {
-                    window,
-                    then: *then,
-                },
-                step.shape_out.len(),
-            )
+        StepKind::Clip(requantize, high) => ShareFunction::Clip(Clip {
+            shift: requantize.shift,
+            low: 0,
+            high: *high,
+        }),
+        StepKind::MaxPool(pool, then) => ShareFunction::MaxPool {
+            window: pool.kernel[0] * pool.kernel[1],
+            then: *then,
+        },
+        StepKind::Argmax => ShareFunction::Argmax {
+            values: step.shape_in.len(),
+        },
+        StepKind::Linear(_) | StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_) => {
+            return None;
         }
-        StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_) => StepPlan::Local,
     })
 }
 
@@ -166,10 +186,8 @@ pub(super) fn shares_known(network: &ResolvedNetwork, garbler: Party) -> Vec<Ste
         let operand = operands.fold(at_once, Known::and);
         let result = match step.kind {
             StepKind::Linear(_) => drawn_by(Party::Server),
-            StepKind::Relu(_) | StepKind::Requantize(_) | StepKind::MaxPool(..) => {
-                drawn_by(garbler)
-            }
-            StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_) => operand,
+            _ if circuit_function(step).is_some() => drawn_by(garbler),
+            _ => operand,
         };
         steps.push(StepKnown { operand, result });
     }

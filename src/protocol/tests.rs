@@ -33,16 +33,13 @@ fn run(script: &Script, weights: &Weights, input: &[i64], seed: u64) -> Vec<i64>
     client.result().unwrap().to_vec()
 }
 
-fn check(network: &NetworkParams, seed: u64) {
+/// Runs a network with all settings and gives back the plain result, which they gave too.
+fn check(network: &NetworkParams, seed: u64) -> Vec<i64> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let weights = Weights::random(network, &mut rng).unwrap();
     let resolved = network.resolve(Some(&weights)).unwrap();
     let input = resolved.random_input(&mut rng);
     let expected = evaluate(&resolved, &weights, &input).unwrap();
-    assert!(
-        expected.iter().any(|&y| y != 0),
-        "a result of zeros shows nothing"
-    );
     let selection = select_network(&resolved, &Request::default(), &TransformPrices).unwrap();
     for circuits in settings() {
         let script = gazelle_with(&resolved, &selection.layers, circuits).unwrap();
@@ -53,6 +50,12 @@ fn check(network: &NetworkParams, seed: u64) {
         );
         check_phases(&script);
     }
+    expected
+}
+
+/// A result of zeros shows nothing.
+fn shows_something(result: &[i64]) {
+    assert!(result.iter().any(|&y| y != 0));
 }
 
 /// Both garblers with both deliveries; hashes and extensions in turn.
@@ -127,14 +130,48 @@ fn a_share_that_is_known_offline_needs_no_online_transfer() {
 
 #[test]
 fn the_toy_network_gives_the_plain_result() {
-    check(&zoo::load("toy").unwrap(), 7);
+    shows_something(&check(&zoo::load("toy").unwrap(), 7));
 }
 
 #[test]
 fn a_skip_connection_and_a_max_pool_give_the_plain_result() {
     let (network, _) = NetworkParams::from_toml(SKIP).unwrap();
-    check(&network, 11);
+    shows_something(&check(&network, 11));
 }
+
+#[test]
+fn a_clip_and_the_place_of_the_greatest_give_the_plain_result() {
+    let (network, _) = NetworkParams::from_toml(PLACES).unwrap();
+    let places = [12, 13, 14].map(|seed| check(&network, seed));
+    shows_something(&places.concat());
+}
+
+/// A clip, and the place of the greatest of five values: all that is opened.
+const PLACES: &str = r#"
+    name = "places"
+    input = [2, 4, 4]
+    [[layers]]
+    name = "a"
+    kind = "conv"
+    out_channels = 3
+    kernel = [3, 3]
+    padding = "same"
+    input_bits = 5
+    weight_bits = 4
+    [[layers]]
+    name = "clip"
+    kind = "clip"
+    max = 11
+    [[layers]]
+    name = "b"
+    kind = "fc"
+    outputs = 5
+    input_bits = 5
+    weight_bits = 4
+    [[layers]]
+    name = "place"
+    kind = "argmax"
+"#;
 
 /// Two circuits with only local steps between them: `relu`, through `sum`, and `pool`.
 const SKIP: &str = r#"

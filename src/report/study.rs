@@ -197,7 +197,11 @@ fn architecture(network: &NetworkParams) -> String {
         LayerKind::Fc(fc) => Some(format!("fc{}", fc.outputs)),
         LayerKind::AvgPool(pool) => Some(format!("avg{}", pool.kernel[0])),
         LayerKind::MaxPool(pool) => Some(format!("max{}", pool.kernel[0])),
-        LayerKind::Relu | LayerKind::Flatten | LayerKind::Add => None,
+        LayerKind::Relu
+        | LayerKind::Clip { .. }
+        | LayerKind::Flatten
+        | LayerKind::Add
+        | LayerKind::Argmax => None,
     });
     words.collect::<Vec<_>>().join(" ")
 }

@@ -49,6 +49,7 @@ fn conv(name: &str) -> LayerPrediction {
             p_bits: 30,
             q: vec!["1152921504606748673".to_owned()],
             special: vec![],
+            digit_bits: None,
             q_bits: 60.0,
             total_bits: 60.0,
             security_bits: 128,

@@ -303,8 +303,10 @@ fn architecture_hash(network: &NetworkParams) -> Result<String, SearchError> {
             LayerKind::Relu
             | LayerKind::AvgPool(_)
             | LayerKind::MaxPool(_)
+            | LayerKind::Clip { .. }
             | LayerKind::Flatten
-            | LayerKind::Add => {}
+            | LayerKind::Add
+            | LayerKind::Argmax => {}
         }
     }
     let text = bare.to_toml()?;

@@ -10,7 +10,7 @@ use tch::{Device, Tensor};
 
 use super::dataset::{Images, Normalization};
 use super::error::TrainError;
-use super::model::{run_graph, values};
+use super::model::{not_trained, run_graph, values};
 use crate::network::{
     ConvParams, LayerKind, PoolParams, Requantize, ResolvedNetwork, Source, Step, StepKind,
     Weights, evaluate,
@@ -103,6 +103,8 @@ impl<'a> QuantizedModel<'a> {
                 None => x.shallow_clone(),
             },
             StepKind::Relu(to) | StepKind::Requantize(to) => requantize(x, *to)?,
+            StepKind::Clip(to, max) => requantize(x, *to)?.f_clamp_max(*max)?,
+            StepKind::Argmax => return Err(not_trained(step.kind.name())),
             StepKind::MaxPool(pool, to) => {
                 let (kernel, stride) = windows(pool);
                 let max = x.f_max_pool2d(kernel, stride, [0, 0], [1, 1], false)?;

@@ -92,6 +92,9 @@ impl<'a> Model<'a> {
                 }
                 (LayerKind::Relu, None) => x.f_relu()?,
                 (LayerKind::Add, None) => x.f_add(operands[1])?,
+                (kind @ (LayerKind::Clip { .. } | LayerKind::Argmax), None) => {
+                    return Err(not_trained(kind.name()));
+                }
                 (LayerKind::Flatten | LayerKind::Conv(_) | LayerKind::Fc(_), None) => {
                     x.f_flatten(1, -1)?.f_unsqueeze(-1)?.f_unsqueeze(-1)?
                 }
@@ -115,6 +118,15 @@ impl<'a> Model<'a> {
             weights.layers.insert(layer.name.clone(), layer_weights);
         }
         Ok(weights)
+    }
+}
+
+/// The refusal of a kind of layer that has no meaning for floating-point values, or no gradient.
+pub(super) fn not_trained(kind: &str) -> TrainError {
+    TrainError::Setting {
+        field: "a layer",
+        given: kind.to_owned(),
+        expected: "one of the kinds that are trained: conv, fc, relu, pools, flatten, add",
     }
 }
 

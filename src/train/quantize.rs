@@ -17,7 +17,7 @@ use tch::Tensor;
 
 use super::error::TrainError;
 use super::float_weights::{FloatLayer, FloatWeights};
-use super::model::{Model, values};
+use super::model::{Model, not_trained, values};
 use crate::network::{
     LayerKind, LayerWeights, NetworkParams, Requantize, ResolvedNetwork, Source, Step, StepKind,
     Weights,
@@ -136,6 +136,7 @@ pub(super) fn quantize(
                 weights.activations.insert(step.name.clone(), exponent);
                 Scale { exponent, ..x }
             }
+            StepKind::Clip(..) | StepKind::Argmax => return Err(not_trained(step.kind.name())),
             StepKind::SumPool(pool) if pool.window().is_power_of_two() => Scale {
                 exponent: x.exponent - pool.window().ilog2() as i32,
                 ..x

@@ -10,15 +10,15 @@ use crate::cli::error::Failure;
 use crate::cli::globals::Globals;
 use crate::cli::output;
 use crate::network::{NetworkError, NetworkParams, Weights};
-use crate::params::ParamsError;
-use crate::predict::{PredictError, PriceList, Setting, estimate, plan};
+use crate::params::{ParamsError, Selector};
+use crate::predict::{LinkedPrices, PredictError, PriceList, Setting, estimate, plan_with};
 use crate::protocol::{CircuitSettings, ProtocolError};
 use crate::search::{AccuracyModel, Cost, CostError, CostModel, ModelError};
 use crate::train::{Dataset, FloatWeights, Split, TrainError, TrainSettings, Trainer};
 
 /// Prices networks by prediction.
 pub(super) struct Costs {
-    prices: PriceList,
+    selector: Selector<LinkedPrices<PriceList>>,
     pricing: Pricing,
 }
 
@@ -27,15 +27,19 @@ impl Costs {
     pub(super) fn new(pricing: &Pricing) -> Result<Self, Failure> {
         let profile = Profile::from_csv(&pricing.profile)
             .map_err(|error| Failure::unusable(format_args!("{}: {error}", pricing.calibration)))?;
+        let prices = LinkedPrices {
+            list: PriceList::new(&profile),
+            link: pricing.link,
+        };
         Ok(Self {
-            prices: PriceList::new(&profile),
+            selector: Selector::new(pricing.request, prices).map_err(Failure::input)?,
             pricing: pricing.clone(),
         })
     }
 
     /// Says how much was priced by a fit.
     pub(super) fn warn_of_fits(&self, globals: &Globals) {
-        let fitted = self.prices.fitted();
+        let fitted = self.selector.prices().list.fitted();
         if !fitted.is_empty() {
             let told = format!(
                 "{} prices of parameters tried or chosen come from a fit, not from a measurement",
@@ -50,11 +54,11 @@ impl Costs {
         let setting = Setting {
             request: self.pricing.request,
             circuits: CircuitSettings::default(),
-            prices: &self.prices,
+            prices: &self.selector.prices().list,
             calibration: self.pricing.calibration.clone(),
             link: self.pricing.link,
         };
-        let script = plan(network, None, &setting)?;
+        let script = plan_with(network, None, &self.selector, setting.circuits)?;
         let total = estimate(network, &script, &setting)?.total;
         Ok(Cost {
             seconds: total.seconds.total,
@@ -83,7 +87,8 @@ const fn is_infeasible(error: &PredictError) -> bool {
             ParamsError::NoPlaintextModulus { .. }
                 | ParamsError::Packing { .. }
                 | ParamsError::InsufficientSecurity { .. }
-                | ParamsError::TooMuchNoise { .. },
+                | ParamsError::TooMuchNoise { .. }
+                | ParamsError::NoPrice { .. },
         ) | PredictError::Protocol(
             ProtocolError::NoParameters { .. }
                 | ProtocolError::Gc(_)

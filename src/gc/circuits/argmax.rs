@@ -1,4 +1,4 @@
-//! The place of the greatest value: a tournament of neighbours, opened to the evaluator.
+//! The place of the greatest value: a tournament of neighbours.
 //!
 //! Values are reconstructed as `x + h` (`rounded`). Of two neighbours the later one wins where it is strictly
 //! greater, so that the first of equals stays; that bit is the winner's next bit of its place, at no

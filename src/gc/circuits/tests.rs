@@ -173,7 +173,7 @@ fn every_small_argmax_is_right_for_all_shares() {
         assert_right_for_all_shares(&ShareCircuit {
             function,
             p_in,
-            p_out: 1,
+            p_out: places(values),
         });
     }
 }
@@ -274,7 +274,7 @@ fn counts_are_the_closed_forms() {
             count(ShareFunction::Clip(Clip { shift, low, high }), p);
         }
         for values in [2, 4, 8, 16] {
-            count(ShareFunction::Argmax { values }, 1);
+            count(ShareFunction::Argmax { values }, places(values));
         }
     }
 }
@@ -332,13 +332,14 @@ fn each_new_function_is_refused_for_its_reason() {
     assert_eq!(refused, Err(GcError::OneModulus { p_in, p_out }));
     let argmax = |values| ShareFunction::Argmax { values };
     let refused = circuit(argmax(3), 101, 101).check();
-    assert_eq!(refused, Err(GcError::Modulus { modulus: 101 }));
+    let (given, expected) = (101, 4);
+    assert_eq!(refused, Err(GcError::Places { given, expected }));
     for window in [0, 1, 1025] {
         let refused = circuit(argmax(window), 101, 1).check();
         assert_eq!(refused, Err(GcError::Window { window }));
     }
-    let masked = circuit(argmax(2), 101, 1).run_plain(&[0, 0], &[0, 0], 1);
-    let (index, modulus) = (0, 1);
+    let masked = circuit(argmax(2), 101, 2).run_plain(&[0, 0], &[0, 0], 2);
+    let (index, modulus) = (0, 2);
     assert_eq!(masked, Err(GcError::Share { index, modulus }));
     let narrow = circuit(ShareFunction::truncate(0), 101, 17).check();
     let (modulus, magnitude) = (17, 50);
@@ -485,7 +486,7 @@ proptest! {
             (ShareFunction::truncate(shift), p),
             (ShareFunction::Gazelle { window, rectifier: Rectifier::Relu }, p),
             (ShareFunction::Gazelle { window, rectifier: Rectifier::Linear }, p),
-            (ShareFunction::Argmax { values }, 1),
+            (ShareFunction::Argmax { values }, places(values)),
         ] {
             let circuit = ShareCircuit { function, p_in: p, p_out };
             let shares: Vec<u64> = seeds.iter().map(|s| s % p).collect();

@@ -179,6 +179,25 @@ fn pools_additions_and_matrices_by_hand() {
         domain: 0,
     };
     assert_eq!(run_step(&step, None, &[&[5, -5], &[1, -1]]), [13, -13]);
+    let requantize = Requantize {
+        shift: 2,
+        output_bits: 4,
+        signed: false,
+    };
+    let clip = Step {
+        kind: StepKind::Clip(requantize, 6),
+        ..step.clone()
+    };
+    // 1.5 rounds up, 6.25 down; 6.5 and more, and what is negative, is cut off.
+    let clipped = run_step(&clip, None, &[&[6, 25, 26, 100, -9]]);
+    assert_eq!(clipped, [2, 6, 6, 6, 0]);
+    let argmax = Step {
+        kind: StepKind::Argmax,
+        ..step
+    };
+    for (x, place) in [([-7, 5, 5], 1), ([-1, -2, -1], 0), ([0, 0, 1], 2)] {
+        assert_eq!(run_step(&argmax, None, &[&x]), [place]);
+    }
 }
 
 #[test]

@@ -353,3 +353,28 @@ fn integers_follow_the_real_numbers_they_stand_for() {
         integers_beside_reals(seed);
     }
 }
+
+#[test]
+fn a_clip_keeps_its_maximum_and_an_argmax_its_places() {
+    let clip = |max: u32| plain("c", "clip") + &format!("max = {max}\n");
+    let text = fc("a", 3, [4, 5]) + &clip(40) + &fc("b", 5, [6, 3]) + &plain("top", "argmax");
+    let resolved = read(&text).resolve(None).unwrap();
+    assert_eq!(steps(&resolved), [("a", 0), ("c", 1), ("b", 1), ("top", 2)]);
+    let requantize = Requantize {
+        shift: 5,
+        output_bits: 6,
+        signed: false,
+    };
+    assert_eq!(resolved.steps[1].kind, StepKind::Clip(requantize, 40));
+    let range = |step: usize| {
+        let ValueRange { low, high } = resolved.steps[step].range_out;
+        [low, high]
+    };
+    assert_eq!(
+        [range(1), range(2), range(3)],
+        [[0, 40], [-480, 480], [0, 4]]
+    );
+    let refused = read(&(fc("a", 3, [4, 5]) + &clip(64) + &fc("b", 2, [6, 3]))).resolve(None);
+    let told = "layer `c`: max is 64; expected at most 63, the greatest of its 6 bits";
+    assert_eq!(refused.unwrap_err().to_string(), told);
+}

@@ -135,7 +135,7 @@ fn the_output_is_the_last_layer_and_the_only_one_unread() {
     let network = chain([LayerKind::Relu, LayerKind::Flatten]);
     assert_eq!(
         refusal(&network),
-        "the last layer `flatten1` is flatten; expected conv, fc, relu or max_pool"
+        "the last layer `flatten1` is flatten; expected conv, fc, relu, clip, max_pool or argmax"
     );
     let mut network = chain([LayerKind::Relu, LayerKind::Fc(fc(2))]);
     network.layers[1].inputs = vec![Source::Input];
@@ -143,6 +143,23 @@ fn the_output_is_the_last_layer_and_the_only_one_unread() {
         refusal(&network),
         "layer `relu1` is read by no other; expected only the last layer to be the output"
     );
+}
+
+#[test]
+fn an_argmax_is_the_last_layer_and_gives_one_place() {
+    let network = chain([LayerKind::Clip { max: 6 }, LayerKind::Argmax]);
+    let shapes = network.shapes().unwrap();
+    assert_eq!(shapes, [network.input, Shape::new(1, 1, 1)]);
+    let network = chain([LayerKind::Argmax, LayerKind::Relu]);
+    let told = "layer `argmax1` is an argmax and not the last layer; expected nothing after it";
+    assert_eq!(refusal(&network), told);
+    let mut network = chain([LayerKind::Argmax]);
+    network.input = Shape::new(1025, 1, 1);
+    let told = "layer `argmax1`: number of values is 1025; expected 2 to 1024";
+    assert_eq!(refusal(&network), told);
+    let network = chain([LayerKind::Clip { max: 0 }]);
+    let told = "layer `clip1`: max is 0; expected 1 to 16777215";
+    assert_eq!(refusal(&network), told);
 }
 
 #[test]

@@ -58,6 +58,7 @@ fn any_kind() -> impl Strategy<Value = LayerKind> {
         window.clone().prop_map(LayerKind::AvgPool),
         window.prop_map(LayerKind::MaxPool),
         Just(LayerKind::Relu),
+        (1_u32..200).prop_map(|max| LayerKind::Clip { max }),
         Just(LayerKind::Flatten),
     ]
 }
@@ -67,6 +68,7 @@ proptest! {
     fn a_network_survives_its_text(
         name in "[a-z\"\\\\ é]{0,8}",
         kinds in prop::collection::vec(any_kind(), 0..5),
+        places: bool,
     ) {
         let mut layers = NetworkParams::chain(kinds);
         let last = layers.len();
@@ -78,7 +80,7 @@ proptest! {
         layers.push(LayerParams {
             name: "out".into(),
             inputs: vec![Source::Layer(last)],
-            kind: LayerKind::Relu,
+            kind: if places { LayerKind::Argmax } else { LayerKind::Relu },
         });
         let network = NetworkParams { name, input: Shape::new(2, 20, 21), layers };
         prop_assume!(network.shapes().is_ok());
@@ -137,7 +139,7 @@ fn unknown_kinds_and_fields_are_refused() {
     assert_eq!(
         refusal(&one_layer("kind = \"softmax\"\n")),
         "line 6, column 8, layers[0].kind: unknown variant `softmax`, expected one of `conv`, `fc`, \
-         `relu`, `avg_pool`, `max_pool`, `flatten`, `add`"
+         `relu`, `clip`, `avg_pool`, `max_pool`, `flatten`, `add`, `argmax`"
     );
     assert!(
         refusal(&one_layer("kind = \"relu\"\nslope = 0.1\n")).starts_with(

@@ -1,0 +1,376 @@
+//! How the channels of a convolution fill slots, and which rotations bring which filter places.
+//!
+//! Inputs and outputs share one grid of s = np2(height·width) slots a channel, b = n/(2s) channels
+//! stand in a row: channel a in block a mod b, place y·width + x of its block. Tap (dy, dx) of a filter
+//! is a rotation by (q_y·width + q_x), the plaintexts hold zeros where a tap would leave the image.
+//!
+//! **Strides.** Either outputs stay at their strided places of the input's grid and the places between are
+//! discarded ([`Stride::Discard`]), or the input is decimated: its pixels (y, x) with y mod stride = r are a
+//! channel of their own, of phase r, and the stride is gone ([`Stride::Decimate`]; as in Huang et al.,
+//! "Cheetah", USENIX Security 2022, section 3.2.3, and in SCI). With t = dy·dilation − pad, q = ⌊t/stride⌋ and
+//! r = t mod stride.
+//!
+//! **Images larger than a row** are cut into tiles of equal output sizes, each with the inputs it needs;
+//! neighbours repeat pixels. The two rows of a ciphertext hold two tiles of the same channels, so there is
+//! no swap; all tiles share the plaintexts.
+//!
+//! **Groups.** Channels are packed with the group as the fastest index, so that few alignments bring
+//! channels of one group together.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::alignment::{Alignment, Channels};
+use super::conv_products::Product;
+use super::conv_tiles::{grid, lengths, tiled};
+use super::shape::{ConvShape, LinearShape, PackingError};
+use super::slots::{Slots, residue};
+use crate::bfv::Rotation;
+use crate::network::Shape;
+
+/// What becomes of a stride.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stride {
+    /// Outputs at stride 1, most of them of no use.
+    Discard,
+    /// As many input channels as there are phases, at stride 1.
+    Decimate,
+}
+
+/// Where the values of a convolution stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ConvLayout {
+    pub(super) slots: Slots,
+    /// The layer.
+    conv: ConvShape,
+    output: Shape,
+    /// What one tile computes: the layer itself if there is one tile.
+    tile: ConvShape,
+    tile_output: Shape,
+    /// Tiles down and across.
+    tiles: [usize; 2],
+    /// Grid places from an output to the next.
+    step: [usize; 2],
+    /// Input pixels from a grid place to the next; step · phases = stride.
+    phases: [usize; 2],
+    /// Width of the grid.
+    width: usize,
+    pub(super) channels: Channels,
+    /// Slots of a channel, s.
+    pub(super) block: usize,
+    /// Row rotations that bring filter taps, each once.
+    pub(super) taps: Vec<usize>,
+    /// The phases that some tap reads, and the indices of their taps. Others are not packed.
+    used: Vec<(usize, Vec<usize>)>,
+}
+
+impl ConvLayout {
+    pub(super) fn new(
+        layer: &LinearShape,
+        n: usize,
+        stride: Stride,
+        schedule: &'static str,
+    ) -> Result<Self, PackingError> {
+        let slots = Slots::new(n)?;
+        let LinearShape::Conv(conv) = *layer else {
+            return Err(PackingError::WrongLayer { schedule });
+        };
+        let output = conv.output()?;
+        if conv.input.is_empty() || output.is_empty() {
+            return Err(PackingError::Empty);
+        }
+        let (phases, step) = match stride {
+            Stride::Discard => ([1, 1], conv.stride),
+            Stride::Decimate if conv.stride == [1, 1] => {
+                return Err(PackingError::NothingToGain { schedule });
+            }
+            Stride::Decimate => (conv.stride, [1, 1]),
+        };
+        let (tile, tiles) = tiled(&conv, output, (phases, step), slots.row())?;
+        let tile_output = tile.output()?;
+        let [height, width] = grid(&tile, tile_output, (phases, step));
+        let block = (height * width).next_power_of_two();
+        let mut layout = Self {
+            slots,
+            conv,
+            output,
+            tile,
+            tile_output,
+            tiles,
+            step,
+            phases,
+            width,
+            channels: Channels {
+                row: slots.row() / block,
+                rows: if tiles == [1, 1] { 2 } else { 1 },
+                inputs: conv.input.channels,
+                outputs: output.channels,
+                groups: conv.groups,
+            },
+            block,
+            taps: Vec::new(),
+            used: Vec::new(),
+        };
+        layout.find_taps();
+        layout.channels.inputs *= layout.used.len();
+        if layout.used.is_empty() {
+            return Err(PackingError::Empty);
+        }
+        Ok(layout)
+    }
+
+    /// Fills in the rotations of the taps, phase by phase.
+    fn find_taps(&mut self) {
+        let row = self.slots.row().cast_signed();
+        let (axes, width) = (
+            [0, 1].map(|axis| self.offsets(axis)),
+            self.width.cast_signed(),
+        );
+        let of_phase = |phase: usize| -> BTreeSet<usize> {
+            let at = [phase / self.phases[1], phase % self.phases[1]];
+            let [rows, columns] = [0, 1].map(|axis| {
+                let here = axes[axis].iter().filter(move |(r, _)| *r == at[axis]);
+                here.map(|&(_, q)| q)
+            });
+            rows.flat_map(|q_y| columns.clone().map(move |q_x| q_y * width + q_x))
+                .map(|offset| offset.rem_euclid(row).cast_unsigned())
+                .collect()
+        };
+        let phases: Vec<_> = (0..self.phases[0] * self.phases[1]).map(of_phase).collect();
+        let taps: BTreeSet<usize> = phases.iter().flatten().copied().collect();
+        self.taps = taps.into_iter().collect();
+        let index = |tap: &usize| self.taps.binary_search(tap).unwrap_or_default();
+        let used = phases
+            .iter()
+            .enumerate()
+            .filter(|(_, taps)| !taps.is_empty());
+        self.used = used
+            .map(|(phase, taps)| (phase, taps.iter().map(index).collect()))
+            .collect();
+    }
+
+    /// Phase and grid offset (rows or columns) of the taps along one axis that bring some input to some
+    /// output.
+    fn offsets(&self, axis: usize) -> BTreeSet<(usize, isize)> {
+        let conv = &self.tile;
+        let (in_len, out_len) = lengths(conv, self.tile_output, axis);
+        let (stride, padding) = (conv.stride[axis], conv.padding[axis].cast_signed());
+        let phases = self.phases[axis].cast_signed();
+        let taps = (0..conv.kernel[axis]).map(|tap| (tap * conv.dilation[axis]).cast_signed());
+        taps.map(|tap| tap - padding)
+            .filter(|&shift| {
+                // The first output whose input does not lie before the image.
+                let first = (-shift).max(0).cast_unsigned().div_ceil(stride);
+                let input = (first * stride).cast_signed() + shift;
+                first < out_len && input < in_len.cast_signed()
+            })
+            .map(|shift| {
+                let phase = shift.rem_euclid(phases).cast_unsigned();
+                (phase, shift.div_euclid(phases))
+            })
+            .collect()
+    }
+
+    pub(super) const fn made_for(&self) -> (usize, LinearShape) {
+        (self.slots.n(), LinearShape::Conv(self.conv))
+    }
+
+    /// Ciphertexts that hold all tiles of the same channels.
+    pub(super) const fn lanes(&self) -> usize {
+        (self.tiles[0] * self.tiles[1]).div_ceil(2)
+    }
+
+    /// Indices of the taps that packed input channels need, in rising order, each once.
+    pub(super) fn taps_of(&self, inputs: impl Iterator<Item = Range<usize>>) -> Vec<usize> {
+        let channels = self.conv.input.channels;
+        let mut phases = inputs.flat_map(|run| run.start / channels..run.end.div_ceil(channels));
+        if let [(_, taps)] = self.used.as_slice() {
+            return phases.next().map_or_else(Vec::new, |_| taps.clone());
+        }
+        let taps: BTreeSet<usize> = phases
+            .flat_map(|phase| self.used[phase].1.iter().copied())
+            .collect();
+        taps.into_iter().collect()
+    }
+
+    /// The rotation that brings channels to those that they are aligned with.
+    pub(super) fn aligning(&self, alignment: Alignment) -> Rotation {
+        let row = self.slots.row().cast_signed();
+        let step = (alignment.delta * self.block.cast_signed()).rem_euclid(row);
+        Rotation {
+            step: step.cast_unsigned(),
+            swap: alignment.swap,
+        }
+    }
+
+    /// Slots of a product's plaintext, before its channels are aligned.
+    pub(super) fn weight_slots(&self, weights: &[i64], p: u64, product: &Product) -> Vec<u64> {
+        let at = (0..self.slots.n()).map(|slot| self.weight_at(product, slot));
+        at.map(|at| at.map_or(0, |at| residue(weights[at], p)))
+            .collect()
+    }
+
+    /// The weight that a slot of a product's plaintext holds, as its index in
+    /// `[out, in / groups, kernel h, kernel w]`. `input` and `output` are ciphertexts of one lane.
+    fn weight_at(&self, product: &Product, slot: usize) -> Option<usize> {
+        let (row, channels) = (self.slots.row(), &self.channels);
+        let (block, place) = (slot % row / self.block, slot % self.block);
+        let source = (slot + self.taps[product.tap]) % row;
+        if source / self.block != block {
+            return None;
+        }
+        let in_row = slot / row % channels.rows;
+        let out_row = in_row ^ usize::from(product.alignment.swap);
+        let b = channels.row.cast_signed();
+        let out_block = (block.cast_signed() - product.alignment.delta).rem_euclid(b);
+        let of = |ciphertext: usize, row: usize, block: usize| {
+            ciphertext * channels.in_ciphertext() + row * channels.row + block
+        };
+        let packed_in = of(product.input, in_row, block);
+        let packed_out = of(product.output, out_row, out_block.cast_unsigned());
+        let groups = self.conv.groups;
+        if packed_in >= channels.inputs
+            || packed_out >= channels.outputs
+            || packed_in % groups != packed_out % groups
+        {
+            return None;
+        }
+        let of_input = self.conv.input.channels;
+        let (phase, _) = self.used[packed_in / of_input];
+        let phase = [phase / self.phases[1], phase % self.phases[1]];
+        let at = |place: usize| [place / self.width, place % self.width];
+        let [dy, dx] = self.tap_between(at(place), at(source % self.block), phase)?;
+        let output = unpacked(packed_out, self.output.channels, groups);
+        let read = self.conv.channels_read();
+        let input = packed_in % of_input / groups;
+        let [kernel_h, kernel_w] = self.conv.kernel;
+        Some(((output * read + input) * kernel_h + dy) * kernel_w + dx)
+    }
+
+    /// The filter tap that takes the input at `from`, of a phase, to the output at `to`, both places on
+    /// the grid.
+    fn tap_between(
+        &self,
+        to: [usize; 2],
+        from: [usize; 2],
+        phase: [usize; 2],
+    ) -> Option<[usize; 2]> {
+        let conv = &self.tile;
+        let mut tap = [0; 2];
+        for axis in 0..2 {
+            let (in_len, out_len) = lengths(conv, self.tile_output, axis);
+            let (step, dilation) = (self.step[axis], conv.dilation[axis]);
+            let input = from[axis] * self.phases[axis] + phase[axis];
+            let output = to[axis] / step;
+            let at = (input + conv.padding[axis]).checked_sub(output * conv.stride[axis])?;
+            let inside = input < in_len && output < out_len;
+            let whole = to[axis].is_multiple_of(step) && at.is_multiple_of(dilation);
+            if !inside || !whole || at / dilation >= conv.kernel[axis] {
+                return None;
+            }
+            tap[axis] = at / dilation;
+        }
+        Some(tap)
+    }
+
+    /// Ciphertext of its lane and first slot of a packed channel, in the row of a tile.
+    const fn start(&self, packed: usize, tile_row: usize) -> (usize, usize) {
+        let (capacity, b) = (self.channels.in_ciphertext(), self.channels.row);
+        let within = packed % capacity;
+        let row = within / b + tile_row;
+        (
+            packed / capacity,
+            row * self.slots.row() + within % b * self.block,
+        )
+    }
+
+    pub(super) const fn input_ciphertexts(&self) -> usize {
+        self.lanes() * self.channels.input_ciphertexts()
+    }
+
+    pub(super) const fn output_ciphertexts(&self) -> usize {
+        self.lanes() * self.channels.output_ciphertexts()
+    }
+
+    /// Slots of the inputs, lane by lane.
+    pub(super) fn pack_input(&self, values: &[u64]) -> Vec<Vec<u64>> {
+        let Shape {
+            channels,
+            height,
+            width,
+        } = self.conv.input;
+        let mut packed = vec![vec![0; self.slots.n()]; self.input_ciphertexts()];
+        for (tile, channel) in (0..self.tiles[0] * self.tiles[1])
+            .flat_map(|tile| (0..channels).map(move |channel| (tile, channel)))
+        {
+            let [top, left] = self.origin(tile);
+            let plane = &values[channel * height * width..][..height * width];
+            for y in 0..self.tile.input.height {
+                for x in 0..self.tile.input.width {
+                    // Beyond the image, here as wrapped or large numbers, there are zeros.
+                    let [row, column] = [top.wrapping_add(y), left.wrapping_add(x)];
+                    if row >= height || column >= width {
+                        continue;
+                    }
+                    let phase = y % self.phases[0] * self.phases[1] + x % self.phases[1];
+                    let place = y / self.phases[0] * self.width + x / self.phases[1];
+                    let Some(phase) = self.used.iter().position(|(used, _)| *used == phase) else {
+                        continue;
+                    };
+                    let own = phase * channels + packed_index(channel, channels, self.conv.groups);
+                    let (ciphertext, start) = self.start(own, tile % 2);
+                    let lane = tile / 2 * self.channels.input_ciphertexts();
+                    packed[lane + ciphertext][start + place] = plane[row * width + column];
+                }
+            }
+        }
+        packed
+    }
+
+    /// Row and column of the image where a tile's inputs begin; numbers before 0 wrap around.
+    fn origin(&self, tile: usize) -> [usize; 2] {
+        let at = [tile / self.tiles[1], tile % self.tiles[1]];
+        let outputs = [self.tile_output.height, self.tile_output.width];
+        [0, 1].map(|axis| {
+            if self.tiles[axis] == 1 {
+                return 0;
+            }
+            let first = at[axis] * outputs[axis] * self.conv.stride[axis];
+            first.wrapping_sub(self.conv.padding[axis])
+        })
+    }
+
+    /// Values of the outputs, from their slots, lane by lane.
+    pub(super) fn unpack_output(&self, slots: &[Vec<u64>]) -> Vec<u64> {
+        let Shape {
+            channels,
+            height,
+            width,
+        } = self.output;
+        let of_tile = [self.tile_output.height, self.tile_output.width];
+        (0..channels * height * width)
+            .map(|index| {
+                let channel = index / (height * width);
+                let at = [index / width % height, index % width];
+                let [tile_y, tile_x] = [at[0] / of_tile[0], at[1] / of_tile[1]];
+                let [y, x] = [0, 1].map(|axis| at[axis] % of_tile[axis] * self.step[axis]);
+                let tile = tile_y * self.tiles[1] + tile_x;
+                let own = packed_index(channel, channels, self.conv.groups);
+                let (ciphertext, start) = self.start(own, tile % 2);
+                let lane = tile / 2 * self.channels.output_ciphertexts();
+                slots[lane + ciphertext][start + y * self.width + x]
+            })
+            .collect()
+    }
+}
+
+/// Where a channel is packed: the group is the fastest index.
+const fn packed_index(channel: usize, channels: usize, groups: usize) -> usize {
+    let in_group = channels / groups;
+    channel % in_group * groups + channel / in_group
+}
+
+/// The channel that is packed at an index.
+const fn unpacked(index: usize, channels: usize, groups: usize) -> usize {
+    index % groups * (channels / groups) + index / groups
+}

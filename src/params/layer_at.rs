@@ -1,0 +1,233 @@
+//! The cheapest moduli of one layer at one (n, p), packing, number of limbs and kind of key switching.
+//!
+//! With those fixed, time but for the link's is fixed, and what is left to minimise is bytes: with I
+//! ciphertexts in and O out, W = I·(bits of q) + 2·O·(bits of the kept limbs), in units of n bits. A split
+//! is taken if some width s of the special primes makes it decrypt and keeps it secure. Noise falls as any
+//! width of q or s grows, security falls too; so of a split only the widest secure s need be looked at.
+//!
+//! [`LayerAt::cheapest`] walks over the kept limbs' widths from the least that a reply may have, takes
+//! for each the least width of the dropped limbs that works, and stops where W can no longer fall. The
+//! tests hold it against trying every width.
+
+use super::noise::{fresh_secret, key_switch_of, plaintext_added, switch_rounding};
+use super::noise_form::{LayerNoise, NoiseSources};
+use super::reply::{Reply, ReplyGoal};
+use super::request::Limits;
+use super::widths::{KeySwitching, MAX_LIMB_BITS, TOLERANCE, Widths, least_width};
+
+/// One layer at one (n, p), as the search sees it.
+#[derive(Debug)]
+pub(super) struct LayerAt {
+    pub(super) n: usize,
+    pub(super) p: u64,
+    /// log2 of p.
+    pub(super) p_log2: f64,
+    /// Ciphertexts in and out.
+    pub(super) ciphertexts: (u64, u64),
+    pub(super) noise: LayerNoise,
+    pub(super) goal: ReplyGoal,
+    /// What security allows for q·P.
+    pub(super) max_bits: u32,
+    pub(super) limits: Limits,
+}
+
+/// Number of limbs and kind of key switching: with n and the packing, what an operation's price depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Basis {
+    pub(super) limbs: usize,
+    pub(super) switching: KeySwitching,
+}
+
+/// How a split does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Fit {
+    pub(super) flooding_log2: Option<u32>,
+    /// log2 of the room over what is needed.
+    pub(super) margin_bits: f64,
+}
+
+/// Widths that every split with a basis must have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Least {
+    /// Of q.
+    q: u32,
+    /// Of what a switched reply keeps.
+    kept: u32,
+}
+
+impl LayerAt {
+    fn least_width(&self) -> u32 {
+        least_width(self.n)
+    }
+
+    /// Widths that are needed whatever the split; `None` if there is no split for sure.
+    pub(super) fn least(&self, basis: Basis) -> Option<Least> {
+        let limbs = basis.limbs as u32;
+        let special = basis.switching.special() as u32;
+        let prescribed = self
+            .limits
+            .widths
+            .map_or(basis.limbs, |(widths, _)| widths.limbs());
+        if basis.switching.special() > basis.limbs || prescribed != basis.limbs {
+            return None;
+        }
+        let rounding = switch_rounding(self.n) * f64::from(special.min(1));
+        let variance = self.variance(rounding);
+        let slack = |limbs: u32| f64::from(limbs) * TOLERANCE;
+        let needed = self.goal.least_q_log2(self.n, self.p_log2, variance) + slack(limbs);
+        let q = (needed.ceil() as u32)
+            .max(limbs * self.least_width())
+            .max(self.limits.q_bits.0);
+        let kept = self.goal.least_kept_log2(self.n, self.p_log2) + slack(1);
+        let fits = q <= (limbs * MAX_LIMB_BITS).min(self.limits.q_bits.1)
+            && q + special * self.least_width() <= self.max_bits;
+        fits.then_some(Least {
+            q,
+            kept: kept.ceil() as u32,
+        })
+    }
+
+    /// A W that no split falls below.
+    pub(super) fn least_weight(&self, basis: Basis, least: Least) -> u64 {
+        let kept = if basis.limbs == 1 {
+            least.q
+        } else {
+            least.kept.clamp(self.least_width(), least.q)
+        };
+        self.weight(u64::from(least.q), u64::from(kept))
+    }
+
+    const fn weight(&self, q_bits: u64, kept_bits: u64) -> u64 {
+        self.ciphertexts.0 * q_bits + 2 * self.ciphertexts.1 * kept_bits
+    }
+
+    /// W of a split.
+    pub(super) const fn weight_of(&self, widths: &Widths) -> u64 {
+        self.weight(widths.total() as u64, widths.kept_total() as u64)
+    }
+
+    /// The split with the least W below `bound`; of equals the first found.
+    pub(super) fn cheapest(&self, basis: Basis, least: Least, bound: u64) -> Option<Widths> {
+        if let Some((widths, _)) = self.limits.widths {
+            return Some(widths).filter(|widths| self.works(widths, basis.switching));
+        }
+        let mut best = (bound, None);
+        for kept in 1..=basis.limbs {
+            self.cheapest_kept(basis, (kept, least), &mut best);
+        }
+        best.1
+    }
+
+    /// The same among replies that keep this many limbs.
+    fn cheapest_kept(
+        &self,
+        basis: Basis,
+        (kept, least): (usize, Least),
+        best: &mut (u64, Option<Widths>),
+    ) {
+        let (dropped, narrowest) = (basis.limbs - kept, self.least_width());
+        let least_kept = if dropped == 0 { least.q } else { least.kept };
+        let first = least_kept.div_ceil(kept as u32).max(narrowest);
+        for kept_bits in first..=MAX_LIMB_BITS {
+            let kept_total = kept as u32 * kept_bits;
+            let total = least.q.max(kept_total + dropped as u32 * narrowest);
+            if self.weight(total.into(), kept_total.into()) >= best.0 {
+                break;
+            }
+            let missing = least.q.saturating_sub(kept_total);
+            let first = match dropped as u32 {
+                0 => narrowest,
+                dropped => missing.div_ceil(dropped).max(narrowest),
+            };
+            for dropped_bits in first..=MAX_LIMB_BITS {
+                let widths = Widths {
+                    kept,
+                    kept_bits,
+                    dropped,
+                    dropped_bits,
+                };
+                let weight = self.weight_of(&widths);
+                if weight >= best.0 {
+                    break;
+                }
+                if self.works(&widths, basis.switching) {
+                    *best = (weight, Some(widths));
+                    break;
+                }
+                if dropped == 0 {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Whether some width of the special primes makes the split decrypt and keeps it secure.
+    pub(super) fn works(&self, widths: &Widths, switching: KeySwitching) -> bool {
+        (self.limits.q_bits.0..=self.limits.q_bits.1).contains(&widths.total())
+            && self
+                .widest_special(widths, switching)
+                .and_then(|special_bits| self.fit(widths, (switching, special_bits)))
+                .is_some_and(|fit| fit.margin_bits >= 0.0)
+    }
+
+    /// Width of the widest special primes that leave the split secure; 0 where there are none.
+    fn widest_special(&self, widths: &Widths, switching: KeySwitching) -> Option<u32> {
+        let left = self.max_bits.checked_sub(widths.total())?;
+        match (switching.special() as u32, self.limits.widths) {
+            (0, _) => Some(0),
+            (special, Some((_, bits))) => Some(bits).filter(|bits| special * bits <= left),
+            (special, None) => {
+                Some((left / special).min(MAX_LIMB_BITS)).filter(|&bits| bits >= self.least_width())
+            }
+        }
+    }
+
+    /// The narrowest special primes with which a split that works decrypts.
+    pub(super) fn narrowest_special(
+        &self,
+        widths: &Widths,
+        switching: KeySwitching,
+    ) -> Option<(u32, Fit)> {
+        let widest = self.widest_special(widths, switching)?;
+        let narrowest = self
+            .limits
+            .widths
+            .map_or(self.least_width(), |(_, bits)| bits);
+        (narrowest.min(widest)..=widest).find_map(|bits| {
+            let fit = self.fit(widths, (switching, bits))?;
+            (fit.margin_bits >= 0.0).then_some((bits, fit))
+        })
+    }
+
+    /// Flooding and margin of a split; `None` if its limbs have no equal number of digits.
+    pub(super) fn fit(
+        &self,
+        widths: &Widths,
+        (switching, special_bits): (KeySwitching, u32),
+    ) -> Option<Fit> {
+        let squares = widths.squares(switching, special_bits)?;
+        let variance = self.variance(key_switch_of(self.n, squares, switching.special()));
+        let least = |total: u32, limbs: usize| f64::from(total) - limbs as f64 * TOLERANCE;
+        let reply = Reply {
+            n: self.n,
+            p_log2: self.p_log2,
+            kept_log2: least(widths.kept_total(), widths.kept),
+            dropped_log2: least(widths.dropped_total(), widths.dropped),
+            variance,
+        };
+        let flooding_log2 = self.goal.flooding_log2(variance);
+        Some(Fit {
+            flooding_log2,
+            margin_bits: self.goal.margin_bits(&reply, flooding_log2),
+        })
+    }
+
+    /// Greatest variance of the layer's error, one key switch's given.
+    pub(super) fn variance(&self, key_switch: f64) -> f64 {
+        let sources = NoiseSources {
+            input: fresh_secret() + plaintext_added(),
+            key_switch,
+        };
+        self.noise.variance(&sources).peak
+    }
+}
