@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::error::Failure;
 use super::globals::Globals;
 use super::{inputs, output};
-use crate::calibrate::{Profile, hostname};
+use crate::calibrate::{Profile, environment, hostname};
 
 /// The reference machine's profile, for hosts that have none.
 const REFERENCE: &str = include_str!("../../calibration/reference.csv");
@@ -30,8 +30,8 @@ pub(super) fn of_this_host() -> PathBuf {
 pub(super) fn load(file: Option<&Path>, globals: &Globals) -> Result<Calibration, Failure> {
     let host = of_this_host();
     match file {
-        Some(path) => read(path),
-        None if host.exists() => read(&host),
+        Some(path) => read_here(path, globals),
+        None if host.exists() => read_here(&host, globals),
         None => {
             let name = "calibration/reference.csv".to_owned();
             let calibration = parse(name, REFERENCE)?;
@@ -51,7 +51,21 @@ pub(super) fn load(file: Option<&Path>, globals: &Globals) -> Result<Calibration
     }
 }
 
-fn read(path: &Path) -> Result<Calibration, Failure> {
+/// Reads a profile, and warns if it was measured under other conditions than this machine's now.
+fn read_here(path: &Path, globals: &Globals) -> Result<Calibration, Failure> {
+    let calibration = read(path)?;
+    let differs = calibration.profile.differs_from(&environment(1));
+    if !differs.is_empty() {
+        let (name, differs) = (&calibration.name, differs.join("; "));
+        output::warn(
+            globals,
+            &format!("{name} was measured elsewhere ({differs})"),
+        );
+    }
+    Ok(calibration)
+}
+
+pub(super) fn read(path: &Path) -> Result<Calibration, Failure> {
     parse(path.display().to_string(), &inputs::text(path)?)
 }
 
