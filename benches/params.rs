@@ -6,6 +6,11 @@
 //! `cargo bench --bench params -- million` instead chooses for 1,000,000 layers drawn from the space
 //! `nass-cifar10` with one memo, and says how long that took.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a bench ends where its inputs are not as they must be"
+)]
+
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group};

@@ -116,6 +116,28 @@ fn online(script: &Script, step: &str, kind: MessageKind) -> usize {
         .count()
 }
 
+#[test]
+fn memory_that_cannot_be_had_is_an_error() {
+    let network = zoo::load("toy").unwrap();
+    let weights = Weights::random(&network, &mut ChaCha20Rng::seed_from_u64(3)).unwrap();
+    let resolved = network.resolve(Some(&weights)).unwrap();
+    let selection = select_network(&resolved, &Request::default(), &TransformPrices).unwrap();
+    let mut script =
+        gazelle_with(&resolved, &selection.layers, CircuitSettings::default()).unwrap();
+    let garbled = |action: &&mut Action| action.waits() > Bytes(0);
+    let action = script.actions.iter_mut().find(garbled).unwrap();
+    let size = Bytes(u64::MAX);
+    action.sends = action.sends.map(|message| Message {
+        payload: size,
+        ..message
+    });
+    let input = resolved.random_input(&mut ChaCha20Rng::seed_from_u64(4));
+    let mut client = Client::new(&script, &input, ChaCha20Rng::seed_from_u64(5)).unwrap();
+    let reserve = script.actions.iter().find(|a| a.act == Act::Reserve);
+    let refused = client.perform(reserve.unwrap(), &mut Inbox::default());
+    assert!(matches!(refused, Err(PartyError::Memory { size: asked }) if asked == size));
+}
+
 /// With the client as garbler, the server's share after a linear layer is known offline: nothing is
 /// transferred for it online. After another circuit it is not.
 #[test]
