@@ -156,15 +156,7 @@ impl Profile {
 
     /// What the environment says otherwise than `here`, of what times depend on: `key: then, now`.
     pub fn differs_from(&self, here: &BTreeMap<String, String>) -> Vec<String> {
-        let decisive = [
-            "processor",
-            "features",
-            "governor",
-            "memory",
-            "build",
-            "nass",
-            "rustc",
-        ];
+        let decisive = ["processor", "features", "governor", "nass", "rustc"];
         let differs = |key: &&str| {
             let (then, now) = (self.environment.get(*key)?, here.get(*key)?);
             (then != now).then(|| format!("{key}: {then}, now {now}"))

@@ -21,6 +21,15 @@ pub(super) struct Calibration {
     pub(super) profile: Profile,
 }
 
+impl Calibration {
+    /// What the profile was measured under otherwise than this machine's conditions now, in one line.
+    pub(super) fn elsewhere(&self) -> Option<String> {
+        let differs = self.profile.differs_from(&environment(1));
+        let (name, list) = (&self.name, differs.join("; "));
+        (!differs.is_empty()).then(|| format!("{name} was measured elsewhere ({list})"))
+    }
+}
+
 /// Where this host's profile stands.
 pub(super) fn of_this_host() -> PathBuf {
     Path::new("calibration").join(format!("{}.csv", hostname()))
@@ -30,8 +39,8 @@ pub(super) fn of_this_host() -> PathBuf {
 pub(super) fn load(file: Option<&Path>, globals: &Globals) -> Result<Calibration, Failure> {
     let host = of_this_host();
     match file {
-        Some(path) => read_here(path, globals),
-        None if host.exists() => read_here(&host, globals),
+        Some(path) => read(path),
+        None if host.exists() => read(&host),
         None => {
             let name = "calibration/reference.csv".to_owned();
             let calibration = parse(name, REFERENCE)?;
@@ -49,20 +58,6 @@ pub(super) fn load(file: Option<&Path>, globals: &Globals) -> Result<Calibration
             Ok(calibration)
         }
     }
-}
-
-/// Reads a profile, and warns if it was measured under other conditions than this machine's now.
-fn read_here(path: &Path, globals: &Globals) -> Result<Calibration, Failure> {
-    let calibration = read(path)?;
-    let differs = calibration.profile.differs_from(&environment(1));
-    if !differs.is_empty() {
-        let (name, differs) = (&calibration.name, differs.join("; "));
-        output::warn(
-            globals,
-            &format!("{name} was measured elsewhere ({differs})"),
-        );
-    }
-    Ok(calibration)
 }
 
 pub(super) fn read(path: &Path) -> Result<Calibration, Failure> {
