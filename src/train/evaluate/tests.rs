@@ -116,7 +116,11 @@ fn random_weights(network: &NetworkParams, rng: &mut impl Rng) -> Weights {
             StepKind::SumPool(pool) if pool.window().is_power_of_two() => x - 2,
             StepKind::SumPool(_) | StepKind::Flatten => x,
             StepKind::Add(_) => x.min(exponent(&step.inputs[1])),
-            StepKind::Relu(_) | StepKind::Requantize(_) | StepKind::MaxPool(..) => {
+            StepKind::Argmax => 0,
+            StepKind::Relu(_)
+            | StepKind::Clip(..)
+            | StepKind::Requantize(_)
+            | StepKind::MaxPool(..) => {
                 let exponent = x + rng.random_range(0..7);
                 weights.activations.insert(step.name.clone(), exponent);
                 exponent
