@@ -344,7 +344,7 @@ fn ring_of(case: &Case) -> Option<(RingSize, u32)> {
 
 /// The fit of each operation, over its rows with one special prime.
 fn planes(exact: &BTreeMap<HeKey, Nanos>) -> BTreeMap<(HeOp, WorkingSet), Plane> {
-    let mut rows: BTreeMap<(HeOp, WorkingSet), Vec<([f64; 2], f64)>> = BTreeMap::new();
+    let mut rows: BTreeMap<_, Vec<([f64; 2], f64)>> = BTreeMap::new();
     for (&(op, ring, set), time) in exact.iter().filter(|((_, ring, _), _)| ring.special == 1) {
         let at = [(ring.n as f64).ln(), (ring.limbs as f64).ln()];
         rows.entry((op, set)).or_default().push((at, time.0.ln()));
