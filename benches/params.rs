@@ -5,6 +5,10 @@
 //! Run with `cargo bench --bench params`, or a part with `cargo bench --bench params -- layer`.
 //! `cargo bench --bench params -- million` instead chooses for 1,000,000 layers drawn from the space
 //! `nass-cifar10` with one memo, and says how long that took.
+#![expect(
+    clippy::expect_used,
+    reason = "a bench that cannot run has nothing to do but stop"
+)]
 
 #![expect(
     clippy::expect_used,

@@ -33,6 +33,19 @@ enum Sums {
     Tracked(Box<Plan>),
 }
 
+/// What surrounds a plan.
+fn around(inputs: u64, outputs: u64) -> OpCounts {
+    let around = [
+        (HeOp::EncryptSecret, inputs),
+        (HeOp::Expand, inputs),
+        (HeOp::AddPlain, inputs),
+        (HeOp::Rerandomize, outputs),
+        (HeOp::ModSwitch, outputs),
+        (HeOp::Decrypt, outputs),
+    ];
+    around.into_iter().collect()
+}
+
 impl Packed {
     /// Every plan for a layer at this `n`.
     pub(super) fn all(shape: &LinearShape, n: usize) -> Result<Vec<Self>, PackingError> {
@@ -45,25 +58,34 @@ impl Packed {
             plan.input_ciphertexts() as u64,
             plan.output_ciphertexts() as u64,
         );
-        let around = [
-            (HeOp::EncryptSecret, inputs),
-            (HeOp::Expand, inputs),
-            (HeOp::AddPlain, inputs),
-            (HeOp::Rerandomize, outputs),
-            (HeOp::ModSwitch, outputs),
-            (HeOp::Decrypt, outputs),
-        ];
         Self {
             n,
             schedule: plan.schedule_name(),
             inputs,
             outputs,
-            counts: plan.counts() + around.into_iter().collect(),
+            counts: plan.counts() + around(inputs, outputs),
             weights: plan.weight_count() as u64,
             sums: match plan.output_sums() {
                 Some(sums) => Sums::Closed(sums),
                 None => Sums::Tracked(Box::new(plan)),
             },
+        }
+    }
+
+    /// The least that any plan at this `n` does: one ciphertext in, one product, one ciphertext out.
+    pub(super) fn least(n: usize) -> Self {
+        let around = around(1, 1);
+        Self {
+            n,
+            schedule: "",
+            inputs: 1,
+            outputs: 1,
+            counts: around + std::iter::once((HeOp::Hadamard, 1)).collect(),
+            weights: 1,
+            sums: Sums::Closed(vec![OutputSum {
+                products: 1,
+                ..OutputSum::default()
+            }]),
         }
     }
 

@@ -72,7 +72,7 @@ pub(super) type Answer = Result<Chosen, Box<Refusal>>;
 /// Why there are no parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Refusal {
-    pub(super) nearest: Option<Candidate>,
+    pub(super) nearest: Option<Box<Candidate>>,
     pub(super) packing: Option<PackingError>,
 }
 
@@ -109,7 +109,8 @@ impl<P: Prices> Selector<P> {
     }
 
     fn solve(&self, ask: &Ask) -> Answer {
-        let sites = self.sites(ask);
+        // Packing takes longest: only rings in which something could work and has a price are packed.
+        let sites = self.sites(ask, |n, p, max_bits| self.possible((n, p, max_bits), ask));
         let mut bounded: Vec<Bounded> = Vec::with_capacity(64);
         for (site, at) in sites.iter().enumerate() {
             self.bound(site, at, &mut bounded);
@@ -149,37 +150,45 @@ impl<P: Prices> Selector<P> {
         chosen.ok_or_else(|| Box::new(self.refusal(ask)))
     }
 
-    /// Every ring with every packing that the layer may have.
-    fn sites(&self, ask: &Ask) -> Vec<Site> {
+    /// Whether the least that any packing does decrypts in this ring, is secure and has a price.
+    fn possible(&self, (n, p, max_bits): (usize, u64, u32), ask: &Ask) -> bool {
+        let packed = Packed::least(n);
+        let layer = self.layer_at((n, p, max_bits), &packed, ask);
+        self.bases().any(|basis| {
+            layer.least(basis).is_some_and(|least| {
+                let weight = layer.least_weight(basis, least);
+                self.prices
+                    .layer_cost(&packed.work(basis, weight))
+                    .is_some()
+            })
+        })
+    }
+
+    /// Every ring that is to be kept, with every packing that the layer may have.
+    fn sites(&self, ask: &Ask, keep: impl Fn(usize, u64, u32) -> bool) -> Vec<Site> {
         let mut sites = Vec::with_capacity(16);
         for &(n, max_bits) in &self.degrees {
             let Some(p) = self.modulus(ask.modulus, n) else {
                 continue;
             };
+            if !keep(n, p, max_bits) {
+                continue;
+            }
             let packings = self.packings(&ask.shape, n);
-            let count = packings.as_ref().as_ref().map_or(0, Vec::len);
-            for index in 0..count {
-                let packings = Rc::clone(&packings);
-                if let Some(layer) = self.layer_at((n, p, max_bits), (&packings, index), ask) {
-                    sites.push(Site {
-                        layer,
-                        packings,
-                        index,
-                    });
-                }
+            let all = packings.as_ref().as_ref().map_or(&[][..], Vec::as_slice);
+            for (index, packed) in all.iter().enumerate() {
+                sites.push(Site {
+                    layer: self.layer_at((n, p, max_bits), packed, ask),
+                    packings: Rc::clone(&packings),
+                    index,
+                });
             }
         }
         sites
     }
 
-    fn layer_at(
-        &self,
-        (n, p, max_bits): (usize, u64, u32),
-        (packings, index): (&Packings, usize),
-        ask: &Ask,
-    ) -> Option<LayerAt> {
-        let packed = packings.as_ref().ok()?.get(index)?;
-        Some(LayerAt {
+    fn layer_at(&self, (n, p, max_bits): (usize, u64, u32), packed: &Packed, ask: &Ask) -> LayerAt {
+        LayerAt {
             n,
             p,
             p_log2: (p as f64).log2(),
@@ -188,7 +197,7 @@ impl<P: Prices> Selector<P> {
             goal: self.goal(packed.outputs * n as u64, ask.failure_log2),
             max_bits,
             limits: self.request.limits,
-        })
+        }
     }
 
     /// Lists the candidates of a site with what they cost at least.
@@ -282,12 +291,15 @@ impl<P: Prices> Selector<P> {
                     .cloned()
             })
             .next_back();
-        Refusal { nearest, packing }
+        Refusal {
+            nearest: nearest.map(Box::new),
+            packing,
+        }
     }
 
     /// Every candidate, the cheapest first; those that don't work after them, the nearest first.
     pub(super) fn candidates(&self, ask: &Ask) -> Vec<Candidate> {
-        let sites = self.sites(ask);
+        let sites = self.sites(ask, |_, _, _| true);
         let mut candidates: Vec<Candidate> = self.unpacked(ask);
         for at in &sites {
             candidates.extend(self.bases().map(|basis| self.candidate(at, basis)));
