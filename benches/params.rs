@@ -9,7 +9,6 @@
     clippy::expect_used,
     reason = "a bench that cannot run has nothing to do but stop"
 )]
-
 #![expect(
     clippy::expect_used,
     reason = "a bench ends where its inputs are not as they must be"
