@@ -1,5 +1,6 @@
 //! How long it takes to choose parameters: one layer and a network of 20 layers, cold and warm, under the
-//! reference machine's prices, on one core.
+//! reference machine's prices, on one core. `primes/…`: one prime of the width, the largest there is; for a
+//! transform, Gazelle's, and the paper's single large q ≡ 1 mod n.
 //!
 //! Run with `cargo bench --bench params`, or a part with `cargo bench --bench params -- layer`.
 //! `cargo bench --bench params -- million` instead chooses for 1,000,000 layers drawn from the space
@@ -7,6 +8,10 @@
 #![expect(
     clippy::expect_used,
     reason = "a bench that cannot run has nothing to do but stop"
+)]
+#![expect(
+    clippy::expect_used,
+    reason = "a bench ends where its inputs are not as they must be"
 )]
 
 use std::hint::black_box;
@@ -16,7 +21,10 @@ use nass::calibrate::{Profile, time};
 use nass::network::{
     ConvParams, FcParams, LayerKind, NetworkParams, Quantizer, ResolvedNetwork, Shape, StepKind,
 };
-use nass::params::{Request, Selector};
+use nass::params::{
+    Congruence, Request, Selector, Width, congruent_primes, descending_ntt_primes, gazelle_modulus,
+    ntt_primes,
+};
 use nass::predict::{LinkedPrices, PriceList};
 use nass::search::Space;
 use rand::rngs::ChaCha8Rng;
@@ -113,6 +121,28 @@ fn params(criterion: &mut Criterion) {
     group.finish();
 }
 
+fn primes(criterion: &mut Criterion) {
+    const N: usize = 4096;
+    let mut group = criterion.benchmark_group("primes");
+    group.bench_function("ntt/60", |bencher| {
+        bencher.iter(|| ntt_primes(black_box(N), 60, 1, Width::Exact).expect("there are some"));
+    });
+    group.bench_function("ntt/60/descending", |bencher| {
+        bencher.iter(|| descending_ntt_primes(black_box(N), 60).next());
+    });
+    group.bench_function("gazelle/60", |bencher| {
+        bencher.iter(|| gazelle_modulus(black_box(2048), 557_057, 60));
+    });
+    let class = Congruence::as_in_nass(N).expect("a power of two");
+    for bits in [60, 120, 180, 256] {
+        group.bench_function(format!("nass/{bits}"), |bencher| {
+            let search = || congruent_primes(black_box(&class), bits, 1, Width::Exact);
+            bencher.iter(|| search().expect("there are some"));
+        });
+    }
+    group.finish();
+}
+
 /// Chooses for as many random networks of the space as have 1,000,000 linear layers.
 #[expect(clippy::print_stdout, reason = "a bench says what it found")]
 fn million() {
@@ -142,7 +172,7 @@ fn million() {
     println!("{layers} layers of {networks} networks in {taken}");
 }
 
-criterion_group!(benches, params);
+criterion_group!(benches, params, primes);
 
 fn main() {
     if std::env::args().any(|argument| argument == "million") {

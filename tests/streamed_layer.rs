@@ -1,7 +1,8 @@
 //! A layer of 65,536 ReLUs streamed between two processes: right results, foretold bytes, little memory.
 //!
 //! The test is the garbler; it starts itself once more as the evaluator. Tables of 340 MB pass the socket;
-//! neither process may ever have held 64 MB. To see how much they held:
+//! neither process may ever have held 64 MB. Once the evaluator corrects random choices, as a client does, and
+//! once its share is known beforehand, as a server's is. To see how much they held:
 //! `cargo test --test streamed_layer -- --nocapture`.
 
 #![cfg(target_os = "linux")]
@@ -24,6 +25,7 @@ use rand::{RngExt, SeedableRng};
 const CIRCUITS: usize = 65_536;
 const P: u64 = 1_032_193;
 const ADDRESS: &str = "NASS_STREAMED_LAYER";
+const CHOICES: &str = "NASS_STREAMED_CHOICES";
 const MOST_KIB: u64 = 64_000_000 / 1024;
 
 /// Gazelle's ReLU: 8w + 2 ANDs, the larger of the two.
@@ -35,6 +37,13 @@ const CIRCUIT: ShareCircuit = ShareCircuit {
     p_in: P,
     p_out: P,
 };
+
+/// How the evaluator's choices get into its transfers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Choices {
+    Corrected,
+    Given,
+}
 
 fn layer() -> Arc<Layer> {
     Arc::new(Layer::new(&CIRCUIT, CIRCUITS, GarblingHash::Tmmo).unwrap())
@@ -69,24 +78,27 @@ fn receive(stream: &mut TcpStream, size: usize) -> Vec<u8> {
 
 #[test]
 fn a_large_layer_streams_through_little_memory() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
     let before = peak_kib();
-    let mut evaluator = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "evaluator", "--nocapture"])
-        .env(ADDRESS, address)
-        .stdout(Stdio::inherit())
-        .spawn()
-        .unwrap();
-    let sent = garble(&mut listener.accept().unwrap().0);
-    assert!(evaluator.wait().unwrap().success());
-    let held = peak_kib() - before;
-    println!("garbler: {sent} bytes of pieces sent, {held} KiB at most held");
-    assert!(held < MOST_KIB, "{held} KiB");
+    for choices in [Choices::Corrected, Choices::Given] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let mut evaluator = Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "evaluator", "--nocapture"])
+            .env(ADDRESS, address)
+            .env(CHOICES, format!("{choices:?}"))
+            .stdout(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let sent = garble(&mut listener.accept().unwrap().0, choices);
+        assert!(evaluator.wait().unwrap().success());
+        let held = peak_kib() - before;
+        println!("garbler, {choices:?}: {sent} bytes of pieces sent, {held} KiB at most held");
+        assert!(held < MOST_KIB, "{held} KiB");
+    }
 }
 
 /// The garbler's side; gives back the bytes of all pieces.
-fn garble(stream: &mut TcpStream) -> u64 {
+fn garble(stream: &mut TcpStream, choices: Choices) -> u64 {
     let mut rng = ChaCha20Rng::seed_from_u64(2);
     let (delta, extension) = (Delta::random(&mut rng), Extension::default());
     let offer = BaseOtOffer::read(&receive(stream, BaseOtOffer::WIRE_SIZE)).unwrap();
@@ -98,16 +110,21 @@ fn garble(stream: &mut TcpStream) -> u64 {
 
     let (layer, sizes) = (layer(), GcSizes::new(&CIRCUIT, CIRCUITS).unwrap());
     let count = CIRCUITS * CIRCUIT.evaluator_input_bits();
-    let columns = receive(stream, sizes.extension.0 as usize);
-    let blocks = extension.random_blocks(count);
-    let columns = ExtensionColumns::read(blocks, &columns).unwrap();
+    let blocks = match choices {
+        Choices::Corrected => extension.random_blocks(count),
+        Choices::Given => extension.given_blocks(count),
+    };
+    let columns = ExtensionColumns::read(blocks, &receive(stream, 16 * blocks)).unwrap();
     let sends = sender.extend(count, &columns).unwrap();
     drop(columns);
-    let corrections = receive(stream, sizes.corrections.0 as usize);
-    let corrections = ChoiceCorrections::read(count, &corrections).unwrap();
-
+    let mut pieces = if choices == Choices::Given {
+        GarbledPieces::for_choices(&layer, sends, &delta).unwrap()
+    } else {
+        let corrections = receive(stream, sizes.corrections.0 as usize);
+        let corrections = ChoiceCorrections::read(count, &corrections).unwrap();
+        GarbledPieces::corrected(&layer, sends, &corrections, &delta).unwrap()
+    };
     let [shares, _, masks] = shares();
-    let mut pieces = GarbledPieces::corrected(&layer, sends, &corrections, &delta).unwrap();
     let (mut buffer, mut sent) = (Vec::new(), 0);
     for size in sizes.pieces {
         let inputs = pieces.next_into(&mut buffer, &mut rng).unwrap();
@@ -138,14 +155,22 @@ fn evaluator() {
     send(stream, |out| sums.write(out));
 
     let layer = layer();
-    let (columns, prepared) = receiver.extend_random(CIRCUITS * CIRCUIT.evaluator_input_bits());
-    send(stream, |out| columns.write(out));
-    drop(columns);
     let [garblers, own, masks] = shares();
-    let (corrections, pending) = prepared.correct(&layer.choices(&own).unwrap()).unwrap();
-    send(stream, |out| corrections.write(out));
+    let choices = layer.choices(&own).unwrap();
+    let labels = if std::env::var(CHOICES).unwrap() == format!("{:?}", Choices::Given) {
+        let (columns, prepared) = receiver.extend(&choices);
+        send(stream, |out| columns.write(out));
+        prepared.into_labels()
+    } else {
+        let (columns, prepared) = receiver.extend_random(layer.choice_count());
+        send(stream, |out| columns.write(out));
+        let (corrections, pending) = prepared.correct(&choices).unwrap();
+        send(stream, |out| corrections.write(out));
+        pending.into_labels()
+    };
+    drop(choices);
 
-    let mut pieces = EvaluatedPieces::new(&layer, pending.into_labels()).unwrap();
+    let mut pieces = EvaluatedPieces::new(&layer, labels).unwrap();
     let (mut buffer, mut outputs) = (Vec::new(), Vec::new());
     for piece in layer.pieces() {
         let tables = layer.tables_size(&piece).0 as usize;

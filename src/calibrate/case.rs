@@ -160,6 +160,21 @@ impl Case {
             .map(|(_, value)| value)
     }
 
+    /// The columns of a profile that name it.
+    pub(super) fn key(&self) -> String {
+        format!(
+            "{},{},{},{},{},{},{},{}",
+            self.op,
+            self.n,
+            self.limbs,
+            self.q_bits,
+            self.p_bits,
+            self.param,
+            self.threads,
+            self.working_set.name(),
+        )
+    }
+
     /// Whose side of a transfer was measured.
     pub fn role(&self) -> Option<OtRole> {
         [OtRole::Sender, OtRole::Receiver]

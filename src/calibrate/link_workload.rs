@@ -8,6 +8,8 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
 use super::case::{Case, Op};
 use super::workload::{Workload, WorkloadError};
 use crate::units::Bytes;
@@ -39,6 +41,46 @@ struct Loopback {
     stream: TcpStream,
     message: Vec<u8>,
     peer: Option<JoinHandle<()>>,
+    _cores: Cores,
+}
+
+/// Cores that a thread may run on; gives the measuring thread all of them back when dropped. The ends of the link
+/// run on cores of their own, as two busy parties do: on one core they would take turns, or not, by chance.
+struct Cores(Option<CpuSet>);
+
+/// Cores for the other end.
+struct Others(Option<CpuSet>);
+
+impl Cores {
+    /// The first core for this thread, the rest for another.
+    fn split() -> (Self, Others) {
+        let all = sched_getaffinity(None).ok();
+        let all = all.filter(|cores| cores.count() > 1);
+        let first = |all: &CpuSet| (0..CpuSet::MAX_CPU).find(|&core| all.is_set(core));
+        let Some((all, first)) = all.and_then(|all| Some((all, first(&all)?))) else {
+            return (Self(None), Others(None));
+        };
+        let (mut own, mut rest) = (CpuSet::new(), all);
+        own.set(first);
+        rest.unset(first);
+        Others(Some(own)).take();
+        (Self(Some(all)), Others(Some(rest)))
+    }
+}
+
+impl Others {
+    /// Moves this thread there; where that is not allowed it stays.
+    fn take(self) {
+        if let Some(cores) = self.0 {
+            let _ = sched_setaffinity(None, &cores);
+        }
+    }
+}
+
+impl Drop for Cores {
+    fn drop(&mut self) {
+        Others(self.0.take()).take();
+    }
 }
 
 impl Loopback {
@@ -52,9 +94,14 @@ impl Loopback {
             end.set_write_timeout(Some(PATIENCE))?;
         }
         let builder = thread::Builder::new().name("loopback".to_owned());
+        let (cores, others) = Cores::split();
         // An error ends the thread and closes its end, which the sender then sees.
-        let peer = builder.spawn(move || drop(acknowledge(&other, bytes)))?;
+        let peer = builder.spawn(move || {
+            others.take();
+            drop(acknowledge(&other, bytes));
+        })?;
         Ok(Self {
+            _cores: cores,
             stream,
             message: vec![0x5a; bytes],
             peer: Some(peer),

@@ -22,7 +22,7 @@ mod workload;
 pub use case::{Case, FAR, NEAR, Op, WorkingSet};
 pub use clock::{Effort, Moment, Taken, now, sample, time, timed};
 pub use environment::{environment, hostname};
-pub use profile::{COLUMNS, Profile, ProfileError, Record};
+pub use profile::{Agreement, COLUMNS, Profile, ProfileError, Record};
 pub use runner::{Calibration, calibrate};
 pub use statistics::{Summary, fit_line, fit_plane, summarize};
 pub use workload::{Operands, Workload, WorkloadError};

@@ -117,7 +117,53 @@ pub enum ProfileError {
     },
 }
 
+/// How far two profiles agree.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Agreement {
+    /// Cases that both measured.
+    pub cases: usize,
+    /// Median of the relative differences of their medians, without signs.
+    pub median: f64,
+    /// Share of the cases that differ by 3 % at most.
+    pub within_3: f64,
+    /// Share of the cases that differ by 10 % at most.
+    pub within_10: f64,
+    /// The case that differs most, and by how much.
+    pub worst: Option<(Case, f64)>,
+}
+
 impl Profile {
+    /// How far the times of `other` agree with this profile's.
+    pub fn agreement(&self, other: &Self) -> Agreement {
+        let mut differences: Vec<(&Case, f64)> = Vec::new();
+        for record in &self.records {
+            let same = other.records.iter().find(|o| o.case == record.case);
+            differences.extend(same.map(|o| (&record.case, o.median.0 / record.median.0 - 1.0)));
+        }
+        differences.sort_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
+        let cases = differences.len();
+        let share = |most: f64| {
+            differences.iter().filter(|d| d.1.abs() <= most).count() as f64 / cases.max(1) as f64
+        };
+        Agreement {
+            cases,
+            median: differences.get(cases / 2).map_or(0.0, |d| d.1.abs()),
+            within_3: share(0.03),
+            within_10: share(0.1),
+            worst: differences.last().map(|&(case, by)| (case.clone(), by)),
+        }
+    }
+
+    /// What the environment says otherwise than `here`, of what times depend on: `key: then, now`.
+    pub fn differs_from(&self, here: &BTreeMap<String, String>) -> Vec<String> {
+        let decisive = ["processor", "features", "governor", "nass", "rustc"];
+        let differs = |key: &&str| {
+            let (then, now) = (self.environment.get(*key)?, here.get(*key)?);
+            (then != now).then(|| format!("{key}: {then}, now {now}"))
+        };
+        decisive.iter().filter_map(differs).collect()
+    }
+
     /// The profile as text.
     pub fn to_csv(&self) -> String {
         let mut text = String::new();
@@ -126,18 +172,10 @@ impl Profile {
         }
         let _ = writeln!(text, "{}", COLUMNS.join(","));
         for record in &self.records {
-            let case = &record.case;
             let _ = writeln!(
                 text,
-                "{},{},{},{},{},{},{},{},{},{:.2},{:.2},{:.2},{}",
-                case.op,
-                case.n,
-                case.limbs,
-                case.q_bits,
-                case.p_bits,
-                case.param,
-                case.threads,
-                case.working_set.name(),
+                "{},{},{:.2},{:.2},{:.2},{}",
+                record.case.key(),
                 record.samples,
                 record.median.0,
                 record.low.0,
@@ -387,5 +425,44 @@ mod tests {
                 .to_string()
                 .starts_with("line 1: the file ends here")
         );
+    }
+
+    #[test]
+    fn profiles_agree_with_themselves_and_differ_by_what_was_changed() {
+        let record = |ns: f64, bytes| Record {
+            case: Case::link(Op::Send, bytes),
+            samples: 1,
+            median: Nanos(ns),
+            low: Nanos(ns),
+            high: Nanos(ns),
+            bytes: Bytes(1),
+        };
+        let here = BTreeMap::from([("processor".to_owned(), "A".to_owned())]);
+        let profile = Profile {
+            environment: here.clone(),
+            records: vec![record(100.0, 1), record(100.0, 2), record(100.0, 3)],
+        };
+        let other = Profile {
+            records: vec![
+                record(100.0, 1),
+                record(102.0, 2),
+                record(50.0, 3),
+                record(1.0, 4),
+            ],
+            ..Profile::default()
+        };
+        assert_eq!(profile.agreement(&profile).within_3, 1.0);
+        let Agreement {
+            cases,
+            median,
+            within_3,
+            worst,
+            ..
+        } = profile.agreement(&other);
+        assert_eq!((cases, worst), (3, Some((Case::link(Op::Send, 3), -0.5))));
+        assert!((median - 0.02).abs() < 1e-9 && (within_3 - 2.0 / 3.0).abs() < 1e-9);
+        assert!(profile.differs_from(&here).is_empty());
+        let now = BTreeMap::from([("processor".to_owned(), "B".to_owned())]);
+        assert_eq!(profile.differs_from(&now), ["processor: A, now B"]);
     }
 }

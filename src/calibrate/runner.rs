@@ -1,10 +1,13 @@
 //! Measures cases and sums them up as a profile.
 //!
-//! The cases are gone through in two rounds, the second backwards, and the samples of both are
-//! pooled: a machine that grows slower meanwhile moves all cases alike. Each sample is a loop of runs
+//! The cases are gone through in two rounds, the second from the middle on, and the samples of both are
+//! pooled: each case is measured at two times half a round apart, so that no short disturbance meets both.
+//! Each sample is a loop of runs
 //! ([`sample`]); medians and intervals are those of [`summarize`].
 //!
 //! A case that cannot be run does not end the calibration; it is named in the result.
+
+use std::fmt::Write as _;
 
 use super::case::{Case, Op};
 use super::clock::{Effort, sample};
@@ -25,6 +28,22 @@ pub struct Calibration {
     pub profile: Profile,
     /// The cases that failed, and why.
     pub failed: Vec<(Case, WorkloadError)>,
+    /// Every sample of the others, in the order of the profile's records and of time.
+    pub samples: Vec<Vec<Nanos>>,
+}
+
+impl Calibration {
+    /// The samples as CSV: the columns of a case as in the profile, then one sample a row.
+    pub fn samples_csv(&self) -> String {
+        let mut text = String::from("op,n,limbs,q_bits,p_bits,param,threads,working_set,ns\n");
+        for (record, samples) in self.profile.records.iter().zip(&self.samples) {
+            let key = record.case.key();
+            for sample in samples {
+                let _ = writeln!(text, "{key},{:.2}", sample.0);
+            }
+        }
+        text
+    }
 }
 
 /// Samples of one case.
@@ -52,9 +71,7 @@ pub fn calibrate(
     let mut done = 0;
     for round in 0..ROUNDS {
         let mut order: Vec<_> = cases.iter().zip(&mut samples).collect();
-        if round % 2 == 1 {
-            order.reverse();
-        }
+        order.rotate_left(round * cases.len() / ROUNDS);
         for (case, samples) in order {
             progress(done, ROUNDS * cases.len(), case);
             done += 1;
@@ -82,7 +99,7 @@ fn measure(
 
 fn sum_up(cases: &[Case], samples: Vec<Samples>) -> Calibration {
     let mut records = Vec::new();
-    let mut failed = Vec::new();
+    let (mut failed, mut kept) = (Vec::new(), Vec::new());
     for (
         case,
         Samples {
@@ -94,14 +111,17 @@ fn sum_up(cases: &[Case], samples: Vec<Samples>) -> Calibration {
     {
         match (failure, summarize(&times)) {
             (Some(failure), _) => failed.push((case.clone(), failure)),
-            (None, Some(summary)) => records.push(Record {
-                case: case.clone(),
-                samples: summary.samples,
-                median: summary.median,
-                low: summary.low,
-                high: summary.high,
-                bytes,
-            }),
+            (None, Some(summary)) => {
+                records.push(Record {
+                    case: case.clone(),
+                    samples: summary.samples,
+                    median: summary.median,
+                    low: summary.low,
+                    high: summary.high,
+                    bytes,
+                });
+                kept.push(times);
+            }
             (None, None) => {}
         }
     }
@@ -110,7 +130,11 @@ fn sum_up(cases: &[Case], samples: Vec<Samples>) -> Calibration {
         environment: environment(1),
         records,
     };
-    Calibration { profile, failed }
+    Calibration {
+        profile,
+        failed,
+        samples: kept,
+    }
 }
 
 /// A message is sent when its acknowledgement, a round trip later, is here.
@@ -165,9 +189,13 @@ mod tests {
     fn every_case_becomes_a_row_that_reads_back() {
         let cases = small();
         let mut seen = Vec::new();
-        let Calibration { profile, failed } = calibrate(&cases, ONCE, |done, total, _| {
+        let measured = calibrate(&cases, ONCE, |done, total, _| {
             seen.push((done, total));
         });
+        assert_eq!(measured.samples_csv().lines().count(), 1 + 2 * cases.len());
+        let Calibration {
+            profile, failed, ..
+        } = measured;
         assert!(failed.is_empty(), "{failed:?}");
         let rows: Vec<Case> = profile.records.iter().map(|r| r.case.clone()).collect();
         assert_eq!(rows, cases);
@@ -193,7 +221,9 @@ mod tests {
             ..Case::link(Op::Send, 1)
         };
         cases.insert(1, broken.clone());
-        let Calibration { profile, failed } = calibrate(&cases, ONCE, |_, _, _| {});
+        let Calibration {
+            profile, failed, ..
+        } = calibrate(&cases, ONCE, |_, _, _| {});
         assert_eq!(failed.len(), 1);
         assert_eq!(failed[0].0, broken);
         assert!(failed[0].1.to_string().contains("describes no message"));

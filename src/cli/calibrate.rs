@@ -9,13 +9,15 @@ use super::calibration;
 use super::error::Failure;
 use super::globals::Globals;
 use super::output::{self, Progress};
-use crate::calibrate::{Calibration, Case, Effort, Profile, Record, calibrate};
+use crate::calibrate::{Agreement, Calibration, Case, Effort, Profile, Record, calibrate};
 use crate::report::{Align, Grid, Present, ReportError};
 use crate::units::Nanos;
 
 /// Measure what this machine takes for each operation, and write its profile
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  nass calibrate\n  nass calibrate --quick -o mine.csv")]
+#[command(
+    after_help = "Examples:\n  nass calibrate\n  nass calibrate --quick -o mine.csv\n  nass calibrate -o mine.csv --compare earlier.csv"
+)]
 pub(super) struct Args {
     /// Half a minute instead of several; less exact
     #[arg(long)]
@@ -23,6 +25,9 @@ pub(super) struct Args {
     /// The link that is measured
     #[arg(long, value_enum, default_value_t)]
     link: Link,
+    /// Measure nothing: tell how far the profile agrees with this one
+    #[arg(long, value_name = "FILE", conflicts_with = "quick")]
+    compare: Option<PathBuf>,
     /// Where the profile goes [default: `calibration/HOST.csv` of this host]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -51,6 +56,11 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
             "{path}: expected a file, found a folder"
         )));
     }
+    if let Some(other) = &args.compare {
+        let (ours, theirs) = (calibration::read(&path)?, calibration::read(other)?);
+        let agreement = ours.profile.agreement(&theirs.profile);
+        return output::present(&Compared::of(&agreement), globals);
+    }
     if cfg!(debug_assertions) {
         output::warn(
             globals,
@@ -78,10 +88,16 @@ fn measure(cases: &[Case], effort: Effort, globals: &Globals) -> Calibration {
 /// Writes the profile if all was measured. Else what there was before stays, and what was measured
 /// goes beside it.
 fn write(path: &Path, calibration: Calibration, globals: &Globals) -> Result<(), Failure> {
-    let Calibration { profile, failed } = calibration;
+    let samples = calibration.samples_csv();
+    let Calibration {
+        profile, failed, ..
+    } = calibration;
     if failed.is_empty() {
         output::write_file(path, profile.to_csv().as_bytes())?;
-        output::say(globals, &format!("wrote {}", path.display()));
+        let beside = path.with_extension("samples.csv");
+        output::write_file(&beside, samples.as_bytes())?;
+        let (path, beside) = (path.display(), beside.display());
+        output::say(globals, &format!("wrote {path} and {beside}"));
         return output::present(&Measured::of(&profile), globals);
     }
     for (case, reason) in &failed {
@@ -93,6 +109,66 @@ fn write(path: &Path, calibration: Calibration, globals: &Globals) -> Result<(),
     Err(Failure::Job(anyhow::anyhow!(
         "{failed} cases could not be measured; the others are in {partial}"
     )))
+}
+
+/// How far two profiles agree, as it is printed.
+#[derive(Serialize)]
+struct Compared {
+    cases: usize,
+    median_difference: f64,
+    within_3_percent: f64,
+    within_10_percent: f64,
+    worst_case: String,
+    worst_difference: f64,
+}
+
+impl Compared {
+    fn of(agreement: &Agreement) -> Self {
+        let worst = agreement.worst.as_ref();
+        Self {
+            cases: agreement.cases,
+            median_difference: agreement.median,
+            within_3_percent: agreement.within_3,
+            within_10_percent: agreement.within_10,
+            worst_case: worst.map_or_else(String::new, |(case, _)| case.to_string()),
+            worst_difference: worst.map_or(0.0, |(_, by)| *by),
+        }
+    }
+
+    fn grid(&self, share: impl Fn(f64) -> String) -> Grid {
+        use Align::{Left, Right};
+        let columns = [
+            ("cases", Right),
+            ("median difference", Right),
+            ("within 3 %", Right),
+            ("within 10 %", Right),
+            ("worst", Right),
+            ("case", Left),
+        ];
+        let mut grid = Grid::new("agreement of two profiles", &columns);
+        let shares = [
+            self.median_difference,
+            self.within_3_percent,
+            self.within_10_percent,
+            self.worst_difference,
+        ];
+        let cases = [self.cases.to_string()];
+        let shares = shares.map(share);
+        let worst = [self.worst_case.clone()];
+        grid.row(cases.into_iter().chain(shares).chain(worst));
+        grid
+    }
+}
+
+impl Present for Compared {
+    fn table(&self) -> String {
+        self.grid(|share| format!("{:.1} %", 100.0 * share))
+            .to_text()
+    }
+
+    fn csv(&self) -> Result<String, ReportError> {
+        self.grid(|share| share.to_string()).to_csv()
+    }
 }
 
 /// A profile as it is printed.
@@ -194,6 +270,7 @@ mod tests {
     fn only_one_thread_and_a_file_are_accepted() {
         let args = || Args {
             quick: true,
+            compare: None,
             link: Link::Loopback,
             output: Some(".".into()),
         };

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::error::Failure;
 use super::globals::Globals;
 use super::{inputs, output};
-use crate::calibrate::{Profile, hostname};
+use crate::calibrate::{Profile, environment, hostname};
 
 /// The reference machine's profile, for hosts that have none.
 const REFERENCE: &str = include_str!("../../calibration/reference.csv");
@@ -19,6 +19,15 @@ pub(super) struct Calibration {
     pub(super) name: String,
     /// The measurements.
     pub(super) profile: Profile,
+}
+
+impl Calibration {
+    /// What the profile was measured under otherwise than this machine's conditions now, in one line.
+    pub(super) fn elsewhere(&self) -> Option<String> {
+        let differs = self.profile.differs_from(&environment(1));
+        let (name, list) = (&self.name, differs.join("; "));
+        (!differs.is_empty()).then(|| format!("{name} was measured elsewhere ({list})"))
+    }
 }
 
 /// Where this host's profile stands.
@@ -51,7 +60,7 @@ pub(super) fn load(file: Option<&Path>, globals: &Globals) -> Result<Calibration
     }
 }
 
-fn read(path: &Path) -> Result<Calibration, Failure> {
+pub(super) fn read(path: &Path) -> Result<Calibration, Failure> {
     parse(path.display().to_string(), &inputs::text(path)?)
 }
 

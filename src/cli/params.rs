@@ -50,7 +50,11 @@ pub(super) struct Args {
     #[arg(long)]
     explain: bool,
     /// Choose as a paper did, under its own security, failure and flooding
-    #[arg(long, value_enum, conflicts_with = "compare")]
+    #[arg(
+        long,
+        value_enum,
+        conflicts_with_all = ["compare", "security", "security_table", "failure", "flooding", "p_bound"]
+    )]
     mode: Option<Mode>,
     /// Compare with what the papers would choose under the same security, failure and flooding
     #[arg(long, conflicts_with = "explain")]
@@ -73,6 +77,10 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
         return output::present(&comparison.map_err(Failure::input)?, globals);
     }
     let (request, mode) = match args.mode {
+        Some(Mode::Gazelle) if args.explain => {
+            let why = "--explain: Gazelle's parameters are given, not chosen; --mode nass and delphi choose";
+            return Err(Failure::unusable(why));
+        }
         Some(Mode::Gazelle) => {
             let requirement = Paper::Gazelle.request().requirement;
             return output::present(&Published::new(&resolved, &requirement), globals);
@@ -87,6 +95,11 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
             "no flooding, as in the paper: replies show the weights to the client",
         );
     }
+    let objective = setting.request.objective;
+    let request = Request {
+        objective,
+        ..request
+    };
     let selector = Selector::new(request, prices).map_err(Failure::input)?;
     let selection = selector.network(&resolved).map_err(Failure::input)?;
     let explanation = args

@@ -1,20 +1,23 @@
-//! `nass primes`: primes ≡ 1 mod 2n.
+//! `nass primes`: primes ≡ 1 mod 2n, or of another class.
 
 use serde::Serialize;
 
 use super::error::Failure;
 use super::globals::Globals;
 use super::output;
-use crate::params::{Width, ntt_primes};
+use crate::params::{Congruence, Width, congruent_primes};
 use crate::report::{Align, Grid, Present, ReportError};
 
 /// Find primes that batching and transforms need: congruent to 1 modulo 2n
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  nass primes --n 4096 --bits 60 --count 3")]
+#[command(after_help = "Examples:
+  nass primes --n 4096 --bits 60 --count 3
+  nass primes --n 4096 --bits 180 --congruence nass
+  nass primes --bits 40 --congruence \"1 mod 12289\"")]
 pub(super) struct Args {
-    /// Ring degree, a power of two
+    /// Ring degree, a power of two; needed unless a congruence is written out
     #[arg(long)]
-    n: usize,
+    n: Option<usize>,
     /// Width of the primes in bits
     #[arg(long)]
     bits: u32,
@@ -24,11 +27,16 @@ pub(super) struct Args {
     /// Allow narrower primes where there are too few of that width
     #[arg(long)]
     below: bool,
+    /// Class to search: `ntt` (1 mod 2n), `nass` (1 mod n as in the paper: no slots) or `R mod M`
+    #[arg(long, default_value = "ntt", value_name = "CLASS")]
+    congruence: String,
 }
 
 #[derive(Serialize)]
 struct Primes {
-    n: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<usize>,
+    congruence: String,
     bits: u32,
     primes: Vec<String>,
 }
@@ -39,11 +47,32 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
         bits,
         count,
         below,
+        congruence,
     } = args;
     let width = if below { Width::Below } else { Width::Exact };
-    let found = ntt_primes(n, bits, count, width).map_err(Failure::input)?;
-    let primes = found.iter().map(ToString::to_string).collect();
-    output::present(&Primes { n, bits, primes }, globals)
+    let class = class(&congruence, n)?;
+    let found = congruent_primes(&class, bits, count, width).map_err(Failure::input)?;
+    let primes = Primes {
+        n,
+        congruence: class.to_string(),
+        bits,
+        primes: found.iter().map(ToString::to_string).collect(),
+    };
+    output::present(&primes, globals)
+}
+
+fn class(text: &str, n: Option<usize>) -> Result<Congruence, Failure> {
+    let class = match (text, n) {
+        ("ntt", Some(n)) => Congruence::ntt(n),
+        ("nass", Some(n)) => Congruence::as_in_nass(n),
+        ("ntt" | "nass", None) => {
+            return Err(Failure::input(anyhow::anyhow!(
+                "--n: expected a ring degree"
+            )));
+        }
+        _ => text.parse(),
+    };
+    class.map_err(Failure::input)
 }
 
 impl Primes {

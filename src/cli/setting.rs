@@ -64,6 +64,8 @@ pub(super) struct SettingArgs {
 pub(super) struct OwnedSetting {
     /// The link, where it is not the machine's own loopback.
     pub(super) shaped: Option<Link>,
+    /// How the profile's machine differs from this one.
+    elsewhere: Option<String>,
     request: Request,
     circuits: CircuitSettings,
     prices: PriceList,
@@ -111,9 +113,11 @@ impl SettingArgs {
             ));
         }
         let calibration = calibration::load(self.calibration.as_deref(), globals)?;
+        let elsewhere = calibration.elsewhere();
         let prices = PriceList::new(&calibration.profile);
         let link = link(&self.link, &prices)?;
         Ok(OwnedSetting {
+            elsewhere,
             shaped: (self.link != "loopback").then_some(link),
             request: self.request(),
             circuits: CircuitSettings::default(),
@@ -168,6 +172,9 @@ impl OwnedSetting {
     }
 
     fn warn_of_fits(&self, globals: &Globals) {
+        if let Some(told) = &self.elsewhere {
+            output::warn(globals, told);
+        }
         let fitted = self.prices.fitted();
         if !fitted.is_empty() {
             let list = fitted.join("; ");

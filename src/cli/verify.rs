@@ -159,6 +159,12 @@ impl Session {
             .patience
             .map(|seconds| Duration::from_secs(seconds.into()));
         let patience = told.unwrap_or(PATIENCE + Duration::from_secs_f64(longest.clamp(0.0, 1e6)));
+        // A folder that cannot be written in is told before anybody connects.
+        if let Some(job) = jobs.first() {
+            for party in [Party::Client, Party::Server] {
+                circuits::inbox(args.store.as_deref(), party, &job.script.circuits)?;
+            }
+        }
         Ok(Self {
             jobs,
             setting,

@@ -17,7 +17,7 @@
 //! **Groups.** Channels are packed with the group as the fastest index, so that few alignments bring
 //! channels of one group together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::alignment::{Alignment, Channels};
@@ -126,26 +126,21 @@ impl ConvLayout {
             [0, 1].map(|axis| self.offsets(axis)),
             self.width.cast_signed(),
         );
-        let of_phase = |phase: usize| -> BTreeSet<usize> {
-            let at = [phase / self.phases[1], phase % self.phases[1]];
-            let [rows, columns] = [0, 1].map(|axis| {
-                let here = axes[axis].iter().filter(move |(r, _)| *r == at[axis]);
-                here.map(|&(_, q)| q)
-            });
-            rows.flat_map(|q_y| columns.clone().map(move |q_x| q_y * width + q_x))
-                .map(|offset| offset.rem_euclid(row).cast_unsigned())
-                .collect()
-        };
-        let phases: Vec<_> = (0..self.phases[0] * self.phases[1]).map(of_phase).collect();
-        let taps: BTreeSet<usize> = phases.iter().flatten().copied().collect();
+        // Only phases that some tap reads: there may be as many others as a stride is large.
+        let mut phases: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for &(phase_y, q_y) in &axes[0] {
+            for &(phase_x, q_x) in &axes[1] {
+                let offset = (q_y * width + q_x).rem_euclid(row).cast_unsigned();
+                let phase = phase_y * self.phases[1] + phase_x;
+                phases.entry(phase).or_default().insert(offset);
+            }
+        }
+        let taps: BTreeSet<usize> = phases.values().flatten().copied().collect();
         self.taps = taps.into_iter().collect();
         let index = |tap: &usize| self.taps.binary_search(tap).unwrap_or_default();
-        let used = phases
+        self.used = phases
             .iter()
-            .enumerate()
-            .filter(|(_, taps)| !taps.is_empty());
-        self.used = used
-            .map(|(phase, taps)| (phase, taps.iter().map(index).collect()))
+            .map(|(&phase, taps)| (phase, taps.iter().map(index).collect()))
             .collect();
     }
 

@@ -199,7 +199,9 @@ macro_rules! schedules {
                 match self { $(Self::$name(plan) => plan.weight_slots(weights, p, index)),+ }
             }
 
-            /// Computes the layer, asking `weight` for each plaintext once, in rising order.
+            /// Computes the layer, asking `weight` for each plaintext once, in rising order. Where the
+            /// encoded weights ([`Plan::weight_bytes`]) do not fit in memory, `weight` encodes them on the
+            /// spot.
             ///
             /// # Errors
             /// Those of `ops` and of `weight`.

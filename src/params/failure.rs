@@ -2,7 +2,7 @@
 //!
 //! A coefficient with Gaussian error of standard deviation s and room m (what is left of q/(2p)) fails with
 //! probability erfc(z/√2), z = m/s. All N coefficients that a layer decrypts fail with at most N times
-//! that. NASS section 4.1.3 asks for δ per inference; ruling here: δ is split evenly over the linear
+//! that. NASS section 4.1.3 asks for δ per inference; here δ is split evenly over the linear
 //! layers, then over their coefficients.
 //!
 //! Everything is kept as log2, since 2⁻¹⁰⁰⁰⁰ is a usual value once replies are flooded. Above z/√2 = 20,

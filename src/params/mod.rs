@@ -39,6 +39,7 @@ mod packed;
 mod papers;
 mod plaintext;
 mod prices;
+mod primality;
 mod primes;
 mod reply;
 mod request;
@@ -58,9 +59,10 @@ pub use noise_form::{LayerNoise, NoiseForm, NoiseSources, NoiseTracker, Variance
 pub use papers::{DELPHI_P, GAZELLE_P, GazellePublished, Paper, gazelle_published};
 pub use plaintext::PlaintextBound;
 pub use prices::{LayerWork, Prices, TransformPrices};
+pub use primality::is_probable_prime;
 pub use primes::{
-    GazelleModulus, MAX_PRIME_BITS, PrimeError, Width, ascending_ntt_primes, descending_ntt_primes,
-    gazelle_modulus, is_probable_prime, ntt_primes,
+    Congruence, GazelleModulus, MAX_PRIME_BITS, PrimeError, Width, ascending_ntt_primes,
+    congruent_primes, descending_ntt_primes, gazelle_modulus, ntt_primes,
 };
 pub use request::{LayerCost, Limits, Objective, RING_DEGREES, Request};
 pub use select::{Selection, select_network};

@@ -4,22 +4,29 @@
 //! a primitive 2n-th root of unity mod p, and the negacyclic transform one mod every limb of q; both
 //! imply NASS's p ≡ q ≡ 1 mod n (section 4.1.1), which alone is not enough.
 //!
-//! Up to 64 bits primality is decided, not guessed (`primal`). Above, up to 256 bits for a single large q
-//! as in the papers, [`is_probable_prime`] runs 64 rounds of Miller–Rabin with bases drawn from a hash of
-//! the candidate: a composite passes with probability at most 4⁻⁶⁴ = 2⁻¹²⁸ (Rabin 1980).
+//! [`congruent_primes`] searches any class, [`Congruence::as_in_nass`] that of the paper: a single large q of up to
+//! 256 bits, q ≡ 1 mod n. A stretch of the class is first sieved by small primes, so that few of its
+//! numbers meet the tests of `primality`.
 //!
 //! Gazelle (Juvekar, Vaikuntanathan, Chandrakasan 2018, section 9; its prime script): by the Chinese
 //! remainder theorem q ≡ 1 mod 2n and q ≡ r mod p is one class mod 2n·p; it is scanned downwards from
 //! 2^bits, with a gap 2^bits − q small enough to reduce a product by folding one word.
 
+use std::str::FromStr;
+
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
+
+use super::primality::{is_probable_prime, passes_strong_tests};
 
 /// Widest prime that is searched for.
 pub const MAX_PRIME_BITS: u32 = 256;
 
-/// Rounds of Miller–Rabin above 64 bits.
-const ROUNDS: usize = 64;
+/// Members of a class that are sieved at a time.
+const STRETCH: usize = 256;
+
+/// Small primes lie below.
+const SIEVED_BELOW: usize = 2048;
 
 /// Which widths a search may return.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,7 +40,7 @@ pub enum Width {
 }
 
 /// Why a search found nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PrimeError {
     /// n is not a power of two from 2 to 2³⁰.
@@ -48,11 +55,17 @@ pub enum PrimeError {
         /// The width asked for.
         bits: u32,
     },
+    /// No class has such a remainder, or only even numbers or multiples of one number are in it.
+    #[error("`{text}` is no congruence with primes: expected `R mod M`, R below M and prime to it")]
+    Congruence {
+        /// What was given.
+        text: String,
+    },
     /// There are fewer such primes than asked for.
-    #[error("only {found} of {count} primes of {bits} bits are 1 mod {}", 2 * n)]
+    #[error("only {found} of {count} primes of {bits} bits are {congruence}")]
     TooFew {
-        /// Ring degree.
-        n: usize,
+        /// The class searched.
+        congruence: Congruence,
         /// The width asked for.
         bits: u32,
         /// How many were asked for.
@@ -60,6 +73,77 @@ pub enum PrimeError {
         /// How many there are.
         found: usize,
     },
+}
+
+/// The class of numbers with a remainder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Congruence {
+    remainder: u64,
+    modulus: u64,
+}
+
+impl Congruence {
+    /// The numbers ≡ `remainder` mod `modulus`.
+    ///
+    /// # Errors
+    /// [`PrimeError::Congruence`] if the remainder is not below the modulus and prime to it.
+    pub fn new(remainder: u64, modulus: u64) -> Result<Self, PrimeError> {
+        let congruence = Self { remainder, modulus };
+        let (mut divisor, mut rest) = (modulus, remainder);
+        while rest != 0 {
+            (divisor, rest) = (rest, divisor % rest);
+        }
+        if modulus > 1 && remainder < modulus && divisor == 1 {
+            Ok(congruence)
+        } else {
+            let text = congruence.to_string();
+            Err(PrimeError::Congruence { text })
+        }
+    }
+
+    /// 1 mod 2n: what batching and the negacyclic transform need.
+    ///
+    /// # Errors
+    /// [`PrimeError::RingDegree`].
+    pub fn ntt(n: usize) -> Result<Self, PrimeError> {
+        let modulus = checked_step(n, MAX_PRIME_BITS)?;
+        Ok(Self {
+            remainder: 1,
+            modulus,
+        })
+    }
+
+    /// 1 mod n, as NASS has it (section 4.1.1): not enough for slots in Z\[x\]/(xⁿ+1).
+    ///
+    /// # Errors
+    /// [`PrimeError::RingDegree`].
+    pub fn as_in_nass(n: usize) -> Result<Self, PrimeError> {
+        let modulus = checked_step(n, MAX_PRIME_BITS)? / 2;
+        Ok(Self {
+            remainder: 1,
+            modulus,
+        })
+    }
+}
+
+impl std::fmt::Display for Congruence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} mod {}", self.remainder, self.modulus)
+    }
+}
+
+impl FromStr for Congruence {
+    type Err = PrimeError;
+
+    fn from_str(text: &str) -> Result<Self, PrimeError> {
+        let numbers = text.split_once("mod").and_then(|(remainder, modulus)| {
+            Some((remainder.trim().parse().ok()?, modulus.trim().parse().ok()?))
+        });
+        let (remainder, modulus) = numbers.ok_or_else(|| PrimeError::Congruence {
+            text: text.to_owned(),
+        })?;
+        Self::new(remainder, modulus)
+    }
 }
 
 /// The `count` largest primes ≡ 1 mod 2n of the given width, largest first.
@@ -72,30 +156,99 @@ pub fn ntt_primes(
     count: usize,
     width: Width,
 ) -> Result<Vec<BigUint>, PrimeError> {
-    let step = BigUint::from(checked_step(n, bits)?);
+    congruent_primes(&Congruence::ntt(n)?, bits, count, width)
+}
+
+/// The `count` largest primes of a class of the given width, largest first.
+///
+/// # Errors
+/// [`PrimeError`] if the width is out of range, or if there are not enough such primes.
+pub fn congruent_primes(
+    congruence: &Congruence,
+    bits: u32,
+    count: usize,
+    width: Width,
+) -> Result<Vec<BigUint>, PrimeError> {
+    if !(2..=MAX_PRIME_BITS).contains(&bits) {
+        return Err(PrimeError::Bits { bits });
+    }
     let one = BigUint::from(1_u32);
     let low = match width {
         Width::Exact => &one << (bits - 1),
-        Width::Below => one.clone(),
+        Width::Below => BigUint::from(2_u32),
     };
     let top = (&one << bits) - &one;
-    let mut candidate = &top - (&top - &one) % &step;
+    let step = BigUint::from(congruence.modulus);
     let mut found = Vec::new();
-    while found.len() < count && candidate > low {
-        if is_probable_prime(&candidate) {
-            found.push(candidate.clone());
+    let mut highest = highest_member(congruence, &top);
+    while found.len() < count {
+        let Some(start) = highest.filter(|start| *start >= low) else {
+            break;
+        };
+        let sieve = (bits > 64).then(|| Sieve::new(&start, congruence.modulus));
+        for place in 0..STRETCH {
+            let offset = &step * place;
+            if sieve.as_ref().is_some_and(|sieve| sieve.struck(place)) {
+                continue;
+            }
+            let Some(candidate) = (&low + &offset <= start).then(|| &start - offset) else {
+                break;
+            };
+            let is_prime = match &sieve {
+                Some(_) => passes_strong_tests(&candidate),
+                None => is_probable_prime(&candidate),
+            };
+            if is_prime {
+                found.push(candidate);
+                if found.len() == count {
+                    break;
+                }
+            }
         }
-        candidate -= &step;
+        let stretch = &step * STRETCH;
+        highest = (start >= stretch).then(|| start - stretch);
     }
     if found.len() < count {
         return Err(PrimeError::TooFew {
-            n,
+            congruence: *congruence,
             bits,
             count,
             found: found.len(),
         });
     }
     Ok(found)
+}
+
+/// The greatest member of the class up to `top`.
+fn highest_member(congruence: &Congruence, top: &BigUint) -> Option<BigUint> {
+    let remainder = BigUint::from(congruence.remainder);
+    (*top >= remainder).then(|| top - (top - &remainder) % congruence.modulus)
+}
+
+/// Which of `start`, `start − step`, `start − 2·step`, … have a small divisor; all are far above it.
+struct Sieve(Vec<bool>);
+
+impl Sieve {
+    fn new(start: &BigUint, step: u64) -> Self {
+        let mut struck = vec![false; STRETCH];
+        let small = primal::Primes::all().take_while(|&prime| prime < SIEVED_BELOW);
+        for prime in small {
+            let residue = u64::try_from(start % prime).unwrap_or(0);
+            let prime = prime as u64;
+            // start = i·step mod prime; where the prime divides the step, no member is divisible.
+            let inverse = inverse_mod(u128::from(step % prime), u128::from(prime));
+            if let Some(inverse) = inverse {
+                let first = (u128::from(residue) * inverse % u128::from(prime)) as usize;
+                let multiples = struck.iter_mut().skip(first).step_by(prime as usize);
+                multiples.for_each(|struck| *struck = true);
+            }
+        }
+        Self(struck)
+    }
+
+    fn struck(&self, place: usize) -> bool {
+        self.0.get(place).copied().unwrap_or(true)
+    }
 }
 
 /// The primes ≡ 1 mod 2n of exactly `bits` bits (at most 63), largest first, found as they are asked for.
@@ -167,42 +320,6 @@ pub fn gazelle_modulus(n: usize, p: u64, bits: u32) -> Option<GazelleModulus> {
         })
 }
 
-/// Whether `candidate` is prime: certain up to 64 bits, above with error at most 2⁻¹²⁸.
-pub fn is_probable_prime(candidate: &BigUint) -> bool {
-    if let Ok(small) = u64::try_from(candidate) {
-        return primal::is_prime(small);
-    }
-    let zero = BigUint::ZERO;
-    if SMALL_PRIMES.iter().any(|&p| candidate % p == zero) {
-        return false;
-    }
-    let one = BigUint::from(1_u32);
-    let minus_one = candidate - &one;
-    let twos = minus_one.trailing_zeros().unwrap_or(0);
-    let odd = &minus_one >> twos;
-    let mut bases = blake3::Hasher::new()
-        .update(b"nass miller-rabin bases")
-        .update(&candidate.to_bytes_le())
-        .finalize_xof();
-    let mut bytes = vec![0_u8; candidate.to_bytes_le().len() + 16];
-    (0..ROUNDS).all(|_| {
-        bases.fill(&mut bytes);
-        let base = BigUint::from_bytes_le(&bytes) % (&minus_one - &one) + &one;
-        let mut power = base.modpow(&odd, candidate);
-        if power == one || power == minus_one {
-            return true;
-        }
-        (1..twos).any(|_| {
-            power = &power * &power % candidate;
-            power == minus_one
-        })
-    })
-}
-
-const SMALL_PRIMES: [u32; 24] = [
-    2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89,
-];
-
 /// 2n, if n and the width can be searched.
 fn checked_step(n: usize, bits: u32) -> Result<u64, PrimeError> {
     if !(n.is_power_of_two() && (2..=1 << 30).contains(&n)) {
@@ -234,6 +351,7 @@ fn inverse_mod(value: u128, modulus: u128) -> Option<u128> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ring::NttPlan;
     use proptest::prelude::*;
 
     #[test]
@@ -269,21 +387,76 @@ mod tests {
         assert!(found[0] > found[1]);
     }
 
+    /// NASS's p ≡ q ≡ 1 mod n: of 60 to 256 bits; half of them are not 1 mod 2n, and no transform is made with
+    /// one of those.
     #[test]
-    fn known_large_numbers_are_told_apart() {
-        let mersenne = |e: u32| (BigUint::from(1_u32) << e) - 1_u32;
-        for (exponent, prime) in [
-            (89, true),
-            (107, true),
-            (127, true),
-            (101, false),
-            (131, false),
-        ] {
-            assert_eq!(is_probable_prime(&mersenne(exponent)), prime);
+    fn primes_that_are_only_1_mod_n_have_no_transform() {
+        let n = 4096;
+        let class = Congruence::as_in_nass(n).unwrap();
+        for bits in [60, 90, 128, 180, 256] {
+            let found = congruent_primes(&class, bits, 8, Width::Exact).unwrap();
+            assert!(
+                found
+                    .iter()
+                    .all(|prime| prime.bits() == u64::from(bits) && prime % n == one())
+            );
+            assert!(found.is_sorted_by(|x, y| x > y));
         }
-        // A product of two primes of 61 and 89 bits, and the square of one, have no small factor.
-        assert!(!is_probable_prime(&(mersenne(61) * mersenne(89))));
-        assert!(!is_probable_prime(&(mersenne(89) * mersenne(89))));
+        let small = congruent_primes(&class, 30, 8, Width::Exact).unwrap();
+        let small = small.iter().map(|prime| u64::try_from(prime).unwrap());
+        let (full, half): (Vec<u64>, Vec<u64>) = small.partition(|prime| prime % 8192 == 1);
+        assert!(!full.is_empty() && !half.is_empty());
+        for prime in half {
+            assert!(NttPlan::limb(n, prime).is_err());
+            assert!(NttPlan::plaintext(n, prime).is_err());
+        }
+        assert!(
+            full.iter()
+                .all(|&prime| NttPlan::plaintext(n, prime).is_ok())
+        );
+    }
+
+    fn one() -> BigUint {
+        BigUint::from(1_u32)
+    }
+
+    #[test]
+    fn congruences_are_read_and_refused() {
+        let text = |text: &str| text.parse::<Congruence>();
+        assert_eq!(text("1 mod 8192"), Congruence::ntt(4096));
+        assert_eq!(text(" 5 mod 12 ").unwrap().to_string(), "5 mod 12");
+        for bad in [
+            "", "1", "1 mod", "x mod 3", "2 mod 4", "5 mod 3", "0 mod 1", "-1 mod 4",
+        ] {
+            assert!(
+                matches!(text(bad), Err(PrimeError::Congruence { .. })),
+                "{bad}"
+            );
+        }
+        let fewer = congruent_primes(&text("2 mod 3").unwrap(), 5, 9, Width::Below);
+        // 29, 23, 17, 11, 5, 2.
+        assert_eq!(
+            fewer.unwrap_err().to_string(),
+            "only 6 of 9 primes of 5 bits are 2 mod 3"
+        );
+    }
+
+    /// Above 64 bits, where candidates are sieved: the same primes as by testing each.
+    #[test]
+    fn the_sieve_leaves_out_no_prime() {
+        for text in ["1 mod 8192", "1 mod 2", "7 mod 30"] {
+            let class: Congruence = text.parse().unwrap();
+            let found = congruent_primes(&class, 70, 12, Width::Exact).unwrap();
+            let top = (one() << 70) - 1_u32;
+            let mut candidate = highest_member(&class, &top).unwrap();
+            for prime in found {
+                while !is_probable_prime(&candidate) {
+                    candidate -= class.modulus;
+                }
+                assert_eq!(candidate, prime);
+                candidate -= class.modulus;
+            }
+        }
     }
 
     #[test]

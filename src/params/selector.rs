@@ -67,7 +67,7 @@ pub(super) struct Chosen {
 }
 
 /// Parameters, or what came nearest.
-pub(super) type Answer = Result<Chosen, Refusal>;
+pub(super) type Answer = Result<Chosen, Box<Refusal>>;
 
 /// Why there are no parameters.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,7 +147,7 @@ impl<P: Prices> Selector<P> {
             let crypto = self.crypto(&at.layer, at.packed()?, basis.switching, &widths)?;
             Some(Chosen { crypto, cost })
         });
-        chosen.ok_or_else(|| self.refusal(ask))
+        chosen.ok_or_else(|| Box::new(self.refusal(ask)))
     }
 
     /// Whether the least that any packing does decrypts in this ring, is secure and has a price.

@@ -6,6 +6,7 @@
 mod estimate;
 mod linked_prices;
 mod prediction;
+mod price_keys;
 mod price_list;
 
 pub use estimate::{PredictError, Setting, estimate, he_report, plan, plan_with};

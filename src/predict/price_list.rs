@@ -14,18 +14,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use thiserror::Error;
 
+use super::price_keys::{Variant, name_of, ring_of, serves};
 use crate::bfv::HeOp;
-use crate::calibrate::{Case, FAR, NEAR, Op, Profile, WorkingSet, fit_line, fit_plane};
-use crate::gc::{Extension, GarblingHash, ShareCircuit};
+use crate::calibrate::{FAR, NEAR, Op, Profile, WorkingSet, fit_line, fit_plane};
+use crate::gc::{GarblingHash, ShareCircuit};
 use crate::protocol::{Delivery, Link, OtRole, RingSize, Streams, Task};
-use crate::ring::Modulus;
 use crate::units::{Bytes, Nanos};
 
 /// Encoded weights beyond this size stream from memory, not from a cache.
 const CACHED: Bytes = Bytes(4 << 20);
-
-/// Bits of the limbs that the rows of a ring stand for; times depend little on them up to here.
-const FAST_BITS: u32 = Modulus::NARROW_BITS;
 
 /// Why a price is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -310,41 +307,10 @@ impl PriceList {
     }
 }
 
-/// Whether prices are drawn from a case: one thread.
-const fn serves(case: &Case) -> bool {
-    case.threads == 1
-}
-
-/// The ring that a case stands for and the bits of its limbs; `None` beyond the fast width.
-fn ring_of(case: &Case) -> Option<(RingSize, u32)> {
-    let bits = case.q_bits.checked_div(u32::try_from(case.limbs).ok()?)?;
-    let (special, digits) = match (case.param("special"), case.param("digit")) {
-        (Some(special), _) => {
-            let widths = special.split('+').map(str::parse::<u32>);
-            let widths: Vec<u32> = widths.collect::<Result<_, _>>().ok()?;
-            widths
-                .iter()
-                .all(|&bits| bits <= FAST_BITS)
-                .then_some((widths.len(), 0))?
-        }
-        (None, Some(digit)) => (
-            0,
-            bits.div_ceil(digit.parse().ok().filter(|&digit| digit > 0)?),
-        ),
-        (None, None) => return None,
-    };
-    let ring = RingSize {
-        n: case.n,
-        limbs: case.limbs,
-        special,
-        digits,
-    };
-    (bits <= FAST_BITS).then_some((ring, bits))
-}
-
 /// The fit of each operation, over its rows with one special prime.
 fn planes(exact: &BTreeMap<HeKey, Nanos>) -> BTreeMap<(HeOp, WorkingSet), Plane> {
-    let mut rows: BTreeMap<_, Vec<([f64; 2], f64)>> = BTreeMap::new();
+    type Points = Vec<([f64; 2], f64)>;
+    let mut rows: BTreeMap<(HeOp, WorkingSet), Points> = BTreeMap::new();
     for (&(op, ring, set), time) in exact.iter().filter(|((_, ring, _), _)| ring.special == 1) {
         let at = [(ring.n as f64).ln(), (ring.limbs as f64).ln()];
         rows.entry((op, set)).or_default().push((at, time.0.ln()));
@@ -355,50 +321,6 @@ fn planes(exact: &BTreeMap<HeKey, Nanos>) -> BTreeMap<(HeOp, WorkingSet), Plane>
         Some((key, Plane { fit, points }))
     };
     rows.into_iter().filter_map(plane).collect()
-}
-
-/// A ring as messages name it.
-fn name_of(ring: RingSize) -> String {
-    let RingSize { n, limbs, .. } = ring;
-    match (ring.special, ring.digits) {
-        (1, _) => format!("n={n}, {limbs} limbs"),
-        (0, digits) => format!("n={n}, {limbs} limbs, {digits} digits"),
-        (special, _) => format!("n={n}, {limbs} limbs, {special} special primes"),
-    }
-}
-
-/// What circuits and transfers are done with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Variant {
-    /// There is one way.
-    Only,
-    /// Circuits.
-    Hash(GarblingHash),
-    /// Circuits whose tables come from memory.
-    ColdHash(GarblingHash),
-    /// Extended transfers.
-    Extension(Extension),
-}
-
-impl Variant {
-    /// That of a case; none if it has a name that is not known.
-    fn of(case: &Case) -> Option<Self> {
-        match case.op {
-            Op::Evaluate if case.working_set == WorkingSet::Cold => case.hash().map(Self::ColdHash),
-            Op::Garble | Op::GarbleTables | Op::Evaluate => case.hash().map(Self::Hash),
-            Op::OtCorrelated | Op::OtRandom | Op::OtChosen => case.extension().map(Self::Extension),
-            _ => Some(Self::Only),
-        }
-    }
-
-    /// What an error tells of it.
-    fn detail(self) -> String {
-        match self {
-            Self::Only => String::new(),
-            Self::Hash(hash) | Self::ColdHash(hash) => format!(" with hash={}", hash.name()),
-            Self::Extension(extension) => format!(" with extension={}", extension.name()),
-        }
-    }
 }
 
 /// ANDs of a circuit that a script holds, and that is therefore a sound one.
@@ -440,8 +362,8 @@ fn link(batches: &BTreeMap<BatchKey, Vec<(f64, f64)>>) -> Option<Link> {
 mod tests {
     use super::*;
     use crate::bfv::HeOp;
-    use crate::calibrate::Record;
-    use crate::gc::ShareFunction;
+    use crate::calibrate::{Case, Record};
+    use crate::gc::{Extension, ShareFunction};
 
     fn record(op: Op, n: usize, limbs: usize, param: &str, median: f64) -> Record {
         let case = Case {

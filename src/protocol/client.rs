@@ -65,7 +65,7 @@ impl<'a, R: CryptoRng> Client<'a, R> {
             Act::GenerateKeys(ring) => self.generate_keys(action, ring),
             Act::EncryptInput => self.encrypt(action),
             Act::DecryptReply => self.decrypt(action, inbox),
-            Act::Reserve => self.view.reserve(Party::Client),
+            Act::Reserve => self.view.reserve(Party::Client, inbox),
             Act::Local => self.view.run_local(action),
             Act::Reconstruct => self.reconstruct(action, inbox),
             _ => self

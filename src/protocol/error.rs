@@ -6,6 +6,7 @@ use super::work::{Act, MessageKind};
 use crate::bfv::{BfvError, WireError};
 use crate::gc::GcError;
 use crate::packing::PackingError;
+use crate::units::Bytes;
 
 /// Why a script could not be written.
 #[derive(Debug, Error)]
@@ -80,6 +81,12 @@ pub enum PartyError {
     Weights {
         /// Name of the layer.
         layer: String,
+    },
+    /// There is not so much memory.
+    #[error("{size} of memory cannot be had")]
+    Memory {
+        /// How much was asked for.
+        size: Bytes,
     },
     /// What should wait could not be stored or read back.
     #[error("the store for garbled circuits failed: {0}")]

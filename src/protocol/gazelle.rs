@@ -93,7 +93,8 @@ pub fn gazelle_with(
 fn reserve(script: &mut Script) {
     let (step, phase, act, sends) = (None, Phase::Setup, Act::Reserve, None);
     let reserve = |party| {
-        let bytes = script.held(party).into_iter().sum();
+        let pieces = script.waiting(party).into_iter();
+        let bytes = pieces.chain(script.worked_on()).sum();
         let tasks = vec![Task::Touch { bytes }];
         Action {
             step,

@@ -25,6 +25,16 @@ pub struct Inbox {
     store: Option<Box<dyn Store>>,
     /// Bytes garbled offline so far.
     stored: u64,
+    /// Where the store is free, and how many messages lie before that, unread.
+    free_at: u64,
+    unread: usize,
+}
+
+/// Where long messages wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Memory,
+    Store,
 }
 
 /// A message's payload, or the place in the store where it begins and its length.
@@ -68,8 +78,16 @@ impl Inbox {
         }
     }
 
-    /// Bytes garbled offline that have waited here, in the store or in memory: all at once, when the online phase
-    /// begins.
+    /// Where what is garbled offline waits.
+    pub(super) const fn keeps(&self) -> Place {
+        match self.store {
+            Some(_) => Place::Store,
+            None => Place::Memory,
+        }
+    }
+
+    /// Bytes garbled offline that have waited here, in the store or in memory: of one inference all at once, when
+    /// its online phase begins; then the store's space is used again.
     pub const fn stored(&self) -> Bytes {
         Bytes(self.stored)
     }
@@ -85,11 +103,13 @@ impl Inbox {
         payload: Vec<u8>,
     ) -> Result<(), PartyError> {
         let long = action.phase == Phase::Offline && message.kind == MessageKind::Garbled;
-        let (at, length) = (self.stored, payload.len());
+        let (at, length) = (self.free_at, payload.len());
         let waiting = match &mut self.store {
             Some(store) if long => {
                 store.seek(SeekFrom::Start(at))?;
                 store.write_all(&payload)?;
+                self.free_at += length as u64;
+                self.unread += 1;
                 Waiting::Stored(at, length)
             }
             _ => Waiting::Here(payload),
@@ -116,6 +136,10 @@ impl Inbox {
                 let mut payload = vec![0; length];
                 store.seek(SeekFrom::Start(at))?;
                 store.read_exact(&mut payload)?;
+                self.unread -= 1;
+                if self.unread == 0 {
+                    self.free_at = 0;
+                }
                 Ok(payload)
             }
             (Some(Waiting::Stored(..)) | None, _) => Err(PartyError::Missing { kind }),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::error::PartyError;
+use super::inbox::{Inbox, Place};
 use super::roles::{Known, Party};
 use super::shares;
 use super::steps::{Held, layer_params, operands_held_by_server};
@@ -15,6 +16,7 @@ use crate::bfv::BfvParams;
 use crate::gc::Layer;
 use crate::network::{Source, Step};
 use crate::packing::Plan;
+use crate::units::Bytes;
 
 /// A party's view of a run.
 pub(super) struct View<'a> {
@@ -166,10 +168,14 @@ impl<'a> View<'a> {
     }
 
     /// Takes the memory that an inference fills, touches it and gives it up: an allocator that keeps what it was
-    /// given up finds it again when messages of these sizes are made.
-    pub(super) fn reserve(&self, party: Party) -> Result<Vec<u8>, PartyError> {
-        let sizes = self.script.held(party).into_iter();
-        let taken: Vec<Vec<u8>> = sizes.map(|size| vec![1; size.0 as usize]).collect();
+    /// given up finds it again when messages of these sizes are made. What is going to wait in a store takes none.
+    pub(super) fn reserve(&self, party: Party, inbox: &Inbox) -> Result<Vec<u8>, PartyError> {
+        let waiting = match inbox.keeps() {
+            Place::Memory => self.script.waiting(party),
+            Place::Store => Vec::new(),
+        };
+        let sizes = waiting.into_iter().chain(self.script.worked_on());
+        let taken = sizes.map(touched).collect::<Result<Vec<_>, _>>()?;
         drop(std::hint::black_box(taken));
         Ok(Vec::new())
     }
@@ -197,6 +203,16 @@ impl<'a> View<'a> {
 
 pub(super) fn out_of_order(action: &Action) -> PartyError {
     PartyError::OutOfOrder { act: action.act }
+}
+
+/// Memory of this size, written to.
+fn touched(size: Bytes) -> Result<Vec<u8>, PartyError> {
+    let refused = PartyError::Memory { size };
+    let mut memory = Vec::new();
+    let length = usize::try_from(size.0).map_err(|_| PartyError::Memory { size })?;
+    memory.try_reserve_exact(length).map_err(|_| refused)?;
+    memory.resize(length, 1);
+    Ok(memory)
 }
 
 /// What `write` appends to an empty message.

@@ -59,7 +59,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             Act::EncodeWeights => self.encode_weights(action),
             Act::DrawShare if self.view.linear(action).is_ok() => self.draw_share(action),
             Act::ApplyLinear => self.apply_linear(action, inbox),
-            Act::Reserve => self.view.reserve(Party::Server),
+            Act::Reserve => self.view.reserve(Party::Server, inbox),
             Act::Local => self.view.run_local(action),
             Act::Open => {
                 let (share, _, p) = self.view.result(action)?;

@@ -1,7 +1,9 @@
 //! The protocol run in one process: the result is that of the integer evaluator, the bytes those of the script.
 
-use rand::SeedableRng;
+use std::collections::HashSet;
+
 use rand::rngs::ChaCha20Rng;
+use rand::{Rng, SeedableRng};
 
 use super::*;
 use crate::gc::{Extension, GarblingHash};
@@ -11,6 +13,17 @@ use crate::units::Bytes;
 
 /// Runs the script with both parties in turn and gives back the opened result.
 fn run(script: &Script, weights: &Weights, input: &[i64], seed: u64) -> Vec<i64> {
+    let mut untouched = |_: Message, _: &mut Vec<u8>| ();
+    run_touched(script, weights, (input, seed), &mut untouched).unwrap()
+}
+
+/// The same over a link that does something to each message.
+fn run_touched(
+    script: &Script,
+    weights: &Weights,
+    (input, seed): (&[i64], u64),
+    touch: &mut dyn FnMut(Message, &mut Vec<u8>),
+) -> Result<Vec<i64>, PartyError> {
     let rng = |party| ChaCha20Rng::seed_from_u64(seed + party);
     let mut client = Client::new(script, input, rng(0)).unwrap();
     let mut server = Server::new(script, weights, rng(1 << 32)).unwrap();
@@ -21,16 +34,17 @@ fn run(script: &Script, weights: &Weights, input: &[i64], seed: u64) -> Vec<i64>
             Party::Client => (client.perform(action, &mut to_client), &mut to_server),
             Party::Server => (server.perform(action, &mut to_server), &mut to_client),
         };
-        let payload = payload.unwrap();
+        let mut payload = payload?;
         let foretold = action.sends.map_or(0, |message| message.payload.0);
         assert_eq!(payload.len() as u64, foretold, "{:?}", action.act);
         if let Some(message) = action.sends {
-            inbox.put(action, message, payload).unwrap();
+            touch(message, &mut payload);
+            inbox.put(action, message, payload)?;
         }
     }
     assert_eq!(to_client.stored(), script.stored(Party::Client));
     assert_eq!(to_server.stored(), script.stored(Party::Server));
-    client.result().unwrap().to_vec()
+    Ok(client.result().unwrap().to_vec())
 }
 
 /// Runs a network with all settings and gives back the plain result, which they gave too.
@@ -102,6 +116,28 @@ fn online(script: &Script, step: &str, kind: MessageKind) -> usize {
         .count()
 }
 
+#[test]
+fn memory_that_cannot_be_had_is_an_error() {
+    let network = zoo::load("toy").unwrap();
+    let weights = Weights::random(&network, &mut ChaCha20Rng::seed_from_u64(3)).unwrap();
+    let resolved = network.resolve(Some(&weights)).unwrap();
+    let selection = select_network(&resolved, &Request::default(), &TransformPrices).unwrap();
+    let mut script =
+        gazelle_with(&resolved, &selection.layers, CircuitSettings::default()).unwrap();
+    let garbled = |action: &&mut Action| action.waits() > Bytes(0);
+    let action = script.actions.iter_mut().find(garbled).unwrap();
+    let size = Bytes(u64::MAX);
+    action.sends = action.sends.map(|message| Message {
+        payload: size,
+        ..message
+    });
+    let input = resolved.random_input(&mut ChaCha20Rng::seed_from_u64(4));
+    let mut client = Client::new(&script, &input, ChaCha20Rng::seed_from_u64(5)).unwrap();
+    let reserve = script.actions.iter().find(|a| a.act == Act::Reserve);
+    let refused = client.perform(reserve.unwrap(), &mut Inbox::default());
+    assert!(matches!(refused, Err(PartyError::Memory { size: asked }) if asked == size));
+}
+
 /// With the client as garbler, the server's share after a linear layer is known offline: nothing is
 /// transferred for it online. After another circuit it is not.
 #[test]
@@ -144,6 +180,39 @@ fn a_clip_and_the_place_of_the_greatest_give_the_plain_result() {
     let (network, _) = NetworkParams::from_toml(PLACES).unwrap();
     let places = [12, 13, 14].map(|seed| check(&network, seed));
     shows_something(&places.concat());
+}
+
+/// Messages cut short are refused, and random bytes lead to an error or a wrong result, never to a panic.
+#[test]
+fn hostile_messages_are_refused_or_give_a_wrong_result() {
+    let (network, _) = NetworkParams::from_toml(PLACES).unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let weights = Weights::random(&network, &mut rng).unwrap();
+    let resolved = network.resolve(Some(&weights)).unwrap();
+    let input = resolved.random_input(&mut rng);
+    let selection = select_network(&resolved, &Request::default(), &TransformPrices).unwrap();
+    let [server, _, client, _] = settings();
+    for circuits in [server, client] {
+        let script = gazelle_with(&resolved, &selection.layers, circuits).unwrap();
+        let sent = script.actions.iter().filter_map(|action| action.sends);
+        let sent = sent.filter(|message| message.payload > Bytes(0));
+        let kinds: HashSet<MessageKind> = sent.map(|message| message.kind).collect();
+        for kind in kinds {
+            let mut cut = |message: Message, payload: &mut Vec<u8>| {
+                if message.kind == kind {
+                    payload.pop();
+                }
+            };
+            let end = run_touched(&script, &weights, (&input, 1), &mut cut);
+            assert!(end.is_err(), "{kind:?} cut short, {circuits:?}");
+            let mut noise = |message: Message, payload: &mut Vec<u8>| {
+                if message.kind == kind {
+                    rng.fill_bytes(payload);
+                }
+            };
+            let _ = run_touched(&script, &weights, (&input, 1), &mut noise);
+        }
+    }
 }
 
 /// A clip, and the place of the greatest of five values: all that is opened.

@@ -305,10 +305,9 @@ pub struct Script {
 }
 
 impl Script {
-    /// Pieces of memory that `party` fills in an inference: messages that wait with it, a row for each of the
-    /// transfers, and thrice the longest of all messages:
-    /// made, sent and read.
-    pub fn held(&self, party: Party) -> Vec<Bytes> {
+    /// Pieces of memory that either party fills in an inference besides what waits: a row for each of the
+    /// transfers, and thrice the longest of all messages, which is made, sent and read.
+    pub(super) fn worked_on(&self) -> Vec<Bytes> {
         let rows = self.steps.iter().filter_map(|step| match step {
             StepPlan::Circuit { circuit, batch, .. } => {
                 Some(Bytes(16 * (circuit.evaluator_input_bits() * batch) as u64))
@@ -318,17 +317,23 @@ impl Script {
         let all = self.actions.iter().filter(|a| a.phase != Phase::Setup);
         let longest = all.filter_map(|a| a.sends).map(|m| m.payload).max();
         let longest = longest.unwrap_or_default();
+        rows.chain([longest; 3]).collect()
+    }
+
+    /// The messages that wait with `party` between the offline and the online phase.
+    pub(super) fn waiting(&self, party: Party) -> Vec<Bytes> {
         let others = self.actions.iter().filter(|a| a.party == party.other());
-        let waiting = others.map(Action::waits);
-        waiting.chain(rows).chain([longest; 3]).collect()
+        others
+            .map(Action::waits)
+            .filter(|bytes| bytes.0 > 0)
+            .collect()
     }
 
     /// Bytes that wait with `party` between the offline and the online phase: tables, decode bits and
     /// labels of circuits that the other party garbled beforehand. Not counted are the transfers' rows, which both
     /// parties keep: 16 bytes for each choice.
     pub fn stored(&self, party: Party) -> Bytes {
-        let others = self.actions.iter().filter(|a| a.party == party.other());
-        others.map(Action::waits).sum()
+        self.waiting(party).into_iter().sum()
     }
 }
 

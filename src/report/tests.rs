@@ -236,7 +236,7 @@ fn a_verification_puts_measured_beside_predicted() {
     assert!(!more.holds());
     let csv = shown.csv().unwrap();
     assert!(
-        csv.lines().all(|line| line.split(',').count() == 51),
+        csv.lines().all(|line| line.split(',').count() == 56),
         "{csv}"
     );
     let wrong = Verification {

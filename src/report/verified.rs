@@ -7,8 +7,8 @@ use super::grid::{Align, Grid};
 use super::number::{bytes, percent, seconds, signed_bytes};
 use super::sheet::{circuits, link, operations, parameters, shape, stored};
 use crate::verify::{
-    LEAST_SECONDS, PeakMemory, Summary, Verification, VerifiedAct, VerifiedLayer, VerifiedLayers,
-    VerifiedTotal,
+    Measured, PeakMemory, PredictionError, Spread, Summary, Verification, VerifiedAct,
+    VerifiedLayer, VerifiedLayers, VerifiedTotal,
 };
 
 use Align::{Left, Right};
@@ -35,67 +35,65 @@ pub fn random_layer_grids(verified: &VerifiedLayers) -> Vec<Grid> {
 }
 
 fn comparison(layers: &[VerifiedLayer], total: Option<&VerifiedTotal>) -> Grid {
-    let mut grid = Grid::new(
-        "Predicted beside measured, layer by layer",
-        &[
-            ("layer", Left),
-            ("kind", Left),
-            ("in", Left),
-            ("out", Left),
-            ("predicted", Right),
-            ("measured", Right),
-            ("error", Right),
-            ("from", Right),
-            ("to", Right),
-            ("client", Right),
-            ("server", Right),
-            ("link", Right),
-            ("bytes predicted", Right),
-            ("bytes measured", Right),
-            ("difference", Right),
-        ],
-    );
+    let columns = [
+        ("layer", Left),
+        ("kind", Left),
+        ("in", Left),
+        ("out", Left),
+        ("predicted", Right),
+        ("measured", Right),
+        ("error", Right),
+        ("from", Right),
+        ("to", Right),
+        ("client", Right),
+        ("server", Right),
+        ("link", Right),
+        ("bytes predicted", Right),
+        ("bytes measured", Right),
+        ("difference", Right),
+    ];
+    let mut grid = Grid::new("Predicted beside measured, layer by layer", &columns);
     for layer in layers {
         let (told, seen) = (&layer.predicted, &layer.measured);
-        grid.row([
+        let place = [
             told.name.clone(),
             told.kind.clone(),
             shape(told.input),
             shape(told.output),
-            seconds(told.seconds.total),
-            seconds(seen.seconds.total),
-            percent(layer.error.seconds),
-            seconds(layer.spread.least),
-            seconds(layer.spread.greatest),
-            seconds(seen.seconds.client),
-            seconds(seen.seconds.server),
-            seconds(seen.seconds.link),
-            bytes(told.bytes.total),
-            bytes(seen.bytes.total),
-            signed_bytes(layer.error.bytes),
-        ]);
+        ];
+        let predicted = (told.seconds.total, told.bytes.total);
+        let cells = compared(predicted, seen, &layer.spread, &layer.error);
+        grid.row(place.into_iter().chain(cells));
     }
     if let Some(total) = total {
-        let seen = &total.measured;
-        grid.foot([
-            "total".to_owned(),
-            String::new(),
-            String::new(),
-            String::new(),
-            seconds(total.predicted.seconds.total),
-            seconds(seen.seconds.total),
-            percent(total.error.seconds),
-            seconds(total.spread.least),
-            seconds(total.spread.greatest),
-            seconds(seen.seconds.client),
-            seconds(seen.seconds.server),
-            seconds(seen.seconds.link),
-            bytes(total.predicted.bytes.total),
-            bytes(seen.bytes.total),
-            signed_bytes(total.error.bytes),
-        ]);
+        let place = ["total", "", "", ""].map(str::to_owned);
+        let predicted = (total.predicted.seconds.total, total.predicted.bytes.total);
+        let cells = compared(predicted, &total.measured, &total.spread, &total.error);
+        grid.foot(place.into_iter().chain(cells));
     }
     grid
+}
+
+/// Predicted seconds and bytes beside what was measured.
+fn compared(
+    (told, told_bytes): (f64, u64),
+    seen: &Measured,
+    spread: &Spread,
+    error: &PredictionError,
+) -> [String; 11] {
+    [
+        seconds(told),
+        seconds(seen.seconds.total),
+        percent(error.seconds),
+        seconds(spread.least),
+        seconds(spread.greatest),
+        seconds(seen.seconds.client),
+        seconds(seen.seconds.server),
+        seconds(seen.seconds.link),
+        bytes(told_bytes),
+        bytes(seen.bytes.total),
+        signed_bytes(error.bytes),
+    ]
 }
 
 fn errors(summary: &BTreeMap<String, Summary>) -> Grid {
@@ -110,7 +108,6 @@ fn errors(summary: &BTreeMap<String, Summary>) -> Grid {
             ("within 10 %", Right),
         ],
     );
-    debug_assert!((LEAST_SECONDS - 2e-3).abs() < f64::EPSILON);
     let share = |share: f64| format!("{:.1} %", 100.0 * share);
     for (kind, summary) in summary {
         grid.row([

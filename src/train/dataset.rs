@@ -4,7 +4,7 @@
 //! in, a [`Dataset`] comes out. A tenth of the training images, drawn by the seed, is held back for
 //! validation; the test images are those of the source. A pixel b of channel c stands for
 //! (b/255 − mean_c) / deviation_c, mean and deviation taken over the training images that remain.
-//! Quantized with exponent e to l_i signed bits (ruling: NASS, section 3.3), it is the integer
+//! Quantized with exponent e to l_i signed bits (NASS, section 3.3), it is the integer
 //! ⌊x/2^e + 1/2⌋ clamped to [−2^(l_i−1), 2^(l_i−1) − 1]: a table of 256 a channel, so that all
 //! readers of one dataset agree bit for bit.
 

@@ -191,7 +191,7 @@ fn a_peer_that_does_not_read_ends_the_run_in_time() {
 fn rubbish_ends_the_run() {
     let case = toy();
     let (mut near, mut far) = streams();
-    let rubbish: Vec<u8> = (0..100_000u32).map(|i| (i * 31 >> 3) as u8).collect();
+    let rubbish: Vec<u8> = (0..100_000u32).map(|i| ((i * 31) >> 3) as u8).collect();
     far.write_all(&rubbish).unwrap();
     let mut channel = Channel::new(near.try_clone().unwrap(), PATIENCE).unwrap();
     let end = request(&mut channel, &case.script, &case.input, settings(1), rng(2)).err();

@@ -178,7 +178,7 @@ fn every_small_argmax_is_right_for_all_shares() {
     }
 }
 
-/// The rule of DESIGN's integer inference, in the words of the network's evaluator.
+/// The rule of the network's integer evaluator.
 #[test]
 fn the_meaning_is_that_of_the_networks_evaluator() {
     let p = 1009;
@@ -279,7 +279,7 @@ fn counts_are_the_closed_forms() {
     }
 }
 
-/// FACTS that other programs print: bits of p and ANDs.
+/// Counts of the circuits that Gazelle's released code builds, 8w + 2 for a ReLU: bits of p and ANDs.
 #[test]
 fn gazelles_counts_are_the_published_ones() {
     let published = [
