@@ -7,10 +7,6 @@
 //! `nass-cifar10` with one memo, and says how long that took.
 #![expect(
     clippy::expect_used,
-    reason = "a bench that cannot run has nothing to do but stop"
-)]
-#![expect(
-    clippy::expect_used,
     reason = "a bench ends where its inputs are not as they must be"
 )]
 

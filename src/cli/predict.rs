@@ -12,7 +12,7 @@ use crate::predict::{PredictError, estimate, plan};
 /// Predict what a network costs: parameters, seconds and bytes, layer by layer
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  nass predict gazelle-cifar10\n  nass predict my-network.toml --link mbit=100,rtt_ms=40 --format json\n  nass predict toy --garbler client --hash rekeyed"
+    after_help = "Examples:\n  nass predict gazelle-cifar10\n  nass predict my-network.toml --link mbit=100,rtt_ms=40 --format json\n  nass predict toy --garbler client --delivery streamed"
 )]
 pub(super) struct Args {
     /// A name that `nass networks` lists, or a `.toml` file

@@ -66,7 +66,7 @@ impl PrimePool {
             *found = descending_ntt_primes(n, bits)
                 .take_while(|&prime| prime > floor)
                 .filter(|&prime| is_accepted_prime(prime, n).is_ok())
-                .take(found.len() + missing)
+                .take(found.len() + missing + used.len())
                 .collect();
         }
         let free = found.iter().copied().filter(|prime| !used.contains(prime));
@@ -99,6 +99,9 @@ mod tests {
         let first = chain(3).unwrap();
         let p = first.special[0];
         let other = chain(p).unwrap();
+        // A pool that has found nothing yet skips p as well.
+        let fresh = PrimePool::default().chain((4096, p), &equal(3, 40), (ONE_SPECIAL, 40));
+        assert_eq!(fresh, Some(other.clone()));
         assert_eq!(other.special[0], first.q[0]);
         for chain in [first, other] {
             let mut all = [chain.q.clone(), chain.special].concat();
