@@ -81,8 +81,16 @@ fn profile() -> String {
         ("evaluate", "circuit=relu;ands=100;batch=1000", 1_000_000),
         ("base_ot", "role=sender;batch=128", 10_000_000),
         ("base_ot", "role=receiver;batch=128", 10_000_000),
-        ("ot_correlated", "role=sender;batch=1000", 100_000),
-        ("ot_correlated", "role=receiver;batch=1000", 100_000),
+        (
+            "ot_correlated",
+            "extension=softspoken4;role=sender;batch=1000",
+            100_000,
+        ),
+        (
+            "ot_correlated",
+            "extension=softspoken4;role=receiver;batch=1000",
+            100_000,
+        ),
         ("ot_derandomize", "role=sender;batch=1000", 5_000),
         ("ot_derandomize", "role=receiver;batch=1000", 5_000),
         ("send", "bytes=1000000", 1_000_000),
