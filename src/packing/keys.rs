@@ -1,7 +1,7 @@
 //! Which Galois keys a plan needs, and how many key switches it makes, under a policy for keys.
 //!
 //! With a key for each rotation a rotation is one key switch. With keys for the powers of two alone, as SEAL
-//! makes them by default (steps ±2^k and the exchange of rows: 2·(lg n − 1) + 1 elements), a rotation by a
+//! makes them by default (steps ±2^k and the exchange of rows: 2·(lg n − 1) elements, as ±n/4 are one), a rotation by a
 //! step is a chain over its non-adjacent form, one key switch for each digit that is not 0, and one for the
 //! exchange of rows. A digit that stands for a whole row turns nothing and is left out.
 //! Source: SEAL's `Evaluator::rotate_internal` and `GaloisTool::get_elts_all`.

@@ -12,7 +12,7 @@
 //! Flooding hides the layer's error: f = flooding bits + ⌈log2 (N·B)⌉, N the coefficients of the reply,
 //! B a bound on all of them that fails with probability 2^−(flooding bits). Each coefficient is then within
 //! 2^−(flooding bits + 1)/N of a distribution that knows nothing of the weights (shift of a uniform
-//! distribution), and a layer's whole reply within 2^−(flooding bits + 1).
+//! distribution), and a layer's whole reply, with the failure of B, within 1.5·2^−(flooding bits).
 //!
 //! A [`Reply`] is what is asked here of moduli whose log2 are given: of nominal widths while searching, of
 //! the primes themselves in the end.

@@ -17,7 +17,7 @@ use super::roles::{Choices, OwnLabels};
 use super::work::{Act, Action, MessageKind};
 use crate::gc::{
     BaseOtOffer, BaseOtReceiver, ChoiceCorrections, ChosenSeeds, Delta, ExtensionColumns,
-    ExtensionSender, GarbledPieces, GarblerInputs, PreparedSends, TreeSums,
+    ExtensionSender, GarbledPieces, GarblerInputs, Layer, PreparedSends, TreeSums,
 };
 
 /// What the garbler keeps during a session.
@@ -173,8 +173,7 @@ impl Garbler {
         inbox: &mut Inbox,
     ) -> Result<Vec<u8>, PartyError> {
         let (layer, _) = view.layer(action)?;
-        let choices = inbox.take(action, MessageKind::Choices)?;
-        let choices = ChoiceCorrections::read(layer.choice_count(), &choices)?;
+        let choices = corrections(action, &layer, inbox)?;
         let delta = &self.delta;
         let garbling = action.step.and_then(|index| self.layers.get_mut(index));
         let garbling = garbling.and_then(Option::as_mut);
@@ -192,14 +191,23 @@ impl Garbler {
         inbox: &mut Inbox,
     ) -> Result<Vec<u8>, PartyError> {
         let (layer, _) = view.layer(action)?;
-        let choices = inbox.take(action, MessageKind::Choices)?;
-        let choices = ChoiceCorrections::read(layer.choice_count(), &choices)?;
+        let choices = corrections(action, &layer, inbox)?;
         let garbling = self.layer(action)?;
         let both = garbling.sends.take().zip(garbling.pieces.take());
         let (sends, pieces) = both.ok_or(out_of_order(action))?;
         let transfer = pieces.into_evaluator_inputs()?.transfer(sends, &choices)?;
         Ok(written(|out| transfer.write(out)))
     }
+}
+
+/// The evaluator's corrections for a layer.
+fn corrections(
+    action: &Action,
+    layer: &Layer,
+    inbox: &mut Inbox,
+) -> Result<ChoiceCorrections, PartyError> {
+    let choices = inbox.take(action, MessageKind::Choices)?;
+    Ok(ChoiceCorrections::read(layer.choice_count(), &choices)?)
 }
 
 impl Garbling {
