@@ -187,6 +187,26 @@ fn circuits_run_as_the_flags_say() {
     assert_eq!(left, 1, "only the profile");
 }
 
+/// Bounded memory for encoded weights: nothing is kept, it takes longer online, and the result is right.
+#[test]
+fn weights_are_encoded_online_where_memory_is_bounded() {
+    let verify = ["verify", "toy", "--seed", "5"];
+    let kept = |verification: &Value| {
+        let layers = verification["layers"].as_array().unwrap().iter();
+        let kept = layers.filter_map(|layer| layer["predicted"]["kept_weights"].as_u64());
+        kept.sum::<u64>()
+    };
+    let [free, bound] = [&[][..], &["--memory", "0"]].map(|flags| json(&[&verify, flags].concat()));
+    for verification in [&free, &bound] {
+        assert_eq!(verification["output_equal"], true);
+        assert_eq!(number(verification, "/total/error/bytes"), 0.0);
+    }
+    assert!(kept(&free) > 0);
+    assert_eq!(kept(&bound), 0);
+    let online = |v: &Value| number(v, "/total/predicted/seconds/online");
+    assert!(online(&bound) > online(&free));
+}
+
 fn check_circuits(verification: &Value, flags: &[&str]) {
     assert_eq!(verification["output_equal"], true, "{flags:?}");
     assert_eq!(number(verification, "/total/error/bytes"), 0.0, "{flags:?}");

@@ -1,4 +1,5 @@
-//! The flags that say how circuits are garbled, and where those wait that are garbled beforehand.
+//! The flags that say how the protocol is carried out: how circuits are garbled, where those wait that are
+//! garbled beforehand, how much memory encoded weights may take.
 
 use std::path::Path;
 
@@ -8,7 +9,8 @@ use super::error::Failure;
 use super::globals::Globals;
 use super::output;
 use crate::gc::{Extension, GarblingHash};
-use crate::protocol::{CircuitSettings, Delivery, Inbox, Party};
+use crate::protocol::{CircuitSettings, Delivery, Inbox, Party, ProtocolSettings};
+use crate::units::Bytes;
 
 /// Who garbles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -57,7 +59,7 @@ enum Stretch {
 
 /// What was typed.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct CircuitArgs {
+pub(super) struct ProtocolArgs {
     /// Who garbles the circuits; the other party evaluates them
     #[arg(long, value_enum, default_value = "server")]
     garbler: Garbler,
@@ -70,11 +72,23 @@ pub(super) struct CircuitArgs {
     /// How base transfers are stretched to many
     #[arg(long, value_enum, default_value = "softspoken4")]
     extension: Stretch,
+    /// MiB that the server may keep of weights encoded ahead; those of layers beyond are encoded online
+    /// [default: all are kept]
+    #[arg(long, value_name = "MIB")]
+    memory: Option<u32>,
 }
 
-impl CircuitArgs {
+impl ProtocolArgs {
     /// What it means; warns of a hash that is not proved secure.
-    pub(super) fn settings(&self, globals: &Globals) -> CircuitSettings {
+    pub(super) fn settings(&self, globals: &Globals) -> ProtocolSettings {
+        let mebibytes = |count: u32| Bytes(u64::from(count) << 20);
+        ProtocolSettings {
+            circuits: self.circuits(globals),
+            weight_memory: self.memory.map(mebibytes),
+        }
+    }
+
+    fn circuits(&self, globals: &Globals) -> CircuitSettings {
         let hash = match self.hash {
             Hash::Tmmo => GarblingHash::Tmmo,
             Hash::Rekeyed => GarblingHash::Rekeyed,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::circuits::CircuitArgs;
+use super::circuits::ProtocolArgs;
 use super::error::Failure;
 use super::globals::Globals;
 use super::setting::SettingArgs;
@@ -24,7 +24,7 @@ pub(super) struct Args {
     #[command(flatten)]
     setting: SettingArgs,
     #[command(flatten)]
-    circuits: CircuitArgs,
+    protocol: ProtocolArgs,
 }
 
 pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
@@ -34,8 +34,8 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
         .as_deref()
         .map(|path| inputs::weights(path, &network));
     let weights = weights.transpose()?;
-    let circuits = args.circuits.settings(globals);
-    let owned = args.setting.resolve(globals)?.garbled(circuits);
+    let protocol = args.protocol.settings(globals);
+    let owned = args.setting.resolve(globals)?.carried_out(protocol);
     let setting = owned.setting();
     let script = plan(&network, weights.as_ref(), &setting).map_err(failure)?;
     let prediction = estimate(&network, &script, &setting).map_err(failure)?;

@@ -8,7 +8,7 @@ use super::globals::Globals;
 use super::output;
 use crate::params::{Objective, PlaintextBound, Request};
 use crate::predict::{HeReport, PriceList, Setting};
-use crate::protocol::{CircuitSettings, Link};
+use crate::protocol::{Link, ProtocolSettings};
 use crate::security::{Requirement, Table};
 
 /// Which protocol.
@@ -67,7 +67,7 @@ pub(super) struct OwnedSetting {
     /// How the profile's machine differs from this one.
     elsewhere: Option<String>,
     request: Request,
-    circuits: CircuitSettings,
+    protocol: ProtocolSettings,
     prices: PriceList,
     calibration: String,
     link: Link,
@@ -120,7 +120,7 @@ impl SettingArgs {
             elsewhere,
             shaped: (self.link != "loopback").then_some(link),
             request: self.request(),
-            circuits: CircuitSettings::default(),
+            protocol: ProtocolSettings::default(),
             prices,
             calibration: calibration.name,
             link,
@@ -139,16 +139,16 @@ pub(super) fn link(text: &str, prices: &PriceList) -> Result<Link, Failure> {
 }
 
 impl OwnedSetting {
-    /// The same with circuits garbled in another way.
-    pub(super) fn garbled(self, circuits: CircuitSettings) -> Self {
-        Self { circuits, ..self }
+    /// The same with the protocol carried out in another way.
+    pub(super) fn carried_out(self, protocol: ProtocolSettings) -> Self {
+        Self { protocol, ..self }
     }
 
     /// As the library takes it.
     pub(super) fn setting(&self) -> Setting<'_> {
         Setting {
             request: self.request,
-            circuits: self.circuits,
+            protocol: self.protocol,
             prices: &self.prices,
             calibration: self.calibration.clone(),
             link: self.link,

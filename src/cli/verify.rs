@@ -11,7 +11,7 @@ use std::time::Duration;
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
 
-use super::circuits::{self, CircuitArgs};
+use super::circuits::{self, ProtocolArgs};
 use super::error::Failure;
 use super::globals::Globals;
 use super::output;
@@ -74,7 +74,7 @@ pub(super) struct Args {
     #[command(flatten)]
     pub(super) setting: SettingArgs,
     #[command(flatten)]
-    circuits: CircuitArgs,
+    protocol: ProtocolArgs,
     /// Folder in which tables wait, in a file that is removed [default: in memory]
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
@@ -96,8 +96,8 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
         let shown = "--seed: whoever knows it can derive this party's secrets";
         output::warn(globals, shown);
     }
-    let circuits = args.circuits.settings(globals);
-    let setting = args.setting.resolve(globals)?.garbled(circuits);
+    let protocol = args.protocol.settings(globals);
+    let setting = args.setting.resolve(globals)?.carried_out(protocol);
     let jobs = jobs::of(&args, seed, &setting, globals)?;
     let session = Session::new(&args, jobs, setting, seed)?;
     match args.role {

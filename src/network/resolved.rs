@@ -108,7 +108,7 @@ impl StepKind {
 }
 
 /// One step of the inference; usually one layer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Step {
     /// The layer's name (an inserted `requantize` is called `<layer>.requantize`).
     pub name: String,
@@ -131,7 +131,7 @@ pub struct Step {
 }
 
 /// Values shared modulo one p.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Domain {
     /// p must exceed twice this: the greatest absolute value, half a unit of rounding included.
     pub bound: u64,
@@ -140,7 +140,7 @@ pub struct Domain {
 }
 
 /// A network ready to be given parameters, predicted and run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ResolvedNetwork {
     /// Name of the network.
     pub name: String,

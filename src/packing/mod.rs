@@ -55,6 +55,7 @@ mod shape;
 mod slots;
 mod strides;
 mod sums;
+mod threaded;
 mod windows;
 
 pub use conv_client_rotation::ConvClientRotation;

@@ -80,7 +80,7 @@ fn noise(seed: u64) -> impl Iterator<Item = u64> {
         .skip(3)
 }
 
-fn values_of(layer: &LinearShape, seed: u64, p: u64) -> (Vec<i64>, Vec<u64>) {
+pub(super) fn values_of(layer: &LinearShape, seed: u64, p: u64) -> (Vec<i64>, Vec<u64>) {
     let weights = noise(seed)
         .take(layer.weights())
         .map(|x| x as i64 % 257 - 128);
@@ -164,7 +164,7 @@ fn check_no_zero_plaintext(layer: &LinearShape, n: usize) {
     }
 }
 
-fn any_fc() -> impl Strategy<Value = (LinearShape, usize)> {
+pub(super) fn any_fc() -> impl Strategy<Value = (LinearShape, usize)> {
     (1_u32..8, 1_usize..300, 1_usize..300, any::<bool>()).prop_map(
         |(log_n, inputs, outputs, small)| {
             let cut = if small { 20 } else { 300 };
@@ -176,7 +176,7 @@ fn any_fc() -> impl Strategy<Value = (LinearShape, usize)> {
     )
 }
 
-fn any_conv() -> impl Strategy<Value = (LinearShape, usize)> {
+pub(super) fn any_conv() -> impl Strategy<Value = (LinearShape, usize)> {
     let pair = |range: std::ops::Range<usize>| prop::array::uniform2(range);
     (
         1_usize..13,
@@ -527,6 +527,11 @@ impl SmallRing {
             let outputs = plan.run_with(&server, &encrypted, weight).unwrap();
             let decrypted = outputs.iter().map(|ct| self.secret.decrypt(ct).unwrap());
             let slots: Vec<_> = decrypted.collect();
+            let threaded = || plan.run_threaded(&server, &encrypted, weight).unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(2);
+            let threaded = pool.build().unwrap().install(threaded);
+            let threaded = threaded.iter().map(|ct| self.secret.decrypt(ct).unwrap());
+            assert_eq!(threaded.collect::<Vec<_>>(), slots);
             let weight = |index| plain.encode(&plan.weight_slots(&weights, p, index));
             assert_eq!(slots, plan.run_with(&plain, &packed, weight).unwrap());
             assert_eq!(plan.unpack_output(&slots), expected, "{layer:?} {plan:?}");

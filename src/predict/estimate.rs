@@ -17,7 +17,7 @@ use crate::bfv::HeOp;
 use crate::network::{NetworkError, NetworkParams, Step, Weights};
 use crate::params::{LayerCrypto, ParamsError, Prices, Request, Selector};
 use crate::protocol::{
-    Action, CircuitSettings, Link, OtRole, Party, Phase, ProtocolError, Script, StepPlan, Task,
+    Action, Link, OtRole, Party, Phase, ProtocolError, ProtocolSettings, Script, StepPlan, Task,
     gazelle_with,
 };
 use crate::units::Nanos;
@@ -45,8 +45,8 @@ pub enum PredictError {
 pub struct Setting<'a> {
     /// What is asked of the parameters.
     pub request: Request,
-    /// How circuits are garbled.
-    pub circuits: CircuitSettings,
+    /// How the protocol is carried out.
+    pub protocol: ProtocolSettings,
     /// Prices of the machine.
     pub prices: &'a PriceList,
     /// Name of the profile.
@@ -69,7 +69,7 @@ pub fn plan(
         link: setting.link,
     };
     let selector = Selector::new(setting.request, prices)?;
-    plan_with(network, weights, &selector, setting.circuits)
+    plan_with(network, weights, &selector, setting.protocol)
 }
 
 /// [`plan`] by a selector that keeps what it found, for many networks.
@@ -80,11 +80,11 @@ pub fn plan_with<P: Prices>(
     network: &NetworkParams,
     weights: Option<&Weights>,
     selector: &Selector<P>,
-    circuits: CircuitSettings,
+    protocol: ProtocolSettings,
 ) -> Result<Script, PredictError> {
     let resolved = network.resolve(weights)?;
     let selection = selector.network(&resolved)?;
-    Ok(gazelle_with(&resolved, &selection.layers, circuits)?)
+    Ok(gazelle_with(&resolved, &selection.layers, protocol)?)
 }
 
 /// Predicts what a script costs.
@@ -210,6 +210,7 @@ fn layer(step: &Step, plan: &StepPlan) -> LayerPrediction {
         ),
         StepPlan::Circuit { .. } | StepPlan::Local => (None, None),
     };
+    let kept_weights = plan.kept_weights().map(|bytes| bytes.0);
     LayerPrediction {
         name: step.name.clone(),
         kind: step.kind.name().to_owned(),
@@ -217,6 +218,7 @@ fn layer(step: &Step, plan: &StepPlan) -> LayerPrediction {
         output: step.shape_out,
         he,
         schedule,
+        kept_weights,
         ops: no_ops(),
         seconds: SecondsSplit::default(),
         bytes: BytesSplit::default(),

@@ -125,6 +125,9 @@ pub struct LayerPrediction {
     pub he: Option<HeReport>,
     /// Name of the packing schedule, for a linear layer.
     pub schedule: Option<String>,
+    /// Bytes of its encoded weights that the server keeps, for a linear layer; 0 where they are encoded online.
+    #[serde(default)]
+    pub kept_weights: Option<u64>,
     /// How often each operation happens, both parties together, set-up included. `encrypt` sums the
     /// kinds of encryption; `rotate` are rotations with a key switch of their own, `hoisted_rotate`
     /// those of a ciphertext decomposed once.
@@ -234,6 +237,16 @@ impl SecondsSplit {
         self.server += other.server;
         self.link += other.link;
         self.total += other.total;
+    }
+}
+
+impl Prediction {
+    /// Bytes of encoded weights that the server keeps.
+    pub fn kept_weights(&self) -> u64 {
+        self.layers
+            .iter()
+            .filter_map(|layer| layer.kept_weights)
+            .sum()
     }
 }
 

@@ -9,15 +9,16 @@
 //! - *Pools, sums, flatten*: each party on its own share, as soon as it knows that.
 //! - *End*: the server sends its share of the result.
 //!
-//! Set-up, once a session: keys of each ring, encoded weights, base transfers.
+//! Set-up, once a session: keys of each ring, encoded weights, base transfers. Where memory for encoded weights is
+//! bounded, those of some steps are encoded online, one by one.
 
 use super::circuit_script::LayerOfCircuits;
 use super::error::ProtocolError;
-use super::roles::{CircuitSettings, Party, Phase, RingSize};
+use super::roles::{CircuitSettings, Party, Phase, ProtocolSettings, RingSize, WeightEncoding};
 use super::shares;
 use super::steps::{
-    Held, Planner, Rings, StepKnown, layer_params, moduli, operands_held_by_server, plan_step,
-    shares_known,
+    Held, Planner, Rings, StepKnown, keep_weights, layer_params, moduli, operands_held_by_server,
+    plan_step, shares_known,
 };
 use super::work::{Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Streams, Task};
 use crate::bfv::{HeOp, OpCounts};
@@ -34,18 +35,19 @@ pub fn gazelle(
     network: &ResolvedNetwork,
     crypto: &[Option<LayerCrypto>],
 ) -> Result<Script, ProtocolError> {
-    gazelle_with(network, crypto, CircuitSettings::default())
+    gazelle_with(network, crypto, ProtocolSettings::default())
 }
 
-/// [`gazelle()`] with circuits garbled in another way.
+/// [`gazelle()`] carried out in another way.
 ///
 /// # Errors
 /// As there.
 pub fn gazelle_with(
     network: &ResolvedNetwork,
     crypto: &[Option<LayerCrypto>],
-    circuits: CircuitSettings,
+    settings: ProtocolSettings,
 ) -> Result<Script, ProtocolError> {
+    let circuits = settings.circuits;
     let moduli = moduli(network, crypto);
     let known = shares_known(network, circuits.garbler);
     let planner = Planner {
@@ -55,9 +57,12 @@ pub fn gazelle_with(
         known: &known,
     };
     let mut rings = Rings::default();
-    let steps = (0..network.steps.len())
+    let mut steps = (0..network.steps.len())
         .map(|index| plan_step(&planner, index, &mut rings))
         .collect::<Result<Vec<_>, _>>()?;
+    if let Some(limit) = settings.weight_memory {
+        keep_weights(&mut steps, limit);
+    }
     let (step, phase) = (None, Phase::Setup);
     let mut writer = Writer {
         network,
@@ -160,12 +165,18 @@ impl Writer<'_> {
             self.server(Act::LoadKeys(index), he(&keys.crypto, &counts), None);
         }
         for (index, step) in self.steps.iter().enumerate() {
-            if let StepPlan::Linear { crypto, plan, .. } = step {
+            if let StepPlan::Linear {
+                crypto,
+                plan,
+                weights,
+                ..
+            } = step
+            {
                 self.step = Some(index);
-                let counts = [(HeOp::Encode, plan.weight_count() as u64)];
-                let mut tasks = he(crypto, &counts);
-                let bytes = encoded(crypto, plan);
-                tasks.push(Task::Touch { bytes });
+                let tasks = match weights {
+                    WeightEncoding::Ahead => encode_ahead(crypto, plan),
+                    WeightEncoding::Streamed => Vec::new(),
+                };
                 self.server(Act::EncodeWeights, tasks, None);
             }
         }
@@ -205,7 +216,12 @@ impl Writer<'_> {
                 let layer = LayerOfCircuits::new(*circuit, *batch, *operand, &self.circuits)?;
                 self.circuits_online(&layer);
             }
-            StepPlan::Linear { crypto, plan, .. } => self.linear(crypto, plan, held)?,
+            StepPlan::Linear {
+                crypto,
+                plan,
+                weights,
+                ..
+            } => self.linear((crypto, plan), *weights, held)?,
         }
         Ok(())
     }
@@ -221,8 +237,8 @@ impl Writer<'_> {
 
     fn linear(
         &mut self,
-        crypto: &LayerCrypto,
-        plan: &Plan,
+        (crypto, plan): (&LayerCrypto, &Plan),
+        weights: WeightEncoding,
         operand: Held,
     ) -> Result<(), ProtocolError> {
         let params = layer_params(crypto)?;
@@ -241,7 +257,13 @@ impl Writer<'_> {
             Held::Yes => inputs,
             Held::No => 0,
         };
+        // What is encoded on the spot is still in the cache when it is multiplied.
+        let (encodings, waiting) = match weights {
+            WeightEncoding::Ahead => (0, plan.weight_bytes(crypto.q.len())),
+            WeightEncoding::Streamed => (plan.weight_count() as u64, Bytes(0)),
+        };
         let around: OpCounts = [
+            (HeOp::Encode, encodings),
             (HeOp::Expand, inputs),
             (HeOp::AddPlain, added),
             (HeOp::Rerandomize, outputs),
@@ -251,7 +273,7 @@ impl Writer<'_> {
         .collect();
         let polynomial = 8 * crypto.n * crypto.q.len();
         let streams = Streams {
-            weights: encoded(crypto, plan),
+            weights: waiting,
             ciphertexts: Bytes((2 * polynomial * plan.working_ciphertexts()) as u64),
             keys: plan.rotations().len() as u64,
         };
@@ -282,9 +304,13 @@ fn he(crypto: &LayerCrypto, counts: &[(HeOp, u64)]) -> Vec<Task> {
     Task::he(&counts, ring, Streams::default())
 }
 
-/// Size of a layer's encoded weights.
-fn encoded(crypto: &LayerCrypto, plan: &Plan) -> Bytes {
-    Bytes((8 * crypto.n * crypto.q.len() * plan.weight_count()) as u64)
+/// Encoding of all of a layer's weights, and the memory that they come to.
+fn encode_ahead(crypto: &LayerCrypto, plan: &Plan) -> Vec<Task> {
+    let counts = [(HeOp::Encode, plan.weight_count() as u64)];
+    let mut tasks = he(crypto, &counts);
+    let bytes = plan.weight_bytes(crypto.q.len());
+    tasks.push(Task::Touch { bytes });
+    tasks
 }
 
 fn ring_size(crypto: &LayerCrypto) -> RingSize {

@@ -25,7 +25,10 @@ pub use error::{PartyError, ProtocolError};
 pub use gazelle::{gazelle, gazelle_with};
 pub use inbox::{Inbox, Store};
 pub use link::{Link, LinkError};
-pub use roles::{CircuitSettings, Delivery, Known, OtRole, Party, Phase, RingSize};
+pub use roles::{
+    CircuitSettings, Delivery, Known, OtRole, Party, Phase, ProtocolSettings, RingSize,
+    WeightEncoding,
+};
 pub use server::Server;
 pub use work::{
     Act, Action, FRAME_HEADER, Message, MessageKind, RingKeys, Script, StepPlan, Streams, Task,

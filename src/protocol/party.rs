@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::error::PartyError;
 use super::inbox::{Inbox, Place};
-use super::roles::{Known, Party};
+use super::roles::{Known, Party, WeightEncoding};
 use super::shares;
 use super::steps::{Held, layer_params, operands_held_by_server};
 use super::work::{Action, Script, StepPlan};
@@ -82,6 +82,15 @@ impl<'a> View<'a> {
         match (&self.script.steps[index], &self.params[index]) {
             (StepPlan::Linear { plan, ring, .. }, Some(params)) => Ok((plan, params, *ring)),
             _ => Err(out_of_order(action)),
+        }
+    }
+
+    /// When the weights of the action's linear step are encoded.
+    pub(super) fn weight_encoding(&self, action: &Action) -> Result<WeightEncoding, PartyError> {
+        let (index, _) = self.step(action)?;
+        match &self.script.steps[index] {
+            StepPlan::Linear { weights, .. } => Ok(*weights),
+            StepPlan::Circuit { .. } | StepPlan::Local => Err(out_of_order(action)),
         }
     }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::gc::{Extension, GarblingHash};
+use crate::units::Bytes;
 
 /// Who acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -102,6 +103,34 @@ impl Default for CircuitSettings {
             extension: Extension::default(),
         }
     }
+}
+
+/// How a protocol is carried out where it leaves a choice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProtocolSettings {
+    /// How circuits are garbled, and who does it.
+    pub circuits: CircuitSettings,
+    /// Bytes that the server may keep of weights encoded ahead; without a limit it keeps all.
+    pub weight_memory: Option<Bytes>,
+}
+
+impl From<CircuitSettings> for ProtocolSettings {
+    fn from(circuits: CircuitSettings) -> Self {
+        Self {
+            circuits,
+            ..Self::default()
+        }
+    }
+}
+
+/// When the server encodes a linear step's weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightEncoding {
+    /// In the set-up; they wait in memory.
+    Ahead,
+    /// Each one when it is multiplied, in every inference; none is kept.
+    Streamed,
 }
 
 /// From when on each party knows its share of a value.

@@ -10,11 +10,13 @@ use super::circuit_side::CircuitSide;
 use super::error::PartyError;
 use super::inbox::{Inbox, parts};
 use super::party::{View, out_of_order};
-use super::roles::Party;
+use super::roles::{Party, WeightEncoding};
 use super::shares;
 use super::work::{Act, Action, MessageKind, Script};
 use crate::batch;
-use crate::bfv::{Evaluator, GaloisKeys, HeOps, Plaintext, PublicKey, SeededCiphertext, Wire};
+use crate::bfv::{
+    BfvError, Evaluator, GaloisKeys, HeOps, Plaintext, PublicKey, SeededCiphertext, Wire,
+};
 use crate::network::Weights;
 
 /// The server's state in a run.
@@ -87,8 +89,25 @@ impl<'a, R: CryptoRng> Server<'a, R> {
     }
 
     fn encode_weights(&mut self, action: &Action) -> Result<Vec<u8>, PartyError> {
+        let (plan, _, ring) = self.view.linear(action)?;
+        let (index, _) = self.view.step(action)?;
+        if self.view.weight_encoding(action)? == WeightEncoding::Ahead {
+            let all = (0..plan.weight_count()).collect();
+            let encoded = batch::try_map(all, self.encoder(action)?)?;
+            self.encoded[index] = encoded;
+        }
+        let (_, evaluator) = self.rings.get(ring).ok_or(out_of_order(action))?;
+        evaluator.reserve(plan.working_ciphertexts());
+        Ok(Vec::new())
+    }
+
+    /// Encodes any one of a step's plaintexts of weights.
+    fn encoder(
+        &self,
+        action: &Action,
+    ) -> Result<impl Fn(usize) -> Result<Plaintext, BfvError> + '_, PartyError> {
         let (plan, params, ring) = self.view.linear(action)?;
-        let (index, step) = self.view.step(action)?;
+        let (_, step) = self.view.step(action)?;
         let layer = self.weights.layers.get(&step.name);
         let layer = layer.ok_or(PartyError::Weights {
             layer: step.name.clone(),
@@ -96,10 +115,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let weights: Vec<i64> = layer.weight.iter().map(|&w| i64::from(w)).collect();
         let (_, evaluator) = self.rings.get(ring).ok_or(out_of_order(action))?;
         let p = params.plaintext_modulus();
-        let encode = |index| evaluator.encode(&plan.weight_slots(&weights, p, index));
-        self.encoded[index] = batch::try_map((0..plan.weight_count()).collect(), encode)?;
-        evaluator.reserve(plan.working_ciphertexts());
-        Ok(Vec::new())
+        Ok(move |index| evaluator.encode(&plan.weight_slots(&weights, p, index)))
     }
 
     /// The server's share of a linear step's result, r + bias, with the masks −r.
@@ -152,7 +168,15 @@ impl<'a, R: CryptoRng> Server<'a, R> {
                 evaluator.add_plain(ciphertext, slots)?;
             }
         }
-        let mut outputs = plan.run(evaluator, &inputs, &self.encoded[index])?;
+        let mut outputs = match self.view.weight_encoding(action)? {
+            WeightEncoding::Ahead => {
+                let encoded = &self.encoded[index];
+                plan.run_threaded(evaluator, &inputs, |index| Ok(&encoded[index]))?
+            }
+            WeightEncoding::Streamed => {
+                plan.run_threaded(evaluator, &inputs, self.encoder(action)?)?
+            }
+        };
         let mut out = Vec::new();
         for (ciphertext, mask) in outputs.iter_mut().zip(self.masks[index].iter()) {
             evaluator.rerandomize(ciphertext, mask, public, &mut self.rng)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::error::ProtocolError;
-use super::roles::{Known, Party, Phase};
+use super::roles::{Known, Party, Phase, WeightEncoding};
 use super::work::{RingKeys, StepPlan};
 use crate::bfv::{BfvError, BfvLiteral, BfvParams, Rotation};
 use crate::gc::{Clip, ShareCircuit, ShareFunction, places};
@@ -11,6 +11,7 @@ use crate::network::{ResolvedNetwork, Source, Step, StepKind};
 use crate::packing::{LinearShape, Plan, PlanRequest};
 use crate::params::LayerCrypto;
 use crate::security::{Requirement, Verdict};
+use crate::units::Bytes;
 
 /// Modulus of each domain: the p of its linear steps, or the least odd one that holds its values; of an argmax's
 /// place the power of two of its bits.
@@ -120,10 +121,42 @@ pub(super) fn plan_step(
             };
             let plan = Plan::try_from(request).map_err(packing)?;
             let ring = rings.serve(&crypto, plan.rotations());
-            StepPlan::Linear { crypto, plan, ring }
+            StepPlan::Linear {
+                crypto,
+                plan,
+                ring,
+                weights: WeightEncoding::Ahead,
+            }
         }
         _ => StepPlan::Local,
     })
+}
+
+/// Keeps encoded weights of up to `limit` bytes in all: those of the largest steps that fit, since a byte kept
+/// saves the same work whosever it is. The others are streamed.
+pub(super) fn keep_weights(steps: &mut [StepPlan], limit: Bytes) {
+    let mut linear: Vec<(Bytes, &mut WeightEncoding)> = steps
+        .iter_mut()
+        .filter_map(|step| match step {
+            StepPlan::Linear {
+                crypto,
+                plan,
+                weights,
+                ..
+            } => Some((plan.weight_bytes(crypto.q.len()), weights)),
+            StepPlan::Circuit { .. } | StepPlan::Local => None,
+        })
+        .collect();
+    linear.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+    let mut left = limit;
+    for (bytes, weights) in linear {
+        *weights = if bytes <= left {
+            left.0 -= bytes.0;
+            WeightEncoding::Ahead
+        } else {
+            WeightEncoding::Streamed
+        };
+    }
 }
 
 /// What a step computes by garbled circuit, if that is how it is done.

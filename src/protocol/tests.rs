@@ -6,6 +6,7 @@ use rand::rngs::ChaCha20Rng;
 use rand::{Rng, SeedableRng};
 
 use super::*;
+use crate::bfv::HeOp;
 use crate::gc::{Extension, GarblingHash};
 use crate::network::{NetworkParams, Weights, evaluate, zoo};
 use crate::params::{Request, TransformPrices, select_network};
@@ -56,7 +57,7 @@ fn check(network: &NetworkParams, seed: u64) -> Vec<i64> {
     let expected = evaluate(&resolved, &weights, &input).unwrap();
     let selection = select_network(&resolved, &Request::default(), &TransformPrices).unwrap();
     for circuits in settings() {
-        let script = gazelle_with(&resolved, &selection.layers, circuits).unwrap();
+        let script = gazelle_with(&resolved, &selection.layers, circuits.into()).unwrap();
         assert_eq!(
             run(&script, &weights, &input, seed),
             expected,
@@ -123,7 +124,7 @@ fn memory_that_cannot_be_had_is_an_error() {
     let resolved = network.resolve(Some(&weights)).unwrap();
     let selection = select_network(&resolved, &Request::default(), &TransformPrices).unwrap();
     let mut script =
-        gazelle_with(&resolved, &selection.layers, CircuitSettings::default()).unwrap();
+        gazelle_with(&resolved, &selection.layers, ProtocolSettings::default()).unwrap();
     let garbled = |action: &&mut Action| action.waits() > Bytes(0);
     let action = script.actions.iter_mut().find(garbled).unwrap();
     let size = Bytes(u64::MAX);
@@ -146,7 +147,7 @@ fn a_share_that_is_known_offline_needs_no_online_transfer() {
     let resolved = network.resolve(None).unwrap();
     let selection = select_network(&resolved, &Request::default(), &TransformPrices).unwrap();
     for circuits in settings() {
-        let script = gazelle_with(&resolved, &selection.layers, circuits).unwrap();
+        let script = gazelle_with(&resolved, &selection.layers, circuits.into()).unwrap();
         let kinds = [
             MessageKind::Choices,
             MessageKind::Labels,
@@ -175,6 +176,68 @@ fn a_skip_connection_and_a_max_pool_give_the_plain_result() {
     shows_something(&check(&network, 11));
 }
 
+/// Encodings of weights that a phase asks for.
+fn encodings(script: &Script, phase: Phase) -> u64 {
+    let actions = script.actions.iter().filter(|a| a.phase == phase);
+    let tasks = actions.flat_map(|action| &action.tasks);
+    let counts = tasks.map(|task| match task {
+        Task::He {
+            op: HeOp::Encode,
+            count,
+            ..
+        } => *count,
+        _ => 0,
+    });
+    counts.sum()
+}
+
+/// Bytes of encoded weights that are kept, of each linear step.
+fn kept(script: &Script) -> Vec<Bytes> {
+    let steps = script.steps.iter();
+    steps.filter_map(StepPlan::kept_weights).collect()
+}
+
+/// What may be kept is kept, the largest that fits first; the rest is encoded online, with the same result.
+#[test]
+fn weights_beyond_the_memory_for_them_are_encoded_online() {
+    let network = zoo::load("toy").unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(8);
+    let weights = Weights::random(&network, &mut rng).unwrap();
+    let resolved = network.resolve(Some(&weights)).unwrap();
+    let input = resolved.random_input(&mut rng);
+    let expected = evaluate(&resolved, &weights, &input).unwrap();
+    let selection = select_network(&resolved, &Request::default(), &TransformPrices).unwrap();
+    let bounded = |weight_memory| {
+        let settings = ProtocolSettings {
+            weight_memory,
+            ..ProtocolSettings::default()
+        };
+        gazelle_with(&resolved, &selection.layers, settings).unwrap()
+    };
+    let free = bounded(None);
+    let all = kept(&free);
+    let total: Bytes = all.iter().copied().sum();
+    let largest = *all.iter().max().unwrap();
+    assert!(all.len() > 1 && largest < total, "{all:?}");
+    for (limit, least) in [
+        (total, total),
+        (Bytes(total.0 - 1), largest),
+        (largest, largest),
+        (Bytes(0), Bytes(0)),
+    ] {
+        let script = bounded(Some(limit));
+        let now = kept(&script);
+        let sum: Bytes = now.iter().copied().sum();
+        assert!(least <= sum && sum <= limit, "{now:?} within {limit:?}");
+        let whole = |(now, all): (&Bytes, &Bytes)| now == all || now.0 == 0;
+        assert!(now.iter().zip(&all).all(whole));
+        let [setup, online] = [Phase::Setup, Phase::Online].map(|phase| encodings(&script, phase));
+        assert_eq!(setup + online, encodings(&free, Phase::Setup));
+        assert_eq!(online > 0, limit < total);
+        assert_eq!(run(&script, &weights, &input, 9), expected);
+    }
+}
+
 #[test]
 fn a_clip_and_the_place_of_the_greatest_give_the_plain_result() {
     let (network, _) = NetworkParams::from_toml(PLACES).unwrap();
@@ -193,7 +256,7 @@ fn hostile_messages_are_refused_or_give_a_wrong_result() {
     let selection = select_network(&resolved, &Request::default(), &TransformPrices).unwrap();
     let [server, _, client, _] = settings();
     for circuits in [server, client] {
-        let script = gazelle_with(&resolved, &selection.layers, circuits).unwrap();
+        let script = gazelle_with(&resolved, &selection.layers, circuits.into()).unwrap();
         let sent = script.actions.iter().filter_map(|action| action.sends);
         let sent = sent.filter(|message| message.payload > Bytes(0));
         let kinds: HashSet<MessageKind> = sent.map(|message| message.kind).collect();

@@ -8,7 +8,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::link::Link;
-use super::roles::{CircuitSettings, Delivery, Known, OtRole, Party, Phase, RingSize};
+use super::roles::{
+    CircuitSettings, Delivery, Known, OtRole, Party, Phase, RingSize, WeightEncoding,
+};
 use crate::bfv::{HeOp, OpCounts};
 use crate::gc::{Extension, GarblingHash, ShareCircuit};
 use crate::network::ResolvedNetwork;
@@ -20,7 +22,7 @@ use crate::units::{Bytes, Nanos};
 pub const FRAME_HEADER: u64 = 9;
 
 /// Sizes of what the products and rotations of an action read besides their operands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Streams {
     /// Encoded plaintexts, each read once.
     pub weights: Bytes,
@@ -31,7 +33,7 @@ pub struct Streams {
 }
 
 /// A computation that has a price.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Task {
     /// `count` times a BFV operation.
     He {
@@ -148,7 +150,7 @@ impl MessageKind {
 }
 
 /// A message that ends an action.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Message {
     /// What it holds.
     pub kind: MessageKind,
@@ -171,7 +173,7 @@ pub enum Act {
     GenerateKeys(usize),
     /// Server: the keys of one ring, read and expanded.
     LoadKeys(usize),
-    /// Server: encoded weights of the step.
+    /// Server: the step's weights, encoded where they are kept, and memory for its ciphertexts.
     EncodeWeights,
     /// Evaluator: opens the base transfers.
     StartBaseOt,
@@ -216,7 +218,7 @@ pub enum Act {
 }
 
 /// One thing a party does, what it takes, and what it sends afterwards.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Action {
     /// Index of the step it belongs to; none in the set-up that serves all steps.
     pub step: Option<usize>,
@@ -253,10 +255,10 @@ impl Action {
 }
 
 /// How one step is carried out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(clippy::large_enum_variant, reason = "a network has a few dozen steps")]
 pub enum StepPlan {
-    /// By ciphertexts: parameters, packing, and the index of its ring's keys.
+    /// By ciphertexts: parameters, packing, the index of its ring's keys, what becomes of its weights.
     Linear {
         /// Parameters.
         crypto: LayerCrypto,
@@ -264,6 +266,8 @@ pub enum StepPlan {
         plan: Plan,
         /// Index into `Script::rings`.
         ring: usize,
+        /// When its weights are encoded.
+        weights: WeightEncoding,
     },
     /// By a garbled circuit per result value.
     Circuit {
@@ -278,8 +282,26 @@ pub enum StepPlan {
     Local,
 }
 
+impl StepPlan {
+    /// Bytes of encoded weights that the server keeps for a linear step.
+    pub fn kept_weights(&self) -> Option<Bytes> {
+        match self {
+            Self::Linear {
+                crypto,
+                plan,
+                weights,
+                ..
+            } => Some(match weights {
+                WeightEncoding::Ahead => plan.weight_bytes(crypto.q.len()),
+                WeightEncoding::Streamed => Bytes(0),
+            }),
+            Self::Circuit { .. } | Self::Local => None,
+        }
+    }
+}
+
 /// One ring's keys: parameters that share them, and the rotations they serve.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RingKeys {
     /// Parameters of the layers that use these keys; layers with others have keys of their own.
     pub crypto: LayerCrypto,
@@ -288,7 +310,10 @@ pub struct RingKeys {
 }
 
 /// A whole inference for two parties: set-up, offline, online.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+///
+/// It can be written to a file, to be looked at, and not read: what a party walks through is always derived from the
+/// network and its parameters, never taken from elsewhere.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Script {
     /// What is inferred.
     pub network: ResolvedNetwork,

@@ -13,8 +13,9 @@ use crate::verify::VerifiedLayer;
 const LAYER: [&str; 8] = [
     "name", "kind", "in_c", "in_h", "in_w", "out_c", "out_h", "out_w",
 ];
-const HE: [&str; 11] = [
+const HE: [&str; 12] = [
     "schedule",
+    "kept_weights",
     "n",
     "p",
     "p_bits",
@@ -112,9 +113,14 @@ fn layer_row(
         row.extend(<[usize; 3]>::from(shape).map(|length| length.to_string()));
     }
     row.push(layer.schedule.clone().unwrap_or_default());
+    row.push(
+        layer
+            .kept_weights
+            .map_or_else(String::new, |kept| kept.to_string()),
+    );
     match &layer.he {
         Some(he) => row.extend(he_cells(he)),
-        None => row.extend((1..HE.len()).map(|_| String::new())),
+        None => row.extend((2..HE.len()).map(|_| String::new())),
     }
     match layer.stored {
         Some(stored) => row.extend(circuit_cells(circuits, stored)),

@@ -177,7 +177,8 @@ pub(super) fn prediction_summary(prediction: &Prediction) -> String {
     let total = &prediction.total;
     format!(
         "Total: {} ({} offline, {} online), {}. Set-up once a session: {}, {}. \
-         {} ReLUs, {} multiply-adds, {} parameters. {}{}.",
+         {} ReLUs, {} multiply-adds, {} parameters. {}{}. \
+         The server keeps {} of encoded weights.",
         seconds(total.seconds.total),
         seconds(total.seconds.offline),
         seconds(total.seconds.online),
@@ -189,6 +190,7 @@ pub(super) fn prediction_summary(prediction: &Prediction) -> String {
         count(total.parameters),
         circuits(&prediction.circuits),
         stored(&prediction.circuits),
+        bytes(prediction.kept_weights()),
     )
 }
 

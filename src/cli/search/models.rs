@@ -12,7 +12,7 @@ use crate::cli::output;
 use crate::network::{NetworkError, NetworkParams, Weights};
 use crate::params::{ParamsError, Selector};
 use crate::predict::{LinkedPrices, PredictError, PriceList, Setting, estimate, plan_with};
-use crate::protocol::{CircuitSettings, ProtocolError};
+use crate::protocol::{ProtocolError, ProtocolSettings};
 use crate::search::{AccuracyModel, Cost, CostError, CostModel, ModelError};
 use crate::train::{Dataset, FloatWeights, Split, TrainError, TrainSettings, Trainer};
 
@@ -53,12 +53,12 @@ impl Costs {
     fn predict(&self, network: &NetworkParams) -> Result<Cost, PredictError> {
         let setting = Setting {
             request: self.pricing.request,
-            circuits: CircuitSettings::default(),
+            protocol: ProtocolSettings::default(),
             prices: &self.selector.prices().list,
             calibration: self.pricing.calibration.clone(),
             link: self.pricing.link,
         };
-        let script = plan_with(network, None, &self.selector, setting.circuits)?;
+        let script = plan_with(network, None, &self.selector, setting.protocol)?;
         let total = estimate(network, &script, &setting)?.total;
         Ok(Cost {
             seconds: total.seconds.total,
