@@ -238,7 +238,7 @@ fn a_verification_puts_measured_beside_predicted() {
     assert!(!more.holds());
     let csv = shown.csv().unwrap();
     assert!(
-        csv.lines().all(|line| line.split(',').count() == 56),
+        csv.lines().all(|line| line.split(',').count() == 57),
         "{csv}"
     );
     let wrong = Verification {
