@@ -43,6 +43,12 @@ impl Slots {
         let row = (slot / self.row()) ^ (rotation.swap as usize);
         row * self.row() + (slot + rotation.step) % self.row()
     }
+
+    /// Slot values after `rotation`.
+    pub(super) fn rotated(self, values: &[u64], rotation: Rotation) -> Vec<u64> {
+        let sources = (0..self.n).map(|slot| self.source(slot, rotation));
+        sources.map(|source| values[source]).collect()
+    }
 }
 
 /// An integer as its residue in `0..p`.
