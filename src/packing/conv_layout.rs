@@ -65,12 +65,13 @@ pub(super) struct ConvLayout {
 }
 
 impl ConvLayout {
-    pub(super) fn new(conv: &ConvShape, n: usize, stride: Stride) -> Result<Self, PackingError> {
-        let (slots, conv) = (Slots::new(n)?, *conv);
-        let output = conv.output()?;
-        if conv.input.is_empty() || output.is_empty() {
-            return Err(PackingError::Empty);
-        }
+    /// For a layer whose sizes are within bounds.
+    pub(super) fn new(
+        conv: &ConvShape,
+        slots: Slots,
+        stride: Stride,
+    ) -> Result<Self, PackingError> {
+        let (conv, output) = (*conv, conv.output()?);
         let (phases, step) = match stride {
             Stride::Discard => ([1, 1], conv.stride),
             Stride::Decimate => (conv.stride, [1, 1]),

@@ -12,6 +12,7 @@ use std::ops::Range;
 use super::alignment::Alignment;
 use super::conv_layout::{ConvLayout, Stride};
 use super::shape::{ConvShape, PackingError};
+use super::slots::Slots;
 use crate::bfv::Rotation;
 
 /// A product, and the plaintext that it is with.
@@ -63,8 +64,12 @@ pub(super) struct Products {
 }
 
 impl Products {
-    pub(super) fn new(conv: &ConvShape, n: usize, stride: Stride) -> Result<Self, PackingError> {
-        let layout = ConvLayout::new(conv, n, stride)?;
+    pub(super) fn new(
+        conv: &ConvShape,
+        slots: Slots,
+        stride: Stride,
+    ) -> Result<Self, PackingError> {
+        let layout = ConvLayout::new(conv, slots, stride)?;
         let (channels, runs) = (layout.channels, layout.input_runs());
         let outputs = channels.output_ciphertexts();
         let last_full = channels.outputs.is_multiple_of(channels.in_ciphertext());

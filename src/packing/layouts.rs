@@ -31,13 +31,19 @@ impl Layouts {
         }
     }
 
+    /// Whether there is such a ring and all sizes of the layer are within bounds.
+    pub(super) fn check(&self) -> Result<Slots, PackingError> {
+        let slots = Slots::new(self.n)?;
+        self.layer.check()?;
+        Ok(slots)
+    }
+
     /// The products of a convolution.
     pub(super) fn products(
         &self,
         stride: Stride,
         schedule: &'static str,
     ) -> Result<Arc<Products>, PackingError> {
-        Slots::new(self.n)?;
         let LinearShape::Conv(conv) = &self.layer else {
             return Err(PackingError::WrongLayer { schedule });
         };
@@ -48,8 +54,11 @@ impl Layouts {
             }
             Stride::Decimate => &self.decimating,
         };
-        let made = shared.get_or_init(|| Products::new(conv, self.n, stride).map(Arc::new));
-        made.clone()
+        let make = || {
+            let slots = self.check()?;
+            Products::new(conv, slots, stride).map(Arc::new)
+        };
+        shared.get_or_init(make).clone()
     }
 
     /// Sizes of a fully connected layer.
@@ -58,13 +67,10 @@ impl Layouts {
         diagonals: Diagonals,
         schedule: &'static str,
     ) -> Result<FcLayout, PackingError> {
-        let slots = Slots::new(self.n)?;
         match self.layer {
             LinearShape::Conv(_) => Err(PackingError::WrongLayer { schedule }),
-            LinearShape::Fc { inputs: 0, .. } | LinearShape::Fc { outputs: 0, .. } => {
-                Err(PackingError::Empty)
-            }
             LinearShape::Fc { inputs, outputs } => {
+                let slots = self.check()?;
                 Ok(FcLayout::new(slots, (inputs, outputs), diagonals))
             }
         }

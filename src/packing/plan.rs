@@ -115,6 +115,24 @@ pub struct PlanRequest {
     pub layer: LinearShape,
 }
 
+impl PlanRequest {
+    /// Whether a plan may be made: the ring degree and all sizes of the layer are within bounds, and the
+    /// schedule has a known name. Making a [`Plan`] checks the same.
+    ///
+    /// # Errors
+    /// What is wrong, with the field's name.
+    pub fn check(&self) -> Result<(), PackingError> {
+        Layouts::new(&self.layer, self.n).check()?;
+        if Plan::SCHEDULES.contains(&self.schedule.as_str()) {
+            Ok(())
+        } else {
+            Err(PackingError::UnknownSchedule {
+                name: self.schedule.clone(),
+            })
+        }
+    }
+}
+
 macro_rules! schedules {
     ($($(#[$doc:meta])* $name:ident,)+) => {
         /// How one linear layer is computed at one ring degree.

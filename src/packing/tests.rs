@@ -402,7 +402,35 @@ fn every_refusal_has_its_name() {
         Plan::new(&fc(2, 2), 12),
         Err(PackingError::RingDegree { n: 12 })
     );
-    assert_eq!(Plan::new(&fc(0, 2), 8), Err(PackingError::Empty));
+    let size = |field, value, greatest| PackingError::Size {
+        field,
+        value,
+        least: 1,
+        greatest,
+    };
+    let none = size("number of inputs", 0, 1 << 31);
+    assert_eq!(Plan::new(&fc(0, 2), 8), Err(none));
+    assert_eq!(
+        Plan::new(&fc(1 << 31, 1 << 31), 8),
+        Err(size("number of weights", 1 << 62, 1 << 31))
+    );
+    let large = LinearShape::Conv(ConvShape {
+        input: Shape::new(1 << 20, 1 << 20, 1 << 20),
+        out_channels: 1 << 20,
+        kernel: [1 << 20; 2],
+        stride: [1; 2],
+        padding: [1 << 19; 2],
+        dilation: [1; 2],
+        groups: 1,
+    });
+    let inputs = size("number of inputs", 1 << 60, 1 << 31);
+    assert_eq!(Plan::new(&large, 8), Err(inputs.clone()));
+    let request = PlanRequest {
+        schedule: "conv_output_rotation".to_owned(),
+        n: 8,
+        layer: large,
+    };
+    assert_eq!(request.check(), Err(inputs));
     let (height, width, row) = (33, 32, 4);
     assert_eq!(
         Plan::new(&conv([1, height, width], 1, 3, 1), 2 * row),
@@ -431,6 +459,9 @@ fn every_refusal_has_its_name() {
         })
     );
     (shape.groups, shape.stride) = (1, [0, 1]);
+    let still = size("vertical stride", 0, 1 << 20);
+    assert_eq!(Plan::new(&LinearShape::Conv(shape), 64), Err(still));
+    (shape.stride, shape.kernel) = ([1, 1], [4, 1]);
     let geometry = PackingError::Geometry {
         height: 1,
         width: 1,
