@@ -245,9 +245,13 @@ pub struct NetworkParams {
 }
 
 impl ConvParams {
-    /// Rows and columns that a filter spans, (k − 1)·dilation + 1.
-    pub fn extent(&self) -> [usize; 2] {
-        [0, 1].map(|axis| (self.kernel[axis] - 1) * self.dilation[axis] + 1)
+    /// Rows and columns that a filter spans, (k − 1)·dilation + 1; none for an empty kernel, or beyond a `usize`.
+    pub fn extent(&self) -> Option<[usize; 2]> {
+        let along = |axis: usize| {
+            let steps = self.kernel[axis].checked_sub(1)?;
+            steps.checked_mul(self.dilation[axis])?.checked_add(1)
+        };
+        Some([along(0)?, along(1)?])
     }
 }
 

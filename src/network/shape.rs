@@ -211,7 +211,8 @@ fn conv_shape(name: &str, conv: &ConvParams, input: Shape) -> Result<Shape, Netw
         });
     }
     let window = Window {
-        kernel: conv.extent(),
+        // Nothing is spanned by an empty kernel, which `slide` refuses.
+        kernel: conv.extent().unwrap_or_default(),
         stride: conv.stride,
         padding: conv.padding,
     };

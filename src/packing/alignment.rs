@@ -88,40 +88,144 @@ impl Channels {
             .filter(|range| !range.is_empty())
     }
 
-    /// The alignments that an output needs, in the order in which they run: the swapped ones first,
-    /// each side of 0 from its far end inwards.
-    pub(super) fn alignments(&self, output: usize) -> Vec<Alignment> {
+    /// The alignments that an output needs, in the order in which they run: the swapped ones first, each side
+    /// of 0 from its far end inwards; and with each, in rising order, the `runs` of input ciphertexts of which
+    /// it brings channels to output channels of their group. Inputs of a run are alike: without groups
+    /// those may be all that are full.
+    pub(super) fn meetings(&self, output: usize, runs: &[Range<usize>]) -> Vec<(Alignment, usize)> {
         let swaps = [true, false]
             .into_iter()
             .filter(|swap| !swap || self.rows == 2);
-        swaps
-            .flat_map(|swap| {
-                let needed = |&delta: &isize| {
-                    let inputs = 0..self.input_ciphertexts();
-                    let alignment = Alignment { swap, delta };
-                    inputs
-                        .into_iter()
-                        .any(|input| self.met(output, input, alignment).next().is_some())
-                };
-                let b = self.row.cast_signed();
-                let deltas: Vec<isize> = (0..b).filter(needed).collect();
-                let cut = cut(&deltas, b);
-                let below = deltas.iter().filter(move |&&delta| delta > cut);
-                let above = deltas.iter().filter(move |&&delta| delta <= cut);
-                let below = below.map(|delta| delta - b);
-                let all: Vec<_> = below.chain(above.rev().copied()).collect();
-                all.into_iter().map(move |delta| Alignment { swap, delta })
-            })
-            .collect()
+        let (mut met, mut meetings) = (Vec::new(), Vec::new());
+        let b = self.row.cast_signed();
+        for swap in swaps {
+            met.clear();
+            for in_row in 0..self.rows {
+                self.meet(output, (in_row, in_row ^ usize::from(swap)), runs, &mut met);
+            }
+            // Each row is sorted, or a few sorted stretches.
+            met.sort();
+            met.dedup();
+            let cut = cut(met.chunk_by(same_delta).map(|of_delta| of_delta[0].0), b);
+            let (above, below) = met.split_at(met.partition_point(|&(delta, _)| delta <= cut));
+            let aligned = |delta, run| (Alignment { swap, delta }, run);
+            meetings.extend(below.iter().map(|&(delta, run)| aligned(delta - b, run)));
+            for of_delta in above.chunk_by(same_delta).rev() {
+                meetings.extend(of_delta.iter().map(|&(delta, run)| aligned(delta, run)));
+            }
+        }
+        meetings
+    }
+
+    /// Adds the deltas (from 0 on) and runs of inputs with which a row of an input meets a row of an output.
+    ///
+    /// Blocks i of the input and o of the output belong together where i − o is their first channels'
+    /// difference modulo g; i − o takes all values between minus the outputs and the inputs of the rows.
+    fn meet(
+        &self,
+        output: usize,
+        (in_row, out_row): (usize, usize),
+        runs: &[Range<usize>],
+        met: &mut Vec<(isize, usize)>,
+    ) {
+        let [b, groups, capacity] =
+            [self.row, self.groups, self.in_ciphertext()].map(usize::cast_signed);
+        let outputs = self.in_row(output, self.outputs, out_row).cast_signed();
+        let first_out = output.cast_signed() * capacity + out_row.cast_signed() * b;
+        if outputs == 0 {
+            return;
+        }
+        let mut run = 0;
+        while let Some(inputs) = runs.get(run) {
+            let first_in = inputs.start.cast_signed() * capacity + in_row.cast_signed() * b;
+            let inputs = self.in_row(inputs.start, self.inputs, in_row).cast_signed();
+            let apart = (first_out - first_in).rem_euclid(groups);
+            if inputs > 0 {
+                let forth = (apart..inputs).step_by(self.groups);
+                let least = 1 - outputs + (apart + outputs - 1).rem_euclid(groups);
+                let back = (least..0).step_by(self.groups).map(|delta| delta + b);
+                // Where g divides b, one delta may be both.
+                let new = back.filter(|&delta| delta >= inputs || b % groups > 0);
+                met.extend(forth.chain(new).map(|delta| (delta, run)));
+            }
+            // `apart` falls by a ciphertext's channels from one input to the next; none below b, nothing meets.
+            run += (apart - b).max(0).cast_unsigned() / self.in_ciphertext() + 1;
+        }
     }
 }
 
-/// The delta before the widest gap of the cycle of `deltas` and 0; the last one of equals. Deltas after it
-/// are nearer to 0 from below.
-fn cut(deltas: &[isize], b: isize) -> isize {
-    let from = std::iter::once(0).chain(deltas.iter().copied().filter(|&delta| delta > 0));
-    let to = deltas.iter().copied().filter(|&delta| delta > 0);
-    from.zip(to.chain(std::iter::once(b)))
-        .max_by_key(|(from, to)| to - from)
-        .map_or(0, |(from, _)| from)
+fn same_delta(a: &(isize, usize), b: &(isize, usize)) -> bool {
+    a.0 == b.0
+}
+
+/// The delta before the widest gap of the cycle of `deltas` (rising) and 0; the last one of equals. Deltas
+/// after it are nearer to 0 from below.
+fn cut(deltas: impl Iterator<Item = isize>, b: isize) -> isize {
+    let (mut from, mut widest, mut cut) = (0, 0, 0);
+    for to in deltas.filter(|&delta| delta > 0).chain([b]) {
+        if to - from >= widest {
+            (widest, cut) = (to - from, from);
+        }
+        from = to;
+    }
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Every alignment tried with every input.
+    fn tried(channels: &Channels, output: usize) -> Vec<(Alignment, usize)> {
+        let mut all = Vec::new();
+        let b = channels.row.cast_signed();
+        for swap in [false, true].into_iter().take(channels.rows) {
+            for delta in 0..b {
+                let alignment = Alignment { swap, delta };
+                let inputs = 0..channels.input_ciphertexts();
+                let meets =
+                    |&input: &usize| channels.met(output, input, alignment).next().is_some();
+                all.extend(inputs.filter(meets).map(|input| (alignment, input)));
+            }
+        }
+        all
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
+        #[test]
+        fn meetings_are_all_that_a_trial_of_each_alignment_finds(
+            log_row in 0_u32..6, rows in 1_usize..3, groups in 1_usize..20,
+            inputs in 1_usize..12, outputs in 1_usize..12, many in 1_usize..12,
+        ) {
+            let groups = if groups > 12 { 1 } else { groups * many };
+            let channels = Channels {
+                row: 1 << log_row,
+                rows,
+                inputs: inputs * groups,
+                outputs: outputs * groups,
+                groups,
+            };
+            let each: Vec<_> = (0..channels.input_ciphertexts()).map(|input| input..input + 1).collect();
+            for output in 0..channels.output_ciphertexts() {
+                let meetings = channels.meetings(output, &each);
+                // Each side of 0 comes inwards, and no two deltas of a swap are one modulo b.
+                let sides = meetings.chunk_by(|(a, _), (b, _)| a.swap == b.swap && (a.delta < 0) == (b.delta < 0));
+                prop_assert!(sides.clone().count() <= 4);
+                for side in sides {
+                    prop_assert!(side.is_sorted_by_key(|(alignment, input)| (-alignment.delta.abs(), *input)));
+                }
+                let modulo = |(alignment, input): (Alignment, usize)| {
+                    let delta = alignment.delta.rem_euclid(channels.row.cast_signed());
+                    (Alignment { delta, ..alignment }, input)
+                };
+                let mut found: Vec<_> = meetings.into_iter().map(modulo).collect();
+                found.sort_unstable();
+                prop_assert_eq!(found, tried(&channels, output));
+            }
+        }
+    }
 }

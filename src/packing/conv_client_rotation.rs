@@ -12,94 +12,61 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
-use super::conv_layout::{ConvLayout, Stride};
-use super::conv_products::{Product, Products};
+use super::alignment::Alignment;
+use super::conv_layout::Stride;
+use super::conv_products::{Partial, Product, Products};
+use super::convolution::{ConvOrder, Convolution};
 use super::output_sum::OutputSum;
-use super::plan::Schedule;
-use super::shape::{LinearShape, PackingError};
 use super::sums::{accumulate, merge};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 
 /// DELPHI's schedule of a convolution.
+pub type ConvClientRotation = Convolution<ClientRotation>;
+
+/// The client rotates, the server only aligns.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConvClientRotation {
-    layout: ConvLayout,
-    products: Products,
-    /// For each input ciphertext of a lane, the indices of the taps it is sent for.
-    taps: Vec<Vec<usize>>,
+pub struct ClientRotation;
+
+/// Ciphertexts of a lane.
+fn of_lane(products: &Products) -> u64 {
+    let runs = products.runs();
+    runs.map(|(taps, inputs)| inputs * taps.indices.len() as u64)
+        .sum()
 }
 
-impl ConvClientRotation {
-    /// Ciphertexts of a lane before that of an input and its first tap.
-    fn before(&self, input: usize) -> usize {
-        self.taps[..input].iter().map(Vec::len).sum()
-    }
+/// For each input of a lane the index of its first ciphertext.
+fn first_ciphertexts(products: &Products) -> Vec<usize> {
+    let inputs = 0..products.layout.channels.input_ciphertexts();
+    let mut next = 0;
+    let first = inputs.map(|input| {
+        let first = next;
+        next += products.taps_of_input(input).len();
+        first
+    });
+    first.collect()
+}
 
-    fn of_lane(&self) -> usize {
-        self.before(self.taps.len())
-    }
+/// The row rotation of a partial sum.
+fn turn(products: &Products, alignment: Alignment) -> Option<Rotation> {
+    let rotation = Rotation {
+        swap: false,
+        ..products.layout.aligning(alignment)
+    };
+    (!rotation.is_identity()).then_some(rotation)
+}
 
-    /// Index of the ciphertext that a product is with.
-    fn operand(&self, lane: usize, product: &Product) -> usize {
-        let within = self.taps[product.input].partition_point(|&tap| tap < product.tap);
-        lane * self.of_lane() + self.before(product.input) + within
-    }
-
-    /// Rotations of the partial sums of an output, by their chunks: each with its row rotation, and by
-    /// input with the swap.
-    fn turns(&self, products: &[Product]) -> Vec<Rotation> {
-        let mut turns = Vec::new();
-        for products in products.chunk_by(same_input) {
-            let partials = products.chunk_by(|a, b| a.alignment == b.alignment);
-            let rows = partials.map(|partial| self.turn(&partial[0]));
-            turns.extend(rows.filter(|rotation| !rotation.is_identity()));
-            turns.extend(products[0].alignment.swap.then(|| self.swap()));
-        }
-        turns
-    }
-
-    fn turn(&self, product: &Product) -> Rotation {
-        Rotation {
-            swap: false,
-            ..self.layout.aligning(product.alignment)
-        }
-    }
-
-    const fn swap(&self) -> Rotation {
-        self.layout.slots.rotation(self.layout.slots.row())
-    }
-
-    /// One output ciphertext of one lane.
-    fn output<H: HeOps, P: Borrow<H::Plaintext>>(
-        &self,
-        ops: &H,
-        products: &[Product],
-        (lane, inputs): (usize, &[H::Ciphertext]),
-        plaintexts: &[P],
-    ) -> Result<Option<H::Ciphertext>, H::Error> {
-        let mut plaintexts = plaintexts.iter();
-        let mut total = None;
-        for products in products.chunk_by(same_input) {
-            let mut of_swap = None;
-            for products in products.chunk_by(|a, b| a.alignment == b.alignment) {
-                let mut sum = None;
-                for (product, plaintext) in products.iter().zip(&mut plaintexts) {
-                    let ct = &inputs[self.operand(lane, product)];
-                    accumulate(ops, &mut sum, ct, plaintext.borrow());
-                }
-                let turn = self.turn(&products[0]);
-                if let (Some(partial), false) = (&sum, turn.is_identity()) {
-                    sum = Some(ops.rotate(partial, turn)?);
-                }
-                merge(ops, &mut of_swap, sum);
-            }
-            if let (Some(sum), true) = (&of_swap, products[0].alignment.swap) {
-                of_swap = Some(ops.rotate(sum, self.swap())?);
-            }
-            merge(ops, &mut total, of_swap);
-        }
-        Ok(total)
-    }
+/// Rotations of the partial sums of an output, and how often each is carried out: a partial sum of each
+/// input by its row rotation, then all of the input by the swap.
+fn turns(products: &Products, kind: &[Partial]) -> impl Iterator<Item = (Rotation, u64)> {
+    let rows = kind.iter().filter_map(|partial| {
+        let turn = turn(products, partial.alignment)?;
+        Some((turn, products.inputs_of(partial)))
+    });
+    let mut swapped: Vec<&Partial> = kind.iter().filter(|p| p.alignment.swap).collect();
+    swapped.sort_by_key(|partial| partial.run);
+    swapped.dedup_by_key(|partial| partial.run);
+    let swaps = swapped.into_iter();
+    rows.chain(swaps.map(|partial| (products.swap(), products.inputs_of(partial))))
 }
 
 /// Whether two partial sums share their swap.
@@ -107,125 +74,128 @@ fn same_input(a: &Product, b: &Product) -> bool {
     (a.alignment.swap, a.input) == (b.alignment.swap, b.input)
 }
 
-impl Schedule for ConvClientRotation {
+/// One output ciphertext of one lane; `operand` is what a product is with.
+fn output<'a, H: HeOps, P: Borrow<H::Plaintext>>(
+    of: &Products,
+    ops: &H,
+    products: &[Product],
+    operand: impl Fn(&Product) -> &'a H::Ciphertext,
+    plaintexts: &[P],
+) -> Result<Option<H::Ciphertext>, H::Error>
+where
+    H::Ciphertext: 'a,
+{
+    let mut plaintexts = plaintexts.iter();
+    let mut total = None;
+    for products in products.chunk_by(same_input) {
+        let mut of_swap = None;
+        for products in products.chunk_by(|a, b| a.alignment == b.alignment) {
+            let mut sum = None;
+            for (product, plaintext) in products.iter().zip(&mut plaintexts) {
+                accumulate(ops, &mut sum, operand(product), plaintext.borrow());
+            }
+            if let (Some(partial), Some(turn)) = (&sum, turn(of, products[0].alignment)) {
+                sum = Some(ops.rotate(partial, turn)?);
+            }
+            merge(ops, &mut of_swap, sum);
+        }
+        if let (Some(sum), true) = (&of_swap, products[0].alignment.swap) {
+            of_swap = Some(ops.rotate(sum, of.swap())?);
+        }
+        merge(ops, &mut total, of_swap);
+    }
+    Ok(total)
+}
+
+impl ConvOrder for ClientRotation {
     const NAME: &'static str = "conv_client_rotation";
+    const STRIDE: Stride = Stride::Discard;
 
-    fn new(layer: &LinearShape, n: usize) -> Result<Self, PackingError> {
-        let layout = ConvLayout::new(layer, n, Stride::Discard, Self::NAME)?;
-        if layout.taps.len() == 1 {
-            return Err(PackingError::NothingToGain {
-                schedule: Self::NAME,
-            });
-        }
-        let mut products = Products::new(&layout);
-        products.sort_by_key(|product| {
+    fn gains(products: &Products) -> bool {
+        products.layout.taps.len() > 1
+    }
+
+    fn sort(_products: &Products, listed: &mut [Product]) {
+        listed.sort_by_key(|product| {
             let alignment = product.alignment;
-            (alignment.swap, product.input, alignment.delta, product.tap)
+            let of_input = (alignment.swap, product.input, alignment.delta);
+            (product.output, of_input, product.tap)
         });
-        let taps = products.taps_by_input(&layout).into_iter();
-        Ok(Self {
-            taps: taps.map(|taps| taps.into_iter().collect()).collect(),
-            layout,
-            products,
-        })
     }
 
-    fn made_for(&self) -> (usize, LinearShape) {
-        self.layout.made_for()
-    }
-
-    fn counts(&self) -> OpCounts {
+    fn counts(products: &Products) -> OpCounts {
         let mut counts = OpCounts::default();
-        for (products, times) in self.products.kinds() {
-            let same = |a: &Product, b: &Product| (a.alignment, a.input) == (b.alignment, b.input);
-            let partials = products.chunk_by(same).count() as u64;
+        for (kind, times) in products.kinds() {
+            let partials: u64 = kind.iter().map(|p| products.inputs_of(p)).sum();
             counts[HeOp::Hadamard] += times * partials;
-            counts[HeOp::MultiplyAccumulate] += times * (products.len() as u64 - partials);
+            counts[HeOp::MultiplyAccumulate] += times * (products.count(kind) - partials);
             counts[HeOp::Add] += times * (partials - 1);
-            counts[HeOp::Rotate] += times * self.turns(products).len() as u64;
+            counts[HeOp::Rotate] += times * turns(products, kind).map(|(_, n)| n).sum::<u64>();
         }
-        counts * self.layout.lanes() as u64
+        counts
     }
 
-    fn rotation_counts(&self) -> BTreeMap<Rotation, u64> {
+    fn rotation_counts(products: &Products) -> BTreeMap<Rotation, u64> {
         let mut counts = BTreeMap::new();
-        for (products, times) in self.products.kinds() {
-            for rotation in self.turns(products) {
-                *counts.entry(rotation).or_default() += times * self.layout.lanes() as u64;
+        for (kind, times) in products.kinds() {
+            for (rotation, often) in turns(products, kind) {
+                *counts.entry(rotation).or_default() += times * often;
             }
         }
         counts
     }
 
-    fn input_ciphertexts(&self) -> usize {
-        self.layout.lanes() * self.of_lane()
-    }
-
-    fn output_ciphertexts(&self) -> usize {
-        self.layout.output_ciphertexts()
-    }
-
-    fn weight_count(&self) -> usize {
-        self.products.len()
-    }
-
-    fn output_sums(&self) -> Option<Vec<OutputSum>> {
-        let sums = self.products.kinds().map(|(products, _)| OutputSum {
-            products: products.len() as u64,
-            turns: self.turns(products).len() as u64,
+    fn output_sum(products: &Products, kind: &[Partial]) -> OutputSum {
+        OutputSum {
+            products: products.count(kind),
+            turns: turns(products, kind).map(|(_, often)| often).sum(),
             ..OutputSum::default()
-        });
-        Some(sums.collect())
+        }
     }
 
-    fn working_ciphertexts(&self) -> usize {
+    fn input_ciphertexts(products: &Products) -> usize {
+        products.layout.lanes() * of_lane(products) as usize
+    }
+
+    fn working_ciphertexts(products: &Products) -> usize {
         // The outputs, a sum of each kind, a rotation.
-        self.output_ciphertexts() + 3
+        products.layout.output_ciphertexts() + 3
     }
 
-    fn pack_input(&self, values: &[u64]) -> Vec<Vec<u64>> {
-        let slots = self.layout.slots;
-        let packed = self.layout.pack_input(values);
+    fn pack_input(products: &Products, values: &[u64]) -> Vec<Vec<u64>> {
+        let (layout, packed) = (&products.layout, products.layout.pack_input(values));
+        let of_lane = layout.channels.input_ciphertexts();
         let each = packed.iter().enumerate();
         each.flat_map(|(index, packed)| {
-            let taps = self.taps[index % self.taps.len()].iter();
-            taps.map(move |&tap| {
-                let rotation = Rotation::rows(self.layout.taps[tap]);
-                let sources = (0..slots.n()).map(|slot| slots.source(slot, rotation));
-                sources.map(|source| packed[source]).collect()
-            })
+            let taps = products.taps_of_input(index % of_lane).iter();
+            let rotations = taps.map(|&tap| Rotation::rows(layout.taps[tap]));
+            rotations.map(|rotation| layout.slots.rotated(packed, rotation))
         })
         .collect()
     }
 
-    fn weight_slots(&self, weights: &[i64], p: u64, index: usize) -> Vec<u64> {
-        let product = self.products.get(index);
-        assert!(product.is_some(), "no plaintext {index}");
-        product.map_or_else(Vec::new, |product| {
-            self.layout.weight_slots(weights, p, &product)
-        })
-    }
-
     fn run<H: HeOps, W: Borrow<H::Plaintext>>(
-        &self,
-        ops: &H,
-        inputs: &[H::Ciphertext],
+        products: &Products,
+        listed: &[Product],
+        (ops, inputs): (&H, &[H::Ciphertext]),
         weight: impl FnMut(usize) -> Result<W, H::Error>,
     ) -> Result<Vec<H::Ciphertext>, H::Error> {
-        let mut weights = (0..self.weight_count()).map(weight);
-        let mut outputs = vec![Vec::new(); self.layout.lanes()];
-        for output in 0..self.products.outputs() {
-            let products: Vec<Product> = self.products.of(output).collect();
-            let plaintexts = weights.by_ref().take(products.len());
+        let first = first_ciphertexts(products);
+        let of_lane = of_lane(products) as usize;
+        let mut weights = (0..listed.len()).map(weight);
+        let mut outputs = vec![Vec::new(); products.layout.lanes()];
+        for of_output in listed.chunk_by(|a, b| a.output == b.output) {
+            let plaintexts = weights.by_ref().take(of_output.len());
             let plaintexts = plaintexts.collect::<Result<Vec<W>, _>>()?;
             for (lane, outputs) in outputs.iter_mut().enumerate() {
-                outputs.extend(self.output(ops, &products, (lane, inputs), &plaintexts)?);
+                let operand = |product: &Product| {
+                    let taps = products.taps_of_input(product.input);
+                    let within = taps.partition_point(|&tap| tap < product.tap);
+                    &inputs[lane * of_lane + first[product.input] + within]
+                };
+                outputs.extend(output(products, ops, of_output, operand, &plaintexts)?);
             }
         }
         Ok(outputs.into_iter().flatten().collect())
-    }
-
-    fn unpack_output(&self, slots: &[Vec<u64>]) -> Vec<u64> {
-        self.layout.unpack_output(slots)
     }
 }

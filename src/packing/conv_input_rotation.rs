@@ -12,190 +12,194 @@
 //! rotations").
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
-use std::sync::OnceLock;
 
 use super::alignment::Alignment;
-use super::conv_layout::ConvLayout;
-use super::conv_products::{Product, Products};
+use super::conv_layout::Stride;
+use super::conv_products::{Partial, Product, Products};
+use super::convolution::{ConvOrder, Convolution};
 use super::output_sum::OutputSum;
-use super::plan::Schedule;
-use super::shape::{LinearShape, PackingError};
 use super::strides::{Decimated, Discarded, StrideRule, stride};
 use super::sums::accumulate;
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 
 /// Input rotation, strides by computing and discarding.
-pub type ConvInputRotation = ConvByInputRotation<Discarded>;
+pub type ConvInputRotation = Convolution<InputRotation<Discarded>>;
 /// Input rotation over a decimated input.
-pub type ConvInputRotationDecimated = ConvByInputRotation<Decimated>;
+pub type ConvInputRotationDecimated = Convolution<InputRotation<Decimated>>;
 
 /// The input-rotation schedule of a convolution.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConvByInputRotation<S> {
-    layout: ConvLayout,
-    products: Products,
-    /// For each input ciphertext of a lane, its rotations.
-    rotations: Vec<BTreeSet<Rotation>>,
-    /// The products in the order in which they run: by input, rotation, output.
-    ordered: OnceLock<Vec<Product>>,
-    strides: PhantomData<S>,
+pub struct InputRotation<S>(PhantomData<S>);
+
+/// The rotation that brings channels and a tap.
+fn rotation(products: &Products, alignment: Alignment, tap: usize) -> Rotation {
+    let layout = &products.layout;
+    let own = Rotation::rows(layout.taps[tap]);
+    own.then(layout.aligning(alignment), layout.slots.row())
 }
 
-/// The rotation that brings a product's channels and tap.
-fn rotation(layout: &ConvLayout, product: &Product) -> Rotation {
-    let own = Rotation::rows(layout.taps[product.tap]);
-    own.then(layout.aligning(product.alignment), layout.slots.row())
+fn of_product(products: &Products, product: &Product) -> Rotation {
+    rotation(products, product.alignment, product.tap)
 }
 
-impl<S> ConvByInputRotation<S> {
-    fn ordered(&self) -> &[Product] {
-        self.ordered.get_or_init(|| {
-            let outputs = 0..self.products.outputs();
-            let mut all: Vec<Product> = outputs.flat_map(|o| self.products.of(o)).collect();
-            all.sort_by_key(|product| {
-                let rotation = rotation(&self.layout, product);
-                (product.input, rotation, product.output)
-            });
-            all
+/// The rotations of a partial, as often as it has products of one input.
+fn of_partial<'a>(
+    products: &'a Products,
+    partial: &'a Partial,
+) -> impl Iterator<Item = Rotation> + 'a {
+    let taps = products.taps_of(partial).indices.iter();
+    taps.map(|&tap| rotation(products, partial.alignment, tap))
+}
+
+/// Which rotations the inputs of each run are turned by, the identity left out: one bit each.
+struct Hoisted {
+    /// Slots of a row.
+    row: usize,
+    words: Vec<u64>,
+}
+
+impl Hoisted {
+    fn new(products: &Products) -> Self {
+        let slots = products.layout.slots;
+        let of_run = Self::words_of(slots.row());
+        let mut words = vec![0; products.runs().count() * of_run];
+        for partial in products.kinds().flat_map(|(kind, _)| kind) {
+            let words = &mut words[partial.run * of_run..][..of_run];
+            for rotation in of_partial(products, partial) {
+                let bit = usize::from(rotation.swap) * slots.row() + rotation.step;
+                words[bit / 64] |= 1 << (bit % 64);
+            }
+        }
+        // The identity is bit 0.
+        words
+            .iter_mut()
+            .step_by(of_run)
+            .for_each(|word| *word &= !1);
+        Self {
+            row: slots.row(),
+            words,
+        }
+    }
+
+    const fn words_of(row: usize) -> usize {
+        (2 * row).div_ceil(64)
+    }
+
+    /// How many there are for each run.
+    fn counts(&self) -> impl Iterator<Item = u64> {
+        let runs = self.words.chunks(Self::words_of(self.row));
+        runs.map(|words| words.iter().map(|word| u64::from(word.count_ones())).sum())
+    }
+
+    fn of_run(&self, run: usize) -> impl Iterator<Item = Rotation> {
+        let of_run = Self::words_of(self.row);
+        let words = &self.words[run * of_run..][..of_run];
+        let set = move |bit: &usize| words[bit / 64] >> (bit % 64) & 1 == 1;
+        (0..2 * self.row).filter(set).map(|bit| Rotation {
+            step: bit % self.row,
+            swap: bit >= self.row,
         })
     }
-
-    /// Rotations of the inputs of one lane, the identity left out.
-    fn hoisted(&self) -> impl Iterator<Item = (usize, Rotation)> + '_ {
-        let rotations = self.rotations.iter().enumerate();
-        let all = rotations.flat_map(|(input, of)| of.iter().map(move |&r| (input, r)));
-        all.filter(|(_, rotation)| !rotation.is_identity())
-    }
 }
 
-impl<S: StrideRule> Schedule for ConvByInputRotation<S> {
+impl<S: StrideRule> ConvOrder for InputRotation<S> {
     const NAME: &'static str = if S::DECIMATES {
         "conv_input_rotation_decimated"
     } else {
         "conv_input_rotation"
     };
+    const STRIDE: Stride = stride::<S>();
 
-    fn new(layer: &LinearShape, n: usize) -> Result<Self, PackingError> {
-        let layout = ConvLayout::new(layer, n, stride::<S>(), Self::NAME)?;
-        let products = Products::new(&layout);
-        let all = || products.kinds().flat_map(|(products, _)| products);
-        let in_place = Alignment {
-            swap: false,
-            delta: 0,
-        };
-        if all().all(|product| product.alignment == in_place) {
-            return Err(PackingError::NothingToGain {
-                schedule: Self::NAME,
-            });
-        }
-        let mut rotations = vec![BTreeSet::new(); layout.channels.input_ciphertexts()];
-        for product in all() {
-            rotations[product.input].insert(rotation(&layout, product));
-        }
-        Ok(Self {
-            layout,
-            products,
-            rotations,
-            ordered: OnceLock::new(),
-            strides: PhantomData,
-        })
+    fn gains(products: &Products) -> bool {
+        let moves = |partial: &Partial| partial.alignment.swap || partial.alignment.delta != 0;
+        products.kinds().any(|(kind, _)| kind.iter().any(moves))
     }
 
-    fn made_for(&self) -> (usize, LinearShape) {
-        self.layout.made_for()
+    fn sort(products: &Products, listed: &mut [Product]) {
+        listed.sort_by_key(|product| {
+            let rotation = of_product(products, product);
+            (product.input, rotation, product.output)
+        });
     }
 
-    fn counts(&self) -> OpCounts {
-        let moved: BTreeSet<usize> = self.hoisted().map(|(input, _)| input).collect();
-        let outputs = self.products.outputs() as u64;
+    fn counts(products: &Products) -> OpCounts {
+        let outputs = products.outputs() as u64;
         let mut counts = OpCounts::default();
-        counts[HeOp::Decompose] = moved.len() as u64;
-        counts[HeOp::HoistedRotate] = self.hoisted().count() as u64;
+        for (hoisted, (_, inputs)) in Hoisted::new(products).counts().zip(products.runs()) {
+            counts[HeOp::Decompose] += inputs * u64::from(hoisted > 0);
+            counts[HeOp::HoistedRotate] += inputs * hoisted;
+        }
         counts[HeOp::Hadamard] = outputs;
-        counts[HeOp::MultiplyAccumulate] = self.products.len() as u64 - outputs;
-        counts * self.layout.lanes() as u64
+        counts[HeOp::MultiplyAccumulate] = products.len() - outputs;
+        counts
     }
 
-    fn rotation_counts(&self) -> BTreeMap<Rotation, u64> {
+    fn rotation_counts(products: &Products) -> BTreeMap<Rotation, u64> {
+        let hoisted = Hoisted::new(products);
         let mut counts = BTreeMap::new();
-        for (_, rotation) in self.hoisted() {
-            *counts.entry(rotation).or_default() += self.layout.lanes() as u64;
+        for (run, (_, inputs)) in products.runs().enumerate() {
+            for rotation in hoisted.of_run(run) {
+                *counts.entry(rotation).or_default() += inputs;
+            }
         }
         counts
     }
 
-    fn input_ciphertexts(&self) -> usize {
-        self.layout.input_ciphertexts()
+    fn output_sum(products: &Products, kind: &[Partial]) -> OutputSum {
+        let still = |partial: &Partial| {
+            let rotations = of_partial(products, partial);
+            let still = rotations.filter(|rotation| rotation.is_identity());
+            products.inputs_of(partial) * still.count() as u64
+        };
+        let all = products.count(kind);
+        OutputSum {
+            products: all,
+            rotated: all - kind.iter().map(still).sum::<u64>(),
+            ..OutputSum::default()
+        }
     }
 
-    fn output_ciphertexts(&self) -> usize {
-        self.layout.output_ciphertexts()
-    }
-
-    fn weight_count(&self) -> usize {
-        self.products.len()
-    }
-
-    fn output_sums(&self) -> Option<Vec<OutputSum>> {
-        let sums = self.products.kinds().map(|(products, _)| {
-            let rotations = products
-                .iter()
-                .map(|product| rotation(&self.layout, product));
-            OutputSum {
-                products: products.len() as u64,
-                rotated: rotations.filter(|rotation| !rotation.is_identity()).count() as u64,
-                ..OutputSum::default()
-            }
-        });
-        Some(sums.collect())
-    }
-
-    fn working_ciphertexts(&self) -> usize {
+    fn working_ciphertexts(products: &Products) -> usize {
         // The outputs; for each lane a rotated input, and one that replaces another.
-        self.output_ciphertexts() + self.layout.lanes() + 1
+        products.layout.output_ciphertexts() + products.layout.lanes() + 1
     }
 
-    fn pack_input(&self, values: &[u64]) -> Vec<Vec<u64>> {
-        self.layout.pack_input(values)
-    }
-
-    fn weight_slots(&self, weights: &[i64], p: u64, index: usize) -> Vec<u64> {
-        let (product, slots) = (self.ordered()[index], self.layout.slots);
-        let plaintext = self.layout.weight_slots(weights, p, &product);
-        let aligning = self.layout.aligning(product.alignment);
-        let sources = (0..slots.n()).map(|slot| slots.source(slot, aligning));
-        sources.map(|source| plaintext[source]).collect()
+    fn aligned(products: &Products, product: &Product, slots: Vec<u64>) -> Vec<u64> {
+        let layout = &products.layout;
+        layout
+            .slots
+            .rotated(&slots, layout.aligning(product.alignment))
     }
 
     fn run<H: HeOps, W: Borrow<H::Plaintext>>(
-        &self,
-        ops: &H,
-        inputs: &[H::Ciphertext],
+        products: &Products,
+        listed: &[Product],
+        (ops, inputs): (&H, &[H::Ciphertext]),
         mut weight: impl FnMut(usize) -> Result<W, H::Error>,
     ) -> Result<Vec<H::Ciphertext>, H::Error> {
-        let (lanes, of_lane) = (self.layout.lanes(), self.products.outputs());
+        let (lanes, of_lane) = (products.layout.lanes(), products.outputs());
+        let of_input = products.layout.channels.input_ciphertexts();
+        let rotation = |product: &Product| of_product(products, product);
         let mut sums = vec![None; lanes * of_lane];
         let mut index = 0;
-        for of_input in self.ordered().chunk_by(|a, b| a.input == b.input) {
-            let at = |lane: usize| lane * self.rotations.len() + of_input[0].input;
-            let still = self.rotations[of_input[0].input]
+        for listed in listed.chunk_by(|a, b| a.input == b.input) {
+            let at = |lane: usize| lane * of_input + listed[0].input;
+            let turns = listed
                 .iter()
-                .all(|r| r.is_identity());
-            let decomposed = (0..lanes).filter(|_| !still);
+                .any(|product| !rotation(product).is_identity());
+            let decomposed = (0..lanes).filter(|_| turns);
             let decomposed: Vec<_> = decomposed
                 .map(|lane| ops.decompose(&inputs[at(lane)]))
                 .collect();
-            let same =
-                |a: &Product, b: &Product| rotation(&self.layout, a) == rotation(&self.layout, b);
-            for products in of_input.chunk_by(same) {
-                let rotation = rotation(&self.layout, &products[0]);
+            for listed in listed.chunk_by(|a, b| rotation(a) == rotation(b)) {
+                let rotation = rotation(&listed[0]);
                 let moved = decomposed.iter().filter(|_| !rotation.is_identity());
                 let rotated = moved
                     .map(|decomposed| ops.rotate_decomposed(decomposed, rotation))
                     .collect::<Result<Vec<_>, _>>()?;
-                for product in products {
+                for product in listed {
                     let plaintext = weight(index)?;
                     index += 1;
                     for lane in 0..lanes {
@@ -207,9 +211,5 @@ impl<S: StrideRule> Schedule for ConvByInputRotation<S> {
             }
         }
         Ok(sums.into_iter().flatten().collect())
-    }
-
-    fn unpack_output(&self, slots: &[Vec<u64>]) -> Vec<u64> {
-        self.layout.unpack_output(slots)
     }
 }

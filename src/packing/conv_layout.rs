@@ -65,25 +65,15 @@ pub(super) struct ConvLayout {
 }
 
 impl ConvLayout {
+    /// For a layer whose sizes are within bounds.
     pub(super) fn new(
-        layer: &LinearShape,
-        n: usize,
+        conv: &ConvShape,
+        slots: Slots,
         stride: Stride,
-        schedule: &'static str,
     ) -> Result<Self, PackingError> {
-        let slots = Slots::new(n)?;
-        let LinearShape::Conv(conv) = *layer else {
-            return Err(PackingError::WrongLayer { schedule });
-        };
-        let output = conv.output()?;
-        if conv.input.is_empty() || output.is_empty() {
-            return Err(PackingError::Empty);
-        }
+        let (conv, output) = (*conv, conv.output()?);
         let (phases, step) = match stride {
             Stride::Discard => ([1, 1], conv.stride),
-            Stride::Decimate if conv.stride == [1, 1] => {
-                return Err(PackingError::NothingToGain { schedule });
-            }
             Stride::Decimate => (conv.stride, [1, 1]),
         };
         let (tile, tiles) = tiled(&conv, output, (phases, step), slots.row())?;
@@ -175,17 +165,44 @@ impl ConvLayout {
         (self.tiles[0] * self.tiles[1]).div_ceil(2)
     }
 
-    /// Indices of the taps that packed input channels need, in rising order, each once.
-    pub(super) fn taps_of(&self, inputs: impl Iterator<Item = Range<usize>>) -> Vec<usize> {
+    /// The input ciphertexts of a lane in runs of such as need the same taps and meet outputs alike: all
+    /// full ones, where there are no groups and no phases, else each by itself.
+    pub(super) fn input_runs(&self) -> Vec<Range<usize>> {
+        let (channels, total) = (&self.channels, self.channels.input_ciphertexts());
+        let alike = if channels.groups == 1 && self.used.len() == 1 {
+            channels.inputs / channels.in_ciphertext()
+        } else {
+            0
+        };
+        let first = (alike > 0).then_some(0..alike);
+        let others = (alike..total).map(|input| input..input + 1);
+        first.into_iter().chain(others).collect()
+    }
+
+    /// Places in the list of phases that are used, rising, of packed input channels.
+    pub(super) fn phases_of(&self, inputs: impl Iterator<Item = Range<usize>>) -> Vec<usize> {
         let channels = self.conv.input.channels;
-        let mut phases = inputs.flat_map(|run| run.start / channels..run.end.div_ceil(channels));
-        if let [(_, taps)] = self.used.as_slice() {
-            return phases.next().map_or_else(Vec::new, |_| taps.clone());
-        }
-        let taps: BTreeSet<usize> = phases
-            .flat_map(|phase| self.used[phase].1.iter().copied())
+        let phases = inputs.flat_map(|run| run.start / channels..run.end.div_ceil(channels));
+        let mut phases: Vec<usize> = phases.collect();
+        phases.sort_unstable();
+        phases.dedup();
+        phases
+    }
+
+    /// Indices of the taps that phases need, in rising order, each once.
+    pub(super) fn taps_of(&self, phases: &[usize]) -> Vec<usize> {
+        let mut taps: Vec<usize> = phases
+            .iter()
+            .flat_map(|&phase| self.used[phase].1.iter().copied())
             .collect();
-        taps.into_iter().collect()
+        taps.sort_unstable();
+        taps.dedup();
+        taps
+    }
+
+    /// Whether there is more than one phase of the input.
+    pub(super) const fn has_phases(&self) -> bool {
+        self.used.len() > 1
     }
 
     /// The rotation that brings channels to those that they are aligned with.

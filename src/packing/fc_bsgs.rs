@@ -18,8 +18,11 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fc_layout::{Diagonals, FcLayout, Term};
+use super::layouts::Layouts;
+use super::listed::Listed;
 use super::output_sum::OutputSum;
 use super::plan::Schedule;
+use super::ranges::Ranges;
 use super::shape::{LinearShape, PackingError};
 use super::sums::{accumulate, fold, merge};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
@@ -33,8 +36,8 @@ pub struct FcBsgs {
     layout: FcLayout,
     /// Baby steps, B.
     baby: usize,
-    /// The products, in the order in which they run: by group, giant step, block.
-    terms: Vec<Term>,
+    /// The products in the order in which they run, once they are asked for.
+    terms: Listed<Term>,
 }
 
 /// A block rotated for every baby step; `None` where the rotation is the identity, or not needed.
@@ -43,7 +46,9 @@ type Steps<C> = Vec<Option<C>>;
 impl FcBsgs {
     /// Weighed rotations of a number of baby steps.
     fn cost(layout: &FcLayout, baby: usize) -> usize {
-        let giants = (0..layout.groups()).map(|group| layout.diagonals(group).div_ceil(baby) - 1);
+        let giants = |group| layout.diagonals(group).div_ceil(baby) - 1;
+        let groups = layout.group_kinds();
+        let giants = groups.map(|(group, times)| times as usize * giants(group));
         layout.blocks() * (baby - 1) + ROTATION_WEIGHT * giants.sum::<usize>()
     }
 
@@ -63,17 +68,40 @@ impl FcBsgs {
 
     /// Baby steps other than 0 that a block is rotated for.
     fn hoisted(&self, block: usize) -> BTreeSet<usize> {
-        let of_block = self.terms.iter().filter(|term| term.block == block);
-        let steps = of_block.map(|term| term.diagonal % self.baby);
-        steps.filter(|&step| step > 0).collect()
+        let steps = self.layout.of_block(block).remainders(self.baby);
+        steps.iter().filter(|&step| step > 0).collect()
     }
 
-    /// The inner sums, by group and giant step.
-    fn inner_sums(&self) -> BTreeSet<(usize, usize)> {
-        self.terms
-            .iter()
-            .map(|&term| self.inner_sum(term))
-            .collect()
+    /// Giant steps of a group, of any block.
+    fn giants(&self, group: usize) -> Ranges {
+        let blocks = self.layout.block_kinds();
+        let of_block = |(block, _)| self.layout.met(block, group).quotients(self.baby);
+        blocks.map(of_block).collect()
+    }
+
+    /// What the output of a group is a sum of.
+    fn output_sum(&self, group: usize) -> OutputSum {
+        let (blocks, giants) = (self.layout.block_kinds(), self.giants(group));
+        let still = blocks.map(|(block, times)| {
+            let of_block = self.layout.met(block, group);
+            times * of_block.multiples(self.baby) as u64
+        });
+        let products = self.layout.products(group);
+        OutputSum {
+            products,
+            rotated: products - still.sum::<u64>(),
+            turns: (giants.len() - usize::from(giants.contains(0))) as u64,
+            folds: self.layout.fold_shifts(group).count() as u32,
+        }
+    }
+
+    /// The products, in the order in which they run: by group, giant step, block.
+    fn terms(&self) -> &[Term] {
+        self.terms.get(|| {
+            let mut terms = self.layout.terms();
+            terms.sort_by_key(|&term| (self.inner_sum(term), term.block));
+            terms
+        })
     }
 
     /// The rotation of a giant step.
@@ -108,21 +136,18 @@ impl FcBsgs {
 impl Schedule for FcBsgs {
     const NAME: &'static str = "fc_bsgs";
 
-    fn new(layer: &LinearShape, n: usize) -> Result<Self, PackingError> {
-        let layout = FcLayout::new(layer, n, Diagonals::Fewest, Self::NAME)?;
+    fn over(layouts: &Layouts) -> Result<Self, PackingError> {
+        let layout = layouts.fully_connected(Diagonals::Fewest, Self::NAME)?;
         let baby = Self::best_baby(&layout);
         if baby >= layout.most_diagonals() {
             return Err(PackingError::NothingToGain {
                 schedule: Self::NAME,
             });
         }
-        let blocks = 0..layout.blocks();
-        let mut terms: Vec<Term> = blocks.flat_map(|block| layout.terms(block)).collect();
-        terms.sort_by_key(|term| (term.group, term.diagonal / baby, term.block));
         Ok(Self {
             layout,
             baby,
-            terms,
+            terms: Listed::default(),
         })
     }
 
@@ -132,32 +157,36 @@ impl Schedule for FcBsgs {
 
     fn counts(&self) -> OpCounts {
         let mut counts = OpCounts::default();
-        let last = self.layout.blocks() - 1;
-        for (block, times) in [(0, last as u64), (last, 1)] {
-            let hoisted = self.hoisted(block).len() as u64;
+        for (block, times) in self.layout.block_kinds() {
+            let steps = self.layout.of_block(block).remainders(self.baby);
+            let hoisted = (steps.len() - usize::from(steps.contains(0))) as u64;
             counts[HeOp::Decompose] += times * u64::from(hoisted > 0);
             counts[HeOp::HoistedRotate] += times * hoisted;
         }
-        let sums = self.inner_sums();
-        let giants = sums.iter().filter(|(_, step)| *step > 0).count() as u64;
-        let (sums, groups) = (sums.len() as u64, self.layout.groups() as u64);
-        counts[HeOp::Hadamard] = sums;
-        counts[HeOp::MultiplyAccumulate] = self.terms.len() as u64 - sums;
-        counts[HeOp::Rotate] = giants + self.layout.folds();
-        counts[HeOp::Add] = sums - groups + self.layout.folds();
+        for (group, times) in self.layout.group_kinds() {
+            let (giants, sum) = (self.giants(group), self.output_sum(group));
+            let sums = giants.len() as u64;
+            counts[HeOp::Hadamard] += times * sums;
+            counts[HeOp::MultiplyAccumulate] += times * (sum.products - sums);
+            counts[HeOp::Rotate] += times * sum.turns;
+            counts[HeOp::Add] += times * (sums - 1);
+        }
+        counts[HeOp::Rotate] += self.layout.folds();
+        counts[HeOp::Add] += self.layout.folds();
         counts
     }
 
     fn rotation_counts(&self) -> BTreeMap<Rotation, u64> {
         let mut counts = self.layout.fold_rotations();
-        let last = self.layout.blocks() - 1;
-        for (block, times) in [(0, last as u64), (last, 1)] {
+        for (block, times) in self.layout.block_kinds() {
             for step in self.hoisted(block) {
                 *counts.entry(self.layout.slots.rotation(step)).or_default() += times;
             }
         }
-        for (_, step) in self.inner_sums().into_iter().filter(|&(_, step)| step > 0) {
-            *counts.entry(self.giant(step)).or_default() += 1;
+        for (group, times) in self.layout.group_kinds() {
+            for step in self.giants(group).iter().filter(|&step| step > 0) {
+                *counts.entry(self.giant(step)).or_default() += times;
+            }
         }
         counts
     }
@@ -171,23 +200,12 @@ impl Schedule for FcBsgs {
     }
 
     fn weight_count(&self) -> usize {
-        self.terms.len()
+        self.layout.all_products() as usize
     }
 
     fn output_sums(&self) -> Option<Vec<OutputSum>> {
-        let groups = self.terms.chunk_by(|a, b| a.group == b.group);
-        let sums = groups.map(|terms| {
-            let rotated = terms.iter().filter(|term| term.diagonal % self.baby > 0);
-            let inner = terms.chunk_by(|&a, &b| self.inner_sum(a) == self.inner_sum(b));
-            let giants = inner.filter(|terms| terms[0].diagonal >= self.baby);
-            OutputSum {
-                products: terms.len() as u64,
-                rotated: rotated.count() as u64,
-                turns: giants.count() as u64,
-                folds: self.layout.fold_shifts(terms[0].group).count() as u32,
-            }
-        });
-        Some(sums.collect())
+        let groups = self.layout.group_kinds();
+        Some(groups.map(|(group, _)| self.output_sum(group)).collect())
     }
 
     fn working_ciphertexts(&self) -> usize {
@@ -200,11 +218,10 @@ impl Schedule for FcBsgs {
     }
 
     fn weight_slots(&self, weights: &[i64], p: u64, index: usize) -> Vec<u64> {
-        let (term, slots) = (self.terms[index], self.layout.slots);
+        let (term, slots) = (self.terms()[index], self.layout.slots);
         let plaintext = self.layout.weight_slots(weights, p, term);
         let back = self.giant(term.diagonal / self.baby).inverse(slots.row());
-        let sources = (0..slots.n()).map(|slot| slots.source(slot, back));
-        sources.map(|source| plaintext[source]).collect()
+        slots.rotated(&plaintext, back)
     }
 
     fn run<H: HeOps, W: Borrow<H::Plaintext>>(
@@ -216,10 +233,8 @@ impl Schedule for FcBsgs {
         let rotated = self.rotate_inputs(ops, inputs)?;
         let mut totals: Vec<Option<H::Ciphertext>> = vec![None; self.layout.groups()];
         let mut index = 0;
-        for terms in self
-            .terms
-            .chunk_by(|&a, &b| self.inner_sum(a) == self.inner_sum(b))
-        {
+        let terms = self.terms();
+        for terms in terms.chunk_by(|&a, &b| self.inner_sum(a) == self.inner_sum(b)) {
             let (group, step) = self.inner_sum(terms[0]);
             let mut sum = None;
             for term in terms {

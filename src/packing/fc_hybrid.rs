@@ -14,11 +14,13 @@
 //! Always true: a diagonal that meets no weight is neither rotated for nor multiplied.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
 use super::fc_layout::{Diagonals, FcLayout, Term};
+use super::layouts::Layouts;
+use super::listed::Listed;
 use super::output_sum::OutputSum;
 use super::plan::Schedule;
 use super::shape::{LinearShape, PackingError};
@@ -60,53 +62,41 @@ impl DiagonalRule for AllDiagonals {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FcByDiagonals<R> {
     layout: FcLayout,
-    /// The terms of a block: of the first, which stands for all but the last, and of the last.
-    terms: [Vec<Term>; 2],
+    terms: Listed<Term>,
     rule: PhantomData<R>,
 }
 
 impl<R> FcByDiagonals<R> {
-    /// The terms of a block, in the order in which they run.
-    fn terms(&self, block: usize) -> impl ExactSizeIterator<Item = Term> + '_ {
-        let kind = usize::from(block + 1 == self.layout.blocks());
-        self.terms[kind]
-            .iter()
-            .map(move |&term| Term { block, ..term })
+    /// The products in the order in which they run: by block, diagonal, group.
+    fn terms(&self) -> &[Term] {
+        self.terms.get(|| self.layout.terms())
     }
 
-    fn term(&self, index: usize) -> Option<Term> {
-        let full = self.terms(0).len();
-        let block = (index / full).min(self.layout.blocks() - 1);
-        self.terms(block).nth(index - block * full)
-    }
-
-    /// Diagonals other than the first that a block is rotated for.
-    fn hoisted(&self, block: usize) -> BTreeSet<usize> {
-        let diagonals = self.terms(block).map(|term| term.diagonal);
-        diagonals.filter(|&diagonal| diagonal > 0).collect()
+    /// How many diagonals other than the first a block is rotated for.
+    fn hoisted(&self, block: usize) -> usize {
+        let diagonals = self.layout.of_block(block);
+        diagonals.len() - usize::from(diagonals.contains(0))
     }
 }
 
 impl<R: DiagonalRule> Schedule for FcByDiagonals<R> {
     const NAME: &'static str = R::NAME;
 
-    fn new(layer: &LinearShape, n: usize) -> Result<Self, PackingError> {
-        let diagonals = if R::ALL {
-            Diagonals::All
-        } else {
-            Diagonals::Fewest
-        };
-        let layout = FcLayout::new(layer, n, diagonals, Self::NAME)?;
-        let fewest = FcLayout::new(layer, n, Diagonals::Fewest, Self::NAME)?;
+    fn over(layouts: &Layouts) -> Result<Self, PackingError> {
+        let fewest = layouts.fully_connected(Diagonals::Fewest, Self::NAME)?;
         if R::ALL && fewest.folds() == 0 {
             return Err(PackingError::NothingToGain {
                 schedule: Self::NAME,
             });
         }
-        let terms = [0, layout.blocks() - 1].map(|block| layout.terms(block).collect());
+        let layout = if R::ALL {
+            layouts.fully_connected(Diagonals::All, Self::NAME)?
+        } else {
+            fewest
+        };
         Ok(Self {
-            terms,
             layout,
+            terms: Listed::default(),
             rule: PhantomData,
         })
     }
@@ -117,17 +107,14 @@ impl<R: DiagonalRule> Schedule for FcByDiagonals<R> {
 
     fn counts(&self) -> OpCounts {
         let mut counts = OpCounts::default();
-        let last = self.layout.blocks() - 1;
-        // All blocks but the last are full, hence alike.
-        for (block, times) in [(0, last as u64), (last, 1)] {
-            let hoisted = self.hoisted(block).len() as u64;
+        for (block, times) in self.layout.block_kinds() {
+            let hoisted = self.hoisted(block) as u64;
             counts[HeOp::Decompose] += times * u64::from(hoisted > 0);
             counts[HeOp::HoistedRotate] += times * hoisted;
-            counts[HeOp::MultiplyAccumulate] += times * self.terms(block).len() as u64;
         }
         let groups = self.layout.groups() as u64;
         counts[HeOp::Hadamard] = groups;
-        counts[HeOp::MultiplyAccumulate] -= groups;
+        counts[HeOp::MultiplyAccumulate] = self.layout.all_products() - groups;
         counts[HeOp::Rotate] = self.layout.folds();
         counts[HeOp::Add] = self.layout.folds();
         counts
@@ -135,9 +122,13 @@ impl<R: DiagonalRule> Schedule for FcByDiagonals<R> {
 
     fn rotation_counts(&self) -> BTreeMap<Rotation, u64> {
         let mut counts = self.layout.fold_rotations();
-        let last = self.layout.blocks() - 1;
-        for (block, times) in [(0, last as u64), (last, 1)] {
-            for shift in self.hoisted(block) {
+        for (block, times) in self.layout.block_kinds() {
+            for shift in self
+                .layout
+                .of_block(block)
+                .iter()
+                .filter(|&shift| shift > 0)
+            {
                 *counts.entry(self.layout.slots.rotation(shift)).or_default() += times;
             }
         }
@@ -153,27 +144,24 @@ impl<R: DiagonalRule> Schedule for FcByDiagonals<R> {
     }
 
     fn weight_count(&self) -> usize {
-        let last = self.layout.blocks() - 1;
-        last * self.terms(0).len() + self.terms(last).len()
+        self.layout.all_products() as usize
     }
 
     fn output_sums(&self) -> Option<Vec<OutputSum>> {
-        let last = self.layout.blocks() - 1;
         let sum = |group| {
-            let mut sum = OutputSum {
+            let blocks = self.layout.block_kinds();
+            let still = blocks.filter(|&(block, _)| self.layout.met(block, group).contains(0));
+            let still: u64 = still.map(|(_, times)| times).sum();
+            let products = self.layout.products(group);
+            OutputSum {
+                products,
+                rotated: products - still,
+                turns: 0,
                 folds: self.layout.fold_shifts(group).count() as u32,
-                ..OutputSum::default()
-            };
-            for (block, times) in [(0, last as u64), (last, 1)] {
-                for term in self.terms(block).filter(|term| term.group == group) {
-                    sum.products += times;
-                    sum.rotated += times * u64::from(term.diagonal > 0);
-                }
             }
-            sum
         };
-        let groups = BTreeSet::from([0, self.layout.groups() - 1]);
-        Some(groups.into_iter().map(sum).collect())
+        let groups = self.layout.group_kinds();
+        Some(groups.map(|(group, _)| sum(group)).collect())
     }
 
     fn working_ciphertexts(&self) -> usize {
@@ -186,9 +174,7 @@ impl<R: DiagonalRule> Schedule for FcByDiagonals<R> {
     }
 
     fn weight_slots(&self, weights: &[i64], p: u64, index: usize) -> Vec<u64> {
-        let term = self.term(index);
-        assert!(term.is_some(), "no plaintext {index}");
-        term.map_or_else(Vec::new, |term| self.layout.weight_slots(weights, p, term))
+        self.layout.weight_slots(weights, p, self.terms()[index])
     }
 
     fn run<H: HeOps, W: Borrow<H::Plaintext>>(
@@ -200,22 +186,20 @@ impl<R: DiagonalRule> Schedule for FcByDiagonals<R> {
         let layout = &self.layout;
         let mut sums: Vec<Option<H::Ciphertext>> = vec![None; layout.groups()];
         let mut index = 0;
-        for (block, input) in inputs[..layout.blocks()].iter().enumerate() {
-            let hoisted = self.hoisted(block);
-            let decomposed = (!hoisted.is_empty()).then(|| ops.decompose(input));
-            let mut rotated: Option<(usize, H::Ciphertext)> = None;
-            for term in self.terms(block) {
-                if let Some(decomposed) = &decomposed
-                    && term.diagonal > 0
-                    && rotated.as_ref().is_none_or(|(of, _)| *of != term.diagonal)
-                {
-                    let rotation = layout.slots.rotation(term.diagonal);
-                    let ct = ops.rotate_decomposed(decomposed, rotation)?;
-                    rotated = Some((term.diagonal, ct));
+        for terms in self.terms().chunk_by(|a, b| a.block == b.block) {
+            let (block, input) = (terms[0].block, &inputs[terms[0].block]);
+            let decomposed = (self.hoisted(block) > 0).then(|| ops.decompose(input));
+            for terms in terms.chunk_by(|a, b| a.diagonal == b.diagonal) {
+                let diagonal = terms[0].diagonal;
+                let moved = decomposed.as_ref().filter(|_| diagonal > 0);
+                let rotation = layout.slots.rotation(diagonal);
+                let rotated = moved.map(|moved| ops.rotate_decomposed(moved, rotation));
+                let rotated = rotated.transpose()?;
+                for term in terms {
+                    let ct = rotated.as_ref().unwrap_or(input);
+                    accumulate(ops, &mut sums[term.group], ct, weight(index)?.borrow());
+                    index += 1;
                 }
-                let ct = rotated.as_ref().map_or(input, |(_, ct)| ct);
-                accumulate(ops, &mut sums[term.group], ct, weight(index)?.borrow());
-                index += 1;
             }
         }
         let sums = sums.into_iter().flatten().enumerate();

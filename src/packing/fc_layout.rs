@@ -12,8 +12,10 @@
 //! A diagonal that meets no weight is no [`Term`].
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use super::shape::{LinearShape, PackingError};
+use super::ranges::Ranges;
+use super::shape::LinearShape;
 use super::slots::{Slots, residue};
 use crate::bfv::Rotation;
 
@@ -46,25 +48,18 @@ pub(super) struct Term {
 }
 
 impl FcLayout {
+    /// For a layer that has inputs and outputs.
     pub(super) fn new(
-        layer: &LinearShape,
-        n: usize,
+        slots: Slots,
+        (inputs, outputs): (usize, usize),
         diagonals: Diagonals,
-        schedule: &'static str,
-    ) -> Result<Self, PackingError> {
-        let slots = Slots::new(n)?;
-        match *layer {
-            LinearShape::Conv(_) => Err(PackingError::WrongLayer { schedule }),
-            LinearShape::Fc { inputs: 0, .. } | LinearShape::Fc { outputs: 0, .. } => {
-                Err(PackingError::Empty)
-            }
-            LinearShape::Fc { inputs, outputs } => Ok(Self {
-                slots,
-                inputs,
-                outputs,
-                period: inputs.min(n).next_power_of_two(),
-                diagonals,
-            }),
+    ) -> Self {
+        Self {
+            slots,
+            inputs,
+            outputs,
+            period: inputs.min(slots.n()).next_power_of_two(),
+            diagonals,
         }
     }
 
@@ -107,42 +102,78 @@ impl FcLayout {
         self.diagonals(0)
     }
 
-    /// Whether the plaintext of a term holds any weight, by shapes alone.
+    /// The diagonals of a block and a group whose plaintexts hold any weight, by shapes alone.
     ///
     /// Modulo R, slot place t reads input t + d: some t below the number of outputs must read an
     /// input that exists, which is so where a copy is longer than R. R = n fills both rows; there the
     /// rule holds for each pair of rows.
-    pub(super) fn meets(&self, term: Term) -> bool {
-        let (row, period) = (self.slots.row(), self.diagonals(term.group));
-        let (inputs, outputs) = (self.block_len(term.block), self.group_len(term.group));
-        if term.diagonal >= period {
-            return false;
-        }
+    pub(super) fn met(&self, block: usize, group: usize) -> Ranges {
+        let (row, period) = (self.slots.row(), self.diagonals(group));
+        let (inputs, outputs) = (self.block_len(block), self.group_len(group));
         if self.period < self.slots.n() && period < self.period {
-            return true;
+            return std::iter::once(0..period).collect();
         }
         if period <= row {
-            return overlaps(term.diagonal, period, inputs, outputs);
+            return overlapping(period, inputs, outputs).into_iter().collect();
         }
-        let Rotation { step, swap } = self.slots.rotation(term.diagonal);
-        [0, 1].into_iter().any(|out_row: usize| {
-            let in_row = out_row ^ usize::from(swap);
-            let of = |len: usize, which: usize| len.saturating_sub(which * row).min(row);
-            overlaps(step, row, of(inputs, in_row), of(outputs, out_row))
-        })
+        let pairs = [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter();
+        pairs
+            .flat_map(|(in_row, out_row)| {
+                let of = |len: usize, which: usize| len.saturating_sub(which * row).min(row);
+                let swapped = (in_row ^ out_row) * row;
+                let met = overlapping(row, of(inputs, in_row), of(outputs, out_row));
+                met.map(|steps| swapped + steps.start..swapped + steps.end)
+            })
+            .collect()
     }
 
-    /// The terms of a block, diagonal by diagonal.
-    pub(super) fn terms(&self, block: usize) -> impl Iterator<Item = Term> + '_ {
-        (0..self.most_diagonals()).flat_map(move |diagonal| {
-            (0..self.groups())
-                .map(move |group| Term {
+    /// The diagonals that a block is multiplied with, for any group.
+    pub(super) fn of_block(&self, block: usize) -> Ranges {
+        let groups = self.group_kinds();
+        groups.map(|(group, _)| self.met(block, group)).collect()
+    }
+
+    /// A block of each kind, and how many there are of it: all but the last are full, hence alike.
+    pub(super) fn block_kinds(&self) -> impl Iterator<Item = (usize, u64)> + use<> {
+        kinds(self.blocks())
+    }
+
+    /// A group of each kind, and how many there are of it.
+    pub(super) fn group_kinds(&self) -> impl Iterator<Item = (usize, u64)> + use<> {
+        kinds(self.groups())
+    }
+
+    /// Products of a group.
+    pub(super) fn products(&self, group: usize) -> u64 {
+        let blocks = self.block_kinds();
+        let products = blocks.map(|(block, times)| times * self.met(block, group).len() as u64);
+        products.sum()
+    }
+
+    /// Products of the layer.
+    pub(super) fn all_products(&self) -> u64 {
+        let groups = self.group_kinds();
+        groups
+            .map(|(group, times)| times * self.products(group))
+            .sum()
+    }
+
+    /// All terms, by block, diagonal, group.
+    pub(super) fn terms(&self) -> Vec<Term> {
+        let mut terms = Vec::with_capacity(self.all_products() as usize);
+        for block in 0..self.blocks() {
+            let groups: Vec<Ranges> = (0..self.groups()).map(|g| self.met(block, g)).collect();
+            for diagonal in self.of_block(block).iter() {
+                let meets = groups.iter().enumerate();
+                let meets = meets.filter(|(_, met)| met.contains(diagonal));
+                terms.extend(meets.map(|(group, _)| Term {
                     block,
                     diagonal,
                     group,
-                })
-                .filter(|&term| self.meets(term))
-        })
+                }));
+            }
+        }
+        terms
     }
 
     /// Shifts by which the sum of a group is folded.
@@ -155,16 +186,19 @@ impl FcLayout {
     /// Rotations of all folds, and how often each happens.
     pub(super) fn fold_rotations(&self) -> BTreeMap<Rotation, u64> {
         let mut counts = BTreeMap::new();
-        for shift in (0..self.groups()).flat_map(|group| self.fold_shifts(group)) {
-            *counts.entry(self.slots.rotation(shift)).or_default() += 1;
+        for (group, times) in self.group_kinds() {
+            for shift in self.fold_shifts(group) {
+                *counts.entry(self.slots.rotation(shift)).or_default() += times;
+            }
         }
         counts
     }
 
     /// Rotations, each with its sum, of all folds.
     pub(super) fn folds(&self) -> u64 {
-        let folds = |group| u64::from((self.period / self.diagonals(group)).ilog2());
-        (0..self.groups()).map(folds).sum()
+        let folds =
+            |(group, times)| times * u64::from((self.period / self.diagonals(group)).ilog2());
+        self.group_kinds().map(folds).sum()
     }
 
     /// Every block, its copies side by side.
@@ -211,7 +245,22 @@ impl FcLayout {
     }
 }
 
-/// Whether some place t < `outputs` and some input i < `inputs` have i ≡ t + `shift` mod `period`.
-fn overlaps(shift: usize, period: usize, inputs: usize, outputs: usize) -> bool {
-    inputs > 0 && outputs > 0 && (shift < inputs || shift + outputs > period)
+/// The shifts below `period` for which some place t < `outputs` and some input i < `inputs`, both at most the
+/// period, have i ≡ t + shift mod `period`.
+fn overlapping(period: usize, inputs: usize, outputs: usize) -> [Range<usize>; 2] {
+    if inputs == 0 || outputs == 0 {
+        return [0..0, 0..0];
+    }
+    [
+        0..inputs.min(period),
+        (period + 1).saturating_sub(outputs)..period,
+    ]
+}
+
+/// The first and the last of so many, where all but the last are alike, and how many each stands for.
+fn kinds(total: usize) -> impl Iterator<Item = (usize, u64)> {
+    let last = total - 1;
+    [(0, last as u64), (last, 1)]
+        .into_iter()
+        .filter(|&(_, times)| times > 0)
 }

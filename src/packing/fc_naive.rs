@@ -7,6 +7,8 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
+use super::fc_layout::Diagonals;
+use super::layouts::Layouts;
 use super::output_sum::OutputSum;
 use super::plan::Schedule;
 use super::shape::{LinearShape, PackingError};
@@ -37,24 +39,18 @@ impl FcNaive {
 impl Schedule for FcNaive {
     const NAME: &'static str = "fc_naive";
 
-    fn new(layer: &LinearShape, n: usize) -> Result<Self, PackingError> {
-        let slots = Slots::new(n)?;
-        match *layer {
-            LinearShape::Conv(_) => Err(PackingError::WrongLayer {
+    fn over(layouts: &Layouts) -> Result<Self, PackingError> {
+        let layout = layouts.fully_connected(Diagonals::Fewest, Self::NAME)?;
+        if layout.outputs == 1 {
+            return Err(PackingError::NothingToGain {
                 schedule: Self::NAME,
-            }),
-            LinearShape::Fc { inputs: 0, .. } | LinearShape::Fc { outputs: 0, .. } => {
-                Err(PackingError::Empty)
-            }
-            LinearShape::Fc { outputs: 1, .. } => Err(PackingError::NothingToGain {
-                schedule: Self::NAME,
-            }),
-            LinearShape::Fc { inputs, outputs } => Ok(Self {
-                slots,
-                inputs,
-                outputs,
-            }),
+            });
         }
+        Ok(Self {
+            slots: layout.slots,
+            inputs: layout.inputs,
+            outputs: layout.outputs,
+        })
     }
 
     fn made_for(&self) -> (usize, LinearShape) {

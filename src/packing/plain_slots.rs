@@ -20,10 +20,7 @@ impl PlainSlots {
     }
 
     fn rotated(&self, ct: &[u64], rotation: Rotation) -> Result<Vec<u64>, PackingError> {
-        let slots = Slots::new(self.n)?;
-        Ok((0..self.n)
-            .map(|slot| ct[slots.source(slot, rotation)])
-            .collect())
+        Ok(Slots::new(self.n)?.rotated(ct, rotation))
     }
 
     fn reduce(&self, value: u128) -> u64 {

@@ -14,6 +14,7 @@ use super::conv_output_rotation::{ConvOutputRotation, ConvOutputRotationDecimate
 use super::fc_bsgs::FcBsgs;
 use super::fc_hybrid::{FcDiagonal, FcHybrid};
 use super::fc_naive::FcNaive;
+use super::layouts::Layouts;
 use super::output_sum::OutputSum;
 use super::shape::{LinearShape, PackingError};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
@@ -31,7 +32,15 @@ pub trait Schedule: Sized {
     ///
     /// # Errors
     /// [`PackingError::WrongLayer`] where the schedule is not for such layers; others by name.
-    fn new(layer: &LinearShape, n: usize) -> Result<Self, PackingError>;
+    fn new(layer: &LinearShape, n: usize) -> Result<Self, PackingError> {
+        Self::over(&Layouts::new(layer, n))
+    }
+
+    /// The same, beside other schedules.
+    ///
+    /// # Errors
+    /// As [`Schedule::new`].
+    fn over(layouts: &Layouts) -> Result<Self, PackingError>;
 
     /// The ring degree and the layer it was made for.
     fn made_for(&self) -> (usize, LinearShape);
@@ -106,6 +115,24 @@ pub struct PlanRequest {
     pub layer: LinearShape,
 }
 
+impl PlanRequest {
+    /// Whether a plan may be made: the ring degree and all sizes of the layer are within bounds, and the
+    /// schedule has a known name. Making a [`Plan`] checks the same.
+    ///
+    /// # Errors
+    /// What is wrong, with the field's name.
+    pub fn check(&self) -> Result<(), PackingError> {
+        Layouts::new(&self.layer, self.n).check()?;
+        if Plan::SCHEDULES.contains(&self.schedule.as_str()) {
+            Ok(())
+        } else {
+            Err(PackingError::UnknownSchedule {
+                name: self.schedule.clone(),
+            })
+        }
+    }
+}
+
 macro_rules! schedules {
     ($($(#[$doc:meta])* $name:ident,)+) => {
         /// How one linear layer is computed at one ring degree.
@@ -117,7 +144,8 @@ macro_rules! schedules {
 
         impl Plan {
             fn attempts(layer: &LinearShape, n: usize) -> Vec<Result<Self, PackingError>> {
-                vec![$($name::new(layer, n).map(Self::$name)),+]
+                let layouts = Layouts::new(layer, n);
+                vec![$($name::over(&layouts).map(Self::$name)),+]
             }
 
             /// Names of all schedules, in the order of the list.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::network::{LayerKind, Shape, Step, StepKind};
+use crate::ring::MAX_DEGREE;
 
 /// Why there is no plan, or why plain slots were refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -19,10 +20,22 @@ pub enum PackingError {
         step: String,
     },
     /// No ring has this degree.
-    #[error("ring degree {n} is not a power of two of at least 2")]
+    #[error("ring degree {n} is not a power of two from 2 to {MAX_DEGREE}")]
     RingDegree {
         /// The degree asked for.
         n: usize,
+    },
+    /// A size of the layer is 0 or beyond all reason.
+    #[error("the layer's {field} is {value}; expected {least} to {greatest}")]
+    Size {
+        /// What was given.
+        field: &'static str,
+        /// Its value, or the greatest number there is.
+        value: usize,
+        /// The least that is accepted.
+        least: usize,
+        /// The greatest that is accepted.
+        greatest: usize,
     },
     /// A channel, padded to a power of two, does not fit in a row of n/2 slots.
     #[error("a channel of {height}x{width} does not fit in a row of {row} slots")]
@@ -89,6 +102,35 @@ pub enum PackingError {
     },
 }
 
+/// Greatest size of a layer along any axis, in channels, or of a filter.
+const MAX_SIZE: usize = 1 << 20;
+
+/// Most values of an input or output, and most weights.
+const MAX_COUNT: usize = 1 << 31;
+
+/// Refuses sizes out of range, by name.
+fn sizes_in_range(
+    sizes: &[(&'static str, usize)],
+    (least, greatest): (usize, usize),
+) -> Result<(), PackingError> {
+    let wrong = |&&(_, value): &&(&str, usize)| !(least..=greatest).contains(&value);
+    sizes.iter().find(wrong).map_or(Ok(()), |&(field, value)| {
+        Err(PackingError::Size {
+            field,
+            value,
+            least,
+            greatest,
+        })
+    })
+}
+
+/// The product, or the greatest number there is.
+fn product(factors: &[usize]) -> usize {
+    factors
+        .iter()
+        .fold(1, |product, &factor| product.saturating_mul(factor))
+}
+
 /// Shapes of a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ConvShape {
@@ -137,6 +179,46 @@ impl ConvShape {
                 height: self.input.height,
                 width: self.input.width,
             })
+    }
+
+    fn check(&self) -> Result<(), PackingError> {
+        let input = self.input;
+        let sizes = [
+            ("input channels", input.channels),
+            ("input height", input.height),
+            ("input width", input.width),
+            ("out_channels", self.out_channels),
+            ("kernel height", self.kernel[0]),
+            ("kernel width", self.kernel[1]),
+            ("vertical stride", self.stride[0]),
+            ("horizontal stride", self.stride[1]),
+            ("vertical dilation", self.dilation[0]),
+            ("horizontal dilation", self.dilation[1]),
+            ("groups", self.groups),
+        ];
+        sizes_in_range(&sizes, (1, MAX_SIZE))?;
+        let padding = [
+            ("vertical padding", self.padding[0]),
+            ("horizontal padding", self.padding[1]),
+        ];
+        sizes_in_range(&padding, (0, MAX_SIZE))?;
+        let output = self.output()?;
+        let filter = [self.kernel[0], self.kernel[1], self.channels_read()];
+        let counts = [
+            (
+                "number of inputs",
+                product(&[input.channels, input.height, input.width]),
+            ),
+            (
+                "number of outputs",
+                product(&[output.channels, output.height, output.width]),
+            ),
+            (
+                "number of weights",
+                product(&filter).saturating_mul(self.out_channels),
+            ),
+        ];
+        sizes_in_range(&counts, (1, MAX_COUNT))
     }
 
     /// Rows or columns that a filter spans; none for an empty kernel or no dilation.
@@ -206,6 +288,22 @@ impl LinearShape {
                 made,
                 stated: step.shape_out,
             })
+        }
+    }
+
+    /// Whether all sizes are within what any network has: a shape from anywhere may be planned after this.
+    ///
+    /// # Errors
+    /// [`PackingError::Size`] with the field's name, or that the sizes don't fit together.
+    pub fn check(&self) -> Result<(), PackingError> {
+        match self {
+            &Self::Fc { inputs, outputs } => {
+                let sizes = [("number of inputs", inputs), ("number of outputs", outputs)];
+                sizes_in_range(&sizes, (1, MAX_COUNT))?;
+                let weights = [("number of weights", product(&[inputs, outputs]))];
+                sizes_in_range(&weights, (1, MAX_COUNT))
+            }
+            Self::Conv(conv) => conv.check(),
         }
     }
 

@@ -5,8 +5,9 @@
 
 use super::shape::PackingError;
 use crate::bfv::Rotation;
+use crate::ring::MAX_DEGREE;
 
-/// The slots of a ring of degree n, a power of two of at least 2.
+/// The slots of a ring of degree n, a power of two from 2 to [`MAX_DEGREE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slots {
     n: usize,
@@ -14,7 +15,7 @@ pub(super) struct Slots {
 
 impl Slots {
     pub(super) const fn new(n: usize) -> Result<Self, PackingError> {
-        if n >= 2 && n.is_power_of_two() {
+        if n >= 2 && n <= MAX_DEGREE && n.is_power_of_two() {
             Ok(Self { n })
         } else {
             Err(PackingError::RingDegree { n })
@@ -42,6 +43,12 @@ impl Slots {
     pub(super) const fn source(self, slot: usize, rotation: Rotation) -> usize {
         let row = (slot / self.row()) ^ (rotation.swap as usize);
         row * self.row() + (slot + rotation.step) % self.row()
+    }
+
+    /// Slot values after `rotation`.
+    pub(super) fn rotated(self, values: &[u64], rotation: Rotation) -> Vec<u64> {
+        let sources = (0..self.n).map(|slot| self.source(slot, rotation));
+        sources.map(|source| values[source]).collect()
     }
 }
 

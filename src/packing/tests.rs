@@ -240,6 +240,53 @@ proptest! {
     }
 }
 
+/// Convolutions of many channels, in rings that hold from a few to many of them.
+fn wide_conv() -> impl Strategy<Value = (LinearShape, usize)> {
+    let pair = |range: std::ops::Range<usize>| prop::array::uniform2(range);
+    let channels = (
+        1_usize..40,
+        1_usize..40,
+        prop::sample::select(&[1_usize, 1, 2, 3, 8][..]),
+    );
+    let filter = (pair(1..6), pair(1..4), pair(0..3), pair(1..3));
+    (channels, pair(1..12), filter, 6_u32..12).prop_filter_map(
+        "no plan",
+        |((c_i, c_o, groups), size, (kernel, stride, padding, dilation), log_n)| {
+            let layer = LinearShape::Conv(ConvShape {
+                input: Shape::new(c_i * groups, size[0], size[1]),
+                out_channels: c_o * groups,
+                kernel,
+                stride,
+                padding,
+                dilation,
+                groups,
+            });
+            Plan::new(&layer, 1 << log_n).ok()?;
+            Some((layer, 1 << log_n))
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn closed_forms_are_counted_by_the_run_of_wide_fully_connected_layers(
+        inputs in 1_usize..3000, outputs in 1_usize..1500, log_n in 6_u32..12,
+    ) {
+        for plan in Plan::candidates(&LinearShape::fully_connected(inputs, outputs), 1 << log_n).unwrap() {
+            check_counts(&plan, 1 << log_n);
+        }
+    }
+
+    #[test]
+    fn closed_forms_are_counted_by_the_run_of_wide_convolutions((layer, n) in wide_conv()) {
+        for plan in Plan::candidates(&layer, n).unwrap() {
+            check_counts(&plan, n);
+        }
+    }
+}
+
 #[test]
 fn every_small_fully_connected_layer() {
     for (inputs, outputs) in (1..=10).flat_map(|i| (1..=10).map(move |o| (i, o))) {
@@ -355,7 +402,35 @@ fn every_refusal_has_its_name() {
         Plan::new(&fc(2, 2), 12),
         Err(PackingError::RingDegree { n: 12 })
     );
-    assert_eq!(Plan::new(&fc(0, 2), 8), Err(PackingError::Empty));
+    let size = |field, value, greatest| PackingError::Size {
+        field,
+        value,
+        least: 1,
+        greatest,
+    };
+    let none = size("number of inputs", 0, 1 << 31);
+    assert_eq!(Plan::new(&fc(0, 2), 8), Err(none));
+    assert_eq!(
+        Plan::new(&fc(1 << 31, 1 << 31), 8),
+        Err(size("number of weights", 1 << 62, 1 << 31))
+    );
+    let large = LinearShape::Conv(ConvShape {
+        input: Shape::new(1 << 20, 1 << 20, 1 << 20),
+        out_channels: 1 << 20,
+        kernel: [1 << 20; 2],
+        stride: [1; 2],
+        padding: [1 << 19; 2],
+        dilation: [1; 2],
+        groups: 1,
+    });
+    let inputs = size("number of inputs", 1 << 60, 1 << 31);
+    assert_eq!(Plan::new(&large, 8), Err(inputs.clone()));
+    let request = PlanRequest {
+        schedule: "conv_output_rotation".to_owned(),
+        n: 8,
+        layer: large,
+    };
+    assert_eq!(request.check(), Err(inputs));
     let (height, width, row) = (33, 32, 4);
     assert_eq!(
         Plan::new(&conv([1, height, width], 1, 3, 1), 2 * row),
@@ -384,6 +459,9 @@ fn every_refusal_has_its_name() {
         })
     );
     (shape.groups, shape.stride) = (1, [0, 1]);
+    let still = size("vertical stride", 0, 1 << 20);
+    assert_eq!(Plan::new(&LinearShape::Conv(shape), 64), Err(still));
+    (shape.stride, shape.kernel) = ([1, 1], [4, 1]);
     let geometry = PackingError::Geometry {
         height: 1,
         width: 1,

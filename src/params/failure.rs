@@ -32,22 +32,25 @@ pub fn log2_tail(z: f64) -> f64 {
 }
 
 /// The z whose [`log2_tail`] is `log2_probability` (at most 0): how many standard deviations are needed.
+///
+/// By Newton's method from above: the logarithm of the tail is concave and falls, so no step leads below the root.
 pub fn tail_quantile(log2_probability: f64) -> f64 {
     // The tail falls faster than 2^(-z²/2·log2 e), so the root lies below this.
-    let mut high = (-2.0 * log2_probability / std::f64::consts::LOG2_E)
+    let mut z = (-2.0 * log2_probability / std::f64::consts::LOG2_E)
         .max(0.0)
         .sqrt()
         + 1.0;
-    let mut low = 0.0;
-    for _ in 0..100 {
-        let middle = 0.5 * (low + high);
-        if log2_tail(middle) > log2_probability {
-            low = middle;
-        } else {
-            high = middle;
+    loop {
+        let tail = log2_tail(z);
+        // d/dz log2 erfc(z/√2) = −log2 e · √(2/π)·e^(−z²/2) / erfc(z/√2).
+        let ratio = (-0.5 * z * z * std::f64::consts::LOG2_E - tail).exp2();
+        let slope = ratio * std::f64::consts::LOG2_E * (2.0 * std::f64::consts::FRAC_1_PI).sqrt();
+        let next = (z - (log2_probability - tail) / slope).max(0.0);
+        if next >= z * (1.0 - 4.0 * f64::EPSILON) || next.is_nan() {
+            return z;
         }
+        z = next;
     }
-    high
 }
 
 /// The share of `log2_probability` that each of `parts` equal parts may use (union bound).

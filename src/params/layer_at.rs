@@ -46,6 +46,17 @@ pub(super) struct Fit {
     pub(super) margin_bits: f64,
 }
 
+/// What every basis must have room for, as log2.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Needs {
+    /// q with special primes, whose rounding adds to the error.
+    special: f64,
+    /// q with digits.
+    digits: f64,
+    /// What a switched reply keeps.
+    kept: f64,
+}
+
 /// Widths that every split with a basis must have.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Least {
@@ -60,8 +71,21 @@ impl LayerAt {
         least_width(self.n)
     }
 
+    /// What is needed whatever the basis.
+    pub(super) fn needs(&self) -> Needs {
+        let needed = |rounding: f64| {
+            let variance = self.variance(rounding);
+            self.goal.least_q_log2(self.n, self.p_log2, variance)
+        };
+        Needs {
+            special: needed(switch_rounding(self.n)),
+            digits: needed(0.0),
+            kept: self.goal.least_kept_log2(self.n, self.p_log2),
+        }
+    }
+
     /// Widths that are needed whatever the split; `None` if there is no split for sure.
-    pub(super) fn least(&self, basis: Basis) -> Option<Least> {
+    pub(super) fn least(&self, basis: Basis, needs: &Needs) -> Option<Least> {
         let limbs = basis.limbs as u32;
         let special = basis.switching.special() as u32;
         let prescribed = self
@@ -71,19 +95,19 @@ impl LayerAt {
         if basis.switching.special() > basis.limbs || prescribed != basis.limbs {
             return None;
         }
-        let rounding = switch_rounding(self.n) * f64::from(special.min(1));
-        let variance = self.variance(rounding);
         let slack = |limbs: u32| f64::from(limbs) * TOLERANCE;
-        let needed = self.goal.least_q_log2(self.n, self.p_log2, variance) + slack(limbs);
+        let needed = match special {
+            0 => needs.digits,
+            _ => needs.special,
+        } + slack(limbs);
         let q = (needed.ceil() as u32)
             .max(limbs * self.least_width())
             .max(self.limits.q_bits.0);
-        let kept = self.goal.least_kept_log2(self.n, self.p_log2) + slack(1);
         let fits = q <= (limbs * MAX_LIMB_BITS).min(self.limits.q_bits.1)
             && q + special * self.least_width() <= self.max_bits;
         fits.then_some(Least {
             q,
-            kept: kept.ceil() as u32,
+            kept: (needs.kept + slack(1)).ceil() as u32,
         })
     }
 

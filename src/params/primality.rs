@@ -1,6 +1,6 @@
 //! Is it prime? Numbers in, yes or no out.
 //!
-//! Up to 64 bits the answer is proved (`primal`). Above it is the test of Baillie and Wagstaff (*Lucas
+//! Up to 64 bits the answer is certain ([`crate::ring::is_prime`]). Above it is the test of Baillie and Wagstaff (*Lucas
 //! pseudoprimes*, Mathematics of Computation 1980) with the parameters of Selfridge, as Pomerance,
 //! Selfridge and Wagstaff recommend it: a strong test to base 2, then a strong Lucas test. No composite is
 //! known that passes, and none below 2⁶⁴ does.
@@ -10,10 +10,12 @@
 
 use num_bigint::BigUint;
 
+use crate::ring::is_prime;
+
 /// Whether `candidate` is prime: certain up to 64 bits, above by the test of Baillie and Wagstaff.
 pub fn is_probable_prime(candidate: &BigUint) -> bool {
     if let Ok(small) = u64::try_from(candidate) {
-        return primal::is_prime(small);
+        return is_prime(small);
     }
     let divides = |&p: &u32| candidate % p == BigUint::ZERO;
     !SMALL_PRIMES.iter().any(divides) && passes_strong_tests(candidate)

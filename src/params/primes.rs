@@ -18,6 +18,7 @@ use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
 use super::primality::{is_probable_prime, passes_strong_tests};
+use crate::ring::is_prime;
 
 /// Widest prime that is searched for.
 pub const MAX_PRIME_BITS: u32 = 256;
@@ -264,7 +265,7 @@ pub fn descending_ntt_primes(n: usize, bits: u32) -> impl Iterator<Item = u64> {
     };
     std::iter::successors(Some(top), move |&at| at.checked_sub(step.unwrap_or(1)))
         .take_while(move |&at| at >= low)
-        .filter(|&at| primal::is_prime(at))
+        .filter(|&at| is_prime(at))
 }
 
 /// The primes ≡ 1 mod 2n above `floor` and of at most `max_bits` (at most 63) bits, smallest first.
@@ -287,7 +288,7 @@ pub fn ascending_ntt_primes(n: usize, floor: u64, max_bits: u32) -> impl Iterato
         });
     std::iter::successors(first, move |&at| at.checked_add(step))
         .take_while(move |&at| at >> max_bits == 0)
-        .filter(|&at| primal::is_prime(at))
+        .filter(|&at| is_prime(at))
 }
 
 /// Gazelle's ciphertext modulus for a plaintext modulus: q ≡ 1 mod 2n, q ≡ `remainder` mod p.
@@ -315,7 +316,7 @@ pub fn gazelle_modulus(n: usize, p: u64, bits: u32) -> Option<GazelleModulus> {
             std::iter::successors(Some(highest), |&q| q.checked_sub(class))
                 .take_while(|&q| top - q < 1 << (bits / 2).saturating_sub(2))
                 .filter_map(|q| u64::try_from(q).ok())
-                .find(|&q| primal::is_prime(q))
+                .find(|&q| is_prime(q))
                 .map(|q| GazelleModulus { q, remainder })
         })
 }

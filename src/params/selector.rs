@@ -76,6 +76,14 @@ pub(super) struct Refusal {
     pub(super) packing: Option<PackingError>,
 }
 
+/// A ring degree with its p, and what security allows for q·P.
+#[derive(Clone, Copy)]
+struct Ring {
+    n: usize,
+    p: u64,
+    max_bits: u32,
+}
+
 /// A ring with a packing: everything but the moduli.
 struct Site {
     layer: LayerAt,
@@ -109,11 +117,18 @@ impl<P: Prices> Selector<P> {
     }
 
     fn solve(&self, ask: &Ask) -> Answer {
-        // Packing takes longest: only rings in which something could work and has a price are packed.
-        let sites = self.sites(ask, |n, p, max_bits| self.possible((n, p, max_bits), ask));
+        let mut sites: Vec<Site> = Vec::with_capacity(16);
         let mut bounded: Vec<Bounded> = Vec::with_capacity(64);
-        for (site, at) in sites.iter().enumerate() {
-            self.bound(site, at, &mut bounded);
+        for ring in self.rings(ask) {
+            // Packing takes longest: only rings in which something could work and has a price are packed.
+            let bases = self.possible(ring, ask);
+            if bases.is_empty() {
+                continue;
+            }
+            for at in self.sites(ring, ask) {
+                self.bound(sites.len(), &at, &bases, &mut bounded);
+                sites.push(at);
+            }
         }
         bounded.sort_unstable_by(|a, b| {
             a.score
@@ -150,44 +165,44 @@ impl<P: Prices> Selector<P> {
         chosen.ok_or_else(|| Box::new(self.refusal(ask)))
     }
 
-    /// Whether the least that any packing does decrypts in this ring, is secure and has a price.
-    fn possible(&self, (n, p, max_bits): (usize, u64, u32), ask: &Ask) -> bool {
-        let packed = Packed::least(n);
-        let layer = self.layer_at((n, p, max_bits), &packed, ask);
-        self.bases().any(|basis| {
-            layer.least(basis).is_some_and(|least| {
-                let weight = layer.least_weight(basis, least);
-                self.prices
-                    .layer_cost(&packed.work(basis, weight))
-                    .is_some()
+    /// The bases with which the least that any packing does decrypts in this ring, is secure and has a price:
+    /// no packing has others.
+    fn possible(&self, ring: Ring, ask: &Ask) -> Vec<Basis> {
+        let packed = Packed::least(ring.n);
+        let layer = self.layer_at(ring, &packed, ask);
+        let needs = layer.needs();
+        let works = |&basis: &Basis| {
+            layer.least(basis, &needs).is_some_and(|least| {
+                let work = packed.work(basis, layer.least_weight(basis, least));
+                self.prices.layer_cost(&work).is_some()
             })
+        };
+        self.bases().filter(works).collect()
+    }
+
+    /// The rings that have a p.
+    fn rings(&self, ask: &Ask) -> impl Iterator<Item = Ring> {
+        let modulus = ask.modulus;
+        self.degrees.iter().filter_map(move |&(n, max_bits)| {
+            let p = self.modulus(modulus, n)?;
+            Some(Ring { n, p, max_bits })
         })
     }
 
-    /// Every ring that is to be kept, with every packing that the layer may have.
-    fn sites(&self, ask: &Ask, keep: impl Fn(usize, u64, u32) -> bool) -> Vec<Site> {
-        let mut sites = Vec::with_capacity(16);
-        for &(n, max_bits) in &self.degrees {
-            let Some(p) = self.modulus(ask.modulus, n) else {
-                continue;
-            };
-            if !keep(n, p, max_bits) {
-                continue;
-            }
-            let packings = self.packings(&ask.shape, n);
-            let all = packings.as_ref().as_ref().map_or(&[][..], Vec::as_slice);
-            for (index, packed) in all.iter().enumerate() {
-                sites.push(Site {
-                    layer: self.layer_at((n, p, max_bits), packed, ask),
-                    packings: Rc::clone(&packings),
-                    index,
-                });
-            }
-        }
-        sites
+    /// A ring with every packing that the layer may have there.
+    fn sites(&self, ring: Ring, ask: &Ask) -> Vec<Site> {
+        let packings = self.packings(&ask.shape, ring.n);
+        let all = packings.as_ref().as_ref().map_or(&[][..], Vec::as_slice);
+        let site = |(index, packed): (usize, &Packed)| Site {
+            layer: self.layer_at(ring, packed, ask),
+            packings: Rc::clone(&packings),
+            index,
+        };
+        all.iter().enumerate().map(site).collect()
     }
 
-    fn layer_at(&self, (n, p, max_bits): (usize, u64, u32), packed: &Packed, ask: &Ask) -> LayerAt {
+    fn layer_at(&self, ring: Ring, packed: &Packed, ask: &Ask) -> LayerAt {
+        let Ring { n, p, max_bits } = ring;
         LayerAt {
             n,
             p,
@@ -201,9 +216,10 @@ impl<P: Prices> Selector<P> {
     }
 
     /// Lists the candidates of a site with what they cost at least.
-    fn bound(&self, site: usize, at: &Site, bounded: &mut Vec<Bounded>) {
-        for basis in self.bases() {
-            let Some(least) = at.layer.least(basis) else {
+    fn bound(&self, site: usize, at: &Site, bases: &[Basis], bounded: &mut Vec<Bounded>) {
+        let needs = at.layer.needs();
+        for &basis in bases {
+            let Some(least) = at.layer.least(basis, &needs) else {
                 continue;
             };
             let weight = at.layer.least_weight(basis, least);
@@ -299,9 +315,9 @@ impl<P: Prices> Selector<P> {
 
     /// Every candidate, the cheapest first; those that don't work after them, the nearest first.
     pub(super) fn candidates(&self, ask: &Ask) -> Vec<Candidate> {
-        let sites = self.sites(ask, |_, _, _| true);
+        let sites = self.rings(ask).flat_map(|ring| self.sites(ring, ask));
         let mut candidates: Vec<Candidate> = self.unpacked(ask);
-        for at in &sites {
+        for at in &sites.collect::<Vec<_>>() {
             candidates.extend(self.bases().map(|basis| self.candidate(at, basis)));
         }
         let key = |candidate: &Candidate| match candidate.cost {
@@ -324,7 +340,7 @@ impl<P: Prices> Selector<P> {
     fn candidate(&self, at: &Site, basis: Basis) -> Candidate {
         let widths = at
             .layer
-            .least(basis)
+            .least(basis, &at.layer.needs())
             .and_then(|least| at.layer.cheapest(basis, least, u64::MAX));
         let cost = widths.and_then(|widths| self.cost(at, basis, at.layer.weight_of(&widths)));
         let special = widths.and_then(|widths| {

@@ -15,6 +15,7 @@ mod modulus;
 mod ntt;
 pub mod pointwise;
 mod poly;
+mod primality;
 mod residues;
 mod rounding;
 pub mod sampler;
@@ -27,5 +28,6 @@ pub use ntt::{
     position,
 };
 pub use poly::{Coefficient, Factor, Ntt, Poly, Values};
+pub use primality::is_prime;
 pub use residues::Residues;
 pub use rounding::Rounding;

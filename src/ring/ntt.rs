@@ -21,6 +21,7 @@ use concrete_ntt::prime64::Plan;
 use thiserror::Error;
 
 use super::modulus::Modulus;
+use super::primality::is_prime;
 
 /// Least ring degree that the engine transforms; real parameters start at 1024.
 pub const MIN_DEGREE: usize = 16;
@@ -89,7 +90,7 @@ fn has_transform(p: u64, n: usize) -> Result<(), PrimeError> {
     if p >> Modulus::MAX_BITS != 0 {
         return Err(PrimeError::TooLarge(p));
     }
-    if !primal::is_prime(p) {
+    if !is_prime(p) {
         return Err(PrimeError::Composite(p));
     }
     let two_n = 2 * n as u64;
