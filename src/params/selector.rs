@@ -3,8 +3,10 @@
 //! A [`Selector`] holds a [`Request`] and [`Prices`]. For a layer it lists, over all ring degrees,
 //! packings, numbers of limbs and kinds of key switching, what the candidate costs at least: its operations
 //! at their price and the fewest bytes that noise allows. From the cheapest bound upwards each candidate's
-//! cheapest split of q is found (`layer_at`), until no bound lies below the best found. Nothing cheaper
-//! exists: the tests hold the search against trying everything.
+//! cheapest split of q is found (`layer_at`), until no bound lies below the best found. Whole weights are
+//! searched first, then two plaintext windows, and so on: where fewer windows decrypt and are too dear, more
+//! are dearer still, unless they save more bytes than they add. Nothing cheaper exists: the tests hold the
+//! search against trying everything.
 //!
 //! What it keeps: the facts of a layer's packings (by shape), primes, quantiles, and answers (by shape, p's
 //! rule, share of δ). The same layer asked for again is a look-up.
@@ -22,8 +24,8 @@ use super::plaintext::PlaintextRule;
 use super::prices::Prices;
 use super::reply::ReplyGoal;
 use super::request::{LayerCost, Request};
-use super::widths::{KeySwitching, MAX_LIMBS, Widths};
-use crate::packing::{LinearShape, PackingError};
+use super::widths::{KeySwitching, MAX_LIMBS, MAX_WINDOWS, Widths};
+use crate::packing::{LinearShape, PackingError, Windows};
 
 /// Chooses parameters under one request and one list of prices.
 #[derive(Debug)]
@@ -76,11 +78,13 @@ pub(super) struct Refusal {
     pub(super) packing: Option<PackingError>,
 }
 
-/// A ring with a packing: everything but the moduli.
+/// A ring with a packing and windows: everything but the moduli.
 struct Site {
     layer: LayerAt,
     packings: Rc<Packings>,
     index: usize,
+    /// The bases, a bit each by their place in the list, at which more windows cannot win.
+    closed: u64,
 }
 
 /// A candidate before its split is searched.
@@ -88,12 +92,43 @@ struct Bounded {
     score: [f64; 2],
     site: usize,
     basis: Basis,
+    /// Place of the basis in the list.
+    place: usize,
     least: Least,
+    /// Whether more windows cost no less.
+    closes: bool,
+}
+
+/// The cheapest that was found.
+struct Best {
+    score: [f64; 2],
+    site: usize,
+    basis: Basis,
+    widths: Widths,
+    cost: LayerCost,
 }
 
 impl Site {
     fn packed(&self) -> Option<&Packed> {
         self.packings.as_ref().as_ref().ok()?.get(self.index)
+    }
+
+    /// The same in more windows, unless all its bases are closed.
+    fn windowed(&self, windows: usize, bases: u32) -> Option<Self> {
+        if self.closed.count_ones() >= bases {
+            return None;
+        }
+        let windows = Windows::new(self.layer.windows.plaintext_modulus(), windows);
+        Some(Self {
+            layer: self.layer.windowed(self.packed()?, windows),
+            packings: Rc::clone(&self.packings),
+            ..*self
+        })
+    }
+
+    /// More windows with this basis cost more than what was found.
+    fn close(&mut self, candidate: &Bounded) {
+        self.closed |= u64::from(candidate.closes) << candidate.place;
     }
 }
 
@@ -109,10 +144,39 @@ impl<P: Prices> Selector<P> {
     }
 
     fn solve(&self, ask: &Ask) -> Answer {
-        // Packing takes longest: only rings in which something could work and has a price are packed.
-        let sites = self.sites(ask, |n, p, max_bits| self.possible((n, p, max_bits), ask));
+        let (mut sites, mut best): (Vec<Site>, _) = (Vec::with_capacity(16), None);
+        let (mut first, bases) = (0, self.bases().count() as u32);
+        for windows in self.windows() {
+            // Packing takes longest: only rings in which something could win are packed.
+            let cut = best
+                .as_ref()
+                .map_or([f64::INFINITY; 2], |best: &Best| best.score);
+            let known: Vec<usize> = sites.iter().map(|at| at.layer.n).collect();
+            let last = sites.get(first..).unwrap_or_default();
+            let more = last.iter().filter_map(|at| at.windowed(windows, bases));
+            let mut next: Vec<Site> = more.collect();
+            next.extend(self.sites(ask, windows, |n, p, max_bits| {
+                !known.contains(&n) && self.possible((n, p, max_bits), (windows, cut), ask)
+            }));
+            first = sites.len();
+            sites.extend(next);
+            self.search(&mut sites, first, &mut best);
+        }
+        let chosen = best.and_then(|best| {
+            let at = sites.get(best.site)?;
+            let switching = best.basis.switching;
+            let crypto = self.crypto(&at.layer, at.packed()?, switching, &best.widths)?;
+            let cost = best.cost;
+            Some(Chosen { crypto, cost })
+        });
+        chosen.ok_or_else(|| Box::new(self.refusal(ask)))
+    }
+
+    /// The cheapest of the sites from `first` on, where it is cheaper than what was found before; notes where no
+    /// more windows can be.
+    fn search(&self, sites: &mut [Site], first: usize, best: &mut Option<Best>) {
         let mut bounded: Vec<Bounded> = Vec::with_capacity(64);
-        for (site, at) in sites.iter().enumerate() {
+        for (site, at) in sites.iter_mut().enumerate().skip(first) {
             self.bound(site, at, &mut bounded);
         }
         bounded.sort_unstable_by(|a, b| {
@@ -120,52 +184,69 @@ impl<P: Prices> Selector<P> {
                 .partial_cmp(&b.score)
                 .unwrap_or(std::cmp::Ordering::Equal)
         });
-        let mut best: Option<([f64; 2], usize, Basis, Widths, LayerCost)> = None;
         for candidate in &bounded {
-            if best.as_ref().is_some_and(|best| candidate.score >= best.0) {
-                break;
+            let &Bounded { site, basis, .. } = candidate;
+            let Some(at) = sites.get_mut(site) else {
+                continue;
+            };
+            if best
+                .as_ref()
+                .is_some_and(|best| candidate.score >= best.score)
+            {
+                at.close(candidate);
+                continue;
             }
-            let Some(at) = sites.get(candidate.site) else {
+            let Some(widths) = at.layer.cheapest(basis, candidate.least, u64::MAX) else {
                 continue;
             };
-            let Some(widths) = at
-                .layer
-                .cheapest(candidate.basis, candidate.least, u64::MAX)
-            else {
-                continue;
-            };
-            let Some(cost) = self.cost(at, candidate.basis, at.layer.weight_of(&widths)) else {
+            let Some(cost) = self.cost(at, basis, at.layer.weight_of(&widths)) else {
                 continue;
             };
             let score = self.request.objective.score(cost);
-            if best.as_ref().is_none_or(|best| score < best.0) {
-                best = Some((score, candidate.site, candidate.basis, widths, cost));
+            if best.as_ref().is_none_or(|best| score < best.score) {
+                *best = Some(Best {
+                    score,
+                    site,
+                    basis,
+                    widths,
+                    cost,
+                });
             }
         }
-        let chosen = best.and_then(|(_, site, basis, widths, cost)| {
-            let at = sites.get(site)?;
-            let crypto = self.crypto(&at.layer, at.packed()?, basis.switching, &widths)?;
-            Some(Chosen { crypto, cost })
-        });
-        chosen.ok_or_else(|| Box::new(self.refusal(ask)))
     }
 
-    /// Whether the least that any packing does decrypts in this ring, is secure and has a price.
-    fn possible(&self, (n, p, max_bits): (usize, u64, u32), ask: &Ask) -> bool {
+    /// Whether the least that any packing does decrypts in this ring, is secure and has a price below the cut.
+    fn possible(
+        &self,
+        (n, p, max_bits): (usize, u64, u32),
+        (windows, cut): (usize, [f64; 2]),
+        ask: &Ask,
+    ) -> bool {
         let packed = Packed::least(n);
-        let layer = self.layer_at((n, p, max_bits), &packed, ask);
-        self.bases().any(|basis| {
+        let layer = self.layer_at((n, p, max_bits), (&packed, windows), ask);
+        let floor = layer.floor();
+        let mut bases = self.bases().filter(|&basis| layer.room(basis) >= floor);
+        bases.any(|basis| {
             layer.least(basis).is_some_and(|least| {
                 let weight = layer.least_weight(basis, least);
-                self.prices
-                    .layer_cost(&packed.work(basis, weight))
-                    .is_some()
+                let work = packed.work(layer.windows, basis, weight);
+                let score = |time| {
+                    let bytes = work.bytes;
+                    self.request.objective.score(LayerCost { time, bytes })
+                };
+                let time = self.prices.layer_cost(&work);
+                time.is_some_and(|time| score(time) < cut)
             })
         })
     }
 
     /// Every ring that is to be kept, with every packing that the layer may have.
-    fn sites(&self, ask: &Ask, keep: impl Fn(usize, u64, u32) -> bool) -> Vec<Site> {
+    fn sites(
+        &self,
+        ask: &Ask,
+        windows: usize,
+        keep: impl Fn(usize, u64, u32) -> bool,
+    ) -> Vec<Site> {
         let mut sites = Vec::with_capacity(16);
         for &(n, max_bits) in &self.degrees {
             let Some(p) = self.modulus(ask.modulus, n) else {
@@ -178,22 +259,29 @@ impl<P: Prices> Selector<P> {
             let all = packings.as_ref().as_ref().map_or(&[][..], Vec::as_slice);
             for (index, packed) in all.iter().enumerate() {
                 sites.push(Site {
-                    layer: self.layer_at((n, p, max_bits), packed, ask),
+                    layer: self.layer_at((n, p, max_bits), (packed, windows), ask),
                     packings: Rc::clone(&packings),
                     index,
+                    closed: 0,
                 });
             }
         }
         sites
     }
 
-    fn layer_at(&self, (n, p, max_bits): (usize, u64, u32), packed: &Packed, ask: &Ask) -> LayerAt {
+    fn layer_at(
+        &self,
+        (n, p, max_bits): (usize, u64, u32),
+        (packed, windows): (&Packed, usize),
+        ask: &Ask,
+    ) -> LayerAt {
+        let windows = Windows::new(p, windows);
         LayerAt {
             n,
-            p,
+            windows,
             p_log2: (p as f64).log2(),
-            ciphertexts: (packed.inputs, packed.outputs),
-            noise: packed.noise(p),
+            ciphertexts: packed.ciphertexts(windows),
+            noise: packed.noise(windows),
             goal: self.goal(packed.outputs * n as u64, ask.failure_log2),
             max_bits,
             limits: self.request.limits,
@@ -201,21 +289,37 @@ impl<P: Prices> Selector<P> {
     }
 
     /// Lists the candidates of a site with what they cost at least.
-    fn bound(&self, site: usize, at: &Site, bounded: &mut Vec<Bounded>) {
-        for basis in self.bases() {
+    fn bound(&self, site: usize, at: &mut Site, bounded: &mut Vec<Bounded>) {
+        let floor = at.layer.floor();
+        for (place, basis) in self.bases().enumerate() {
+            if at.layer.room(basis) < floor {
+                at.closed |= 1 << place;
+            }
+            if at.closed >> place & 1 == 1 {
+                continue;
+            }
             let Some(least) = at.layer.least(basis) else {
                 continue;
             };
             let weight = at.layer.least_weight(basis, least);
-            if let Some(cost) = self.cost(at, basis, weight) {
-                bounded.push(Bounded {
+            match self.cost(at, basis, weight) {
+                Some(cost) => bounded.push(Bounded {
                     score: self.request.objective.score(cost),
                     site,
                     basis,
+                    place,
                     least,
-                });
+                    closes: at.layer.least_weight_beyond(basis, least, floor) >= weight,
+                }),
+                None => at.closed |= 1 << place,
             }
         }
+    }
+
+    /// Every number of plaintext windows that is tried.
+    fn windows(&self) -> impl Iterator<Item = usize> + use<P> {
+        let only = self.request.limits.windows;
+        (1..=MAX_WINDOWS).filter(move |windows| only.is_none_or(|only| only == *windows))
     }
 
     /// Every number of limbs and kind of key switching that is tried.
@@ -232,7 +336,7 @@ impl<P: Prices> Selector<P> {
 
     /// What a layer costs with a split of weight W (`layer_at`); `None` without a price.
     fn cost(&self, at: &Site, basis: Basis, weight: u64) -> Option<LayerCost> {
-        let work = at.packed()?.work(basis, weight);
+        let work = at.packed()?.work(at.layer.windows, basis, weight);
         let time = self.prices.layer_cost(&work)?;
         Some(LayerCost {
             time,
@@ -299,10 +403,11 @@ impl<P: Prices> Selector<P> {
 
     /// Every candidate, the cheapest first; those that don't work after them, the nearest first.
     pub(super) fn candidates(&self, ask: &Ask) -> Vec<Candidate> {
-        let sites = self.sites(ask, |_, _, _| true);
         let mut candidates: Vec<Candidate> = self.unpacked(ask);
-        for at in &sites {
-            candidates.extend(self.bases().map(|basis| self.candidate(at, basis)));
+        for windows in self.windows() {
+            for at in &self.sites(ask, windows, |_, _, _| true) {
+                candidates.extend(self.bases().map(|basis| self.candidate(at, basis)));
+            }
         }
         let key = |candidate: &Candidate| match candidate.cost {
             Some(cost) => (0, self.request.objective.score(cost)),
@@ -336,6 +441,7 @@ impl<P: Prices> Selector<P> {
             schedule: at
                 .packed()
                 .map_or_else(String::new, |packed| packed.schedule.into()),
+            windows: at.layer.windows.count(),
             limbs: basis.limbs,
             switching: basis.switching,
             widths,
@@ -360,6 +466,7 @@ impl<P: Prices> Selector<P> {
             Some(Candidate {
                 n,
                 schedule: String::new(),
+                windows: 1,
                 limbs: 0,
                 switching: KeySwitching::Special(1),
                 widths: None,

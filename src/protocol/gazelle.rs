@@ -2,7 +2,8 @@
 //!
 //! Both hold shares x = x_c + x_s mod p of every value; of the input the client holds all.
 //!
-//! - *Linear layer*, online: the client sends Enc(x_c); the server adds x_s, applies the packing plan,
+//! - *Linear layer*, online: the client sends Enc(x_c), in V plaintext windows Enc(W^j·x_c) for each j < V; the
+//!   server adds x_s (W^j·x_s), applies the packing plan,
 //!   adds a flooded public-key encryption of −r (r uniform in all slots), switches the modulus and
 //!   replies; y_c is what the client decrypts, y_s = r + bias.
 //! - *Activation*: a circuit that one party garbles and the other evaluates (`circuit_script`).
@@ -162,7 +163,7 @@ impl Writer<'_> {
         for (index, step) in self.steps.iter().enumerate() {
             if let StepPlan::Linear { crypto, plan, .. } = step {
                 self.step = Some(index);
-                let counts = [(HeOp::Encode, plan.weight_count() as u64)];
+                let counts = [(HeOp::Encode, encodings(crypto, plan))];
                 let mut tasks = he(crypto, &counts);
                 let bytes = encoded(crypto, plan);
                 tasks.push(Task::Touch { bytes });
@@ -227,7 +228,7 @@ impl Writer<'_> {
     ) -> Result<(), ProtocolError> {
         let params = layer_params(crypto)?;
         let (inputs, outputs) = (
-            plan.input_ciphertexts() as u64,
+            crypto.windows().inputs(plan) as u64,
             plan.output_ciphertexts() as u64,
         );
         let encrypt = he(crypto, &[(HeOp::EncryptSecret, inputs)]);
@@ -252,10 +253,11 @@ impl Writer<'_> {
         let polynomial = 8 * crypto.n * crypto.q.len();
         let streams = Streams {
             weights: encoded(crypto, plan),
-            ciphertexts: Bytes((2 * polynomial * plan.working_ciphertexts()) as u64),
+            ciphertexts: Bytes((2 * polynomial * crypto.windows().working(plan)) as u64),
             keys: plan.rotations().len() as u64,
         };
-        let tasks = Task::he(&(around + plan.counts()), ring_size(crypto), streams);
+        let counts = around + crypto.windows().counts(plan.counts());
+        let tasks = Task::he(&counts, ring_size(crypto), streams);
         let reply = Bytes(params.reply_size() as u64) * outputs;
         self.server(Act::ApplyLinear, tasks, message(MessageKind::Reply, reply));
         self.client(
@@ -282,9 +284,14 @@ fn he(crypto: &LayerCrypto, counts: &[(HeOp, u64)]) -> Vec<Task> {
     Task::he(&counts, ring, Streams::default())
 }
 
+/// Polynomials that hold a layer's weights.
+fn encodings(crypto: &LayerCrypto, plan: &Plan) -> u64 {
+    (crypto.windows().count() * plan.weight_count()) as u64
+}
+
 /// Size of a layer's encoded weights.
 fn encoded(crypto: &LayerCrypto, plan: &Plan) -> Bytes {
-    Bytes((8 * crypto.n * crypto.q.len() * plan.weight_count()) as u64)
+    Bytes((8 * crypto.n * crypto.q.len()) as u64) * encodings(crypto, plan)
 }
 
 fn ring_size(crypto: &LayerCrypto) -> RingSize {

@@ -16,14 +16,15 @@ use super::work::{Act, Action, MessageKind, Script};
 use crate::batch;
 use crate::bfv::{Evaluator, GaloisKeys, HeOps, Plaintext, PublicKey, SeededCiphertext, Wire};
 use crate::network::Weights;
+use crate::packing::{Windowed, WindowedCiphertext};
 
 /// The server's state in a run.
 pub struct Server<'a, R> {
     view: View<'a>,
     weights: &'a Weights,
     rings: Vec<(PublicKey, Evaluator)>,
-    /// Encoded weights, by step.
-    encoded: Vec<Vec<Plaintext>>,
+    /// Encoded weights, by step, each in its windows.
+    encoded: Vec<Vec<Vec<Plaintext>>>,
     /// What the server adds to the reply's slots, by step and ciphertext: −r.
     masks: Vec<Zeroizing<Vec<Vec<u64>>>>,
     circuits: CircuitSide,
@@ -95,10 +96,11 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         })?;
         let weights: Vec<i64> = layer.weight.iter().map(|&w| i64::from(w)).collect();
         let (_, evaluator) = self.rings.get(ring).ok_or(out_of_order(action))?;
-        let p = params.plaintext_modulus();
-        let encode = |index| evaluator.encode(&plan.weight_slots(&weights, p, index));
+        let (p, windows) = (params.plaintext_modulus(), self.view.windows(action)?);
+        let ops = Windowed::new(evaluator, windows);
+        let encode = |index| ops.encode(&plan.weight_slots(&weights, p, index));
         self.encoded[index] = batch::try_map((0..plan.weight_count()).collect(), encode)?;
-        evaluator.reserve(plan.working_ciphertexts());
+        evaluator.reserve(windows.working(plan));
         Ok(Vec::new())
     }
 
@@ -141,22 +143,31 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let (index, _) = self.view.step(action)?;
         let (public, evaluator) = self.rings.get(ring).ok_or(out_of_order(action))?;
         let payload = inbox.take(action, MessageKind::EncryptedInput)?;
-        let mut inputs = Vec::new();
-        let (count, size) = (plan.input_ciphertexts(), params.seeded_ciphertext_size());
+        let windows = self.view.windows(action)?;
+        let mut sent = Vec::new();
+        let (count, size) = (windows.inputs(plan), params.seeded_ciphertext_size());
         for bytes in parts(&payload, MessageKind::EncryptedInput, count, size)? {
-            inputs.push(SeededCiphertext::read(params, bytes)?.expand());
+            sent.push(SeededCiphertext::read(params, bytes)?.expand());
         }
         if self.view.operand_is_shared(action)? {
-            let share = Zeroizing::new(plan.pack_input(self.view.operand(action)?));
-            for (ciphertext, slots) in inputs.iter_mut().zip(share.iter()) {
+            let share = self.view.packed(action)?;
+            for (ciphertext, slots) in sent.iter_mut().zip(share.iter().flatten()) {
                 evaluator.add_plain(ciphertext, slots)?;
             }
         }
-        let mut outputs = plan.run(evaluator, &inputs, &self.encoded[index])?;
+        let mut sent = sent.into_iter();
+        let inputs = (0..plan.input_ciphertexts()).map(|_| {
+            let all = sent.by_ref().take(windows.count());
+            WindowedCiphertext(all.collect())
+        });
+        let inputs: Vec<_> = inputs.collect();
+        let ops = Windowed::new(evaluator, windows);
+        let outputs = plan.run(&ops, &inputs, &self.encoded[index])?;
+        let outputs = outputs.into_iter().flat_map(|output| output.0);
         let mut out = Vec::new();
-        for (ciphertext, mask) in outputs.iter_mut().zip(self.masks[index].iter()) {
-            evaluator.rerandomize(ciphertext, mask, public, &mut self.rng)?;
-            evaluator.mod_switch(ciphertext).write(&mut out);
+        for (mut ciphertext, mask) in outputs.zip(self.masks[index].iter()) {
+            evaluator.rerandomize(&mut ciphertext, mask, public, &mut self.rng)?;
+            evaluator.mod_switch(&ciphertext).write(&mut out);
         }
         Ok(out)
     }
