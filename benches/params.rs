@@ -4,7 +4,9 @@
 //!
 //! Run with `cargo bench --bench params`, or a part with `cargo bench --bench params -- layer`.
 //! `cargo bench --bench params -- million` instead chooses for 1,000,000 layers drawn from the space
-//! `nass-cifar10` with one memo, and says how long that took.
+//! `nass-cifar10` with one memo, and says how long that took; `cargo bench --bench params -- windows` counts
+//! for how many of 500 random layers, and of the built-in networks' layers, plaintext windows are chosen, under
+//! some limits.
 #![expect(
     clippy::expect_used,
     reason = "a bench ends where its inputs are not as they must be"
@@ -16,13 +18,15 @@ use criterion::{BatchSize, Criterion, criterion_group};
 use nass::calibrate::{Profile, time};
 use nass::network::{
     ConvParams, FcParams, LayerKind, NetworkParams, Quantizer, ResolvedNetwork, Shape, StepKind,
+    zoo,
 };
 use nass::params::{
-    Congruence, Request, Selector, Width, congruent_primes, descending_ntt_primes, gazelle_modulus,
-    ntt_primes,
+    Congruence, DELPHI_P, MAX_WINDOWS, Objective, PlaintextBound, Request, Selector, Width,
+    congruent_primes, descending_ntt_primes, gazelle_modulus, ntt_primes,
 };
 use nass::predict::{LinkedPrices, PriceList};
 use nass::search::Space;
+use nass::verify::random_layer;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
@@ -168,11 +172,129 @@ fn million() {
     println!("{layers} layers of {networks} networks in {taken}");
 }
 
+/// Linear layers by the number of windows chosen for them.
+#[derive(Default)]
+struct Choices {
+    by_windows: [usize; MAX_WINDOWS + 1],
+    /// Layers that have no parameters.
+    refused: usize,
+    /// Layers that have some in windows alone.
+    enabled: usize,
+    /// Sum of the logarithms of time without windows over time with, where windows are chosen over none.
+    gains: f64,
+}
+
+impl Choices {
+    /// Chooses for each linear step alone, with windows and without.
+    fn add(
+        &mut self,
+        network: &ResolvedNetwork,
+        free: &Selector<&Prices>,
+        whole: &Selector<&Prices>,
+    ) {
+        for (step, of) in network.steps.iter().enumerate() {
+            if !matches!(of.kind, StepKind::Linear(_)) {
+                continue;
+            }
+            let chosen = |selector: &Selector<&Prices>| {
+                let chosen = selector.step_alone(network, step).ok()?;
+                let crypto = chosen.layers.get(step)?.as_ref()?.windows;
+                Some((crypto, (*chosen.costs.get(step)?)?.time.0))
+            };
+            match (chosen(free), chosen(whole)) {
+                (None, _) => self.refused += 1,
+                (Some((windows, time)), without) => {
+                    if let Some(count) = self.by_windows.get_mut(windows) {
+                        *count += 1;
+                    }
+                    match without {
+                        Some((_, without)) if windows > 1 => self.gains += (without / time).ln(),
+                        Some(_) => {}
+                        None => self.enabled += 1,
+                    }
+                }
+            }
+        }
+    }
+
+    #[expect(clippy::print_stdout, reason = "a bench says what it found")]
+    fn tell(&self, what: &str) {
+        let windowed: usize = self.by_windows.iter().skip(2).sum();
+        let gain = (self.gains / (windowed - self.enabled).max(1) as f64).exp();
+        println!(
+            "{what}: layers by windows {:?}, refused {}; {} have parameters in windows alone, the others with \
+             windows take {:.1} % of the time less",
+            &self.by_windows[1..],
+            self.refused,
+            self.enabled,
+            100.0 * (1.0 - 1.0 / gain)
+        );
+    }
+}
+
+/// Counts how often windows are chosen.
+fn windows() {
+    let free = Request::default();
+    let limited = |change: fn(&mut Request)| {
+        let mut request = free;
+        change(&mut request);
+        request
+    };
+    let requests = [
+        ("as by default", free),
+        ("fewest bytes", limited(|r| r.objective = Objective::Bytes)),
+        ("no flooding", limited(|r| r.flooding_bits = 0)),
+        (
+            "q of at most 100 bits",
+            limited(|r| r.limits.q_bits.1 = 100),
+        ),
+        ("q of at most 95 bits", limited(|r| r.limits.q_bits.1 = 95)),
+        ("n of at most 4096", limited(|r| r.limits.degrees.1 = 4096)),
+        (
+            "192 bits of security",
+            limited(|r| r.requirement.level = 192),
+        ),
+        (
+            "DELPHI's p of 41 bits",
+            limited(|r| r.p_bound = PlaintextBound::Prime(DELPHI_P)),
+        ),
+    ];
+    let prices = prices();
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    // Every third is a ReLU.
+    let layers = (0..).filter(|index| index % 3 != 1).take(500).map(|index| {
+        let layer = random_layer(index, &mut rng).expect("the draws are sound");
+        layer.resolve(None).expect("the draws are sound")
+    });
+    let layers: Vec<ResolvedNetwork> = layers.collect();
+    let built_in = zoo::names().map(|name| {
+        let network = zoo::load(name).expect("it is built in");
+        network.resolve(None).expect("it is built in")
+    });
+    let built_in: Vec<ResolvedNetwork> = built_in.collect();
+    for (name, request) in requests {
+        let mut whole = request;
+        whole.limits.windows = Some(1);
+        for (of, networks) in [("random layers", &layers), ("built-in networks", &built_in)] {
+            let [free, whole] = [request, whole]
+                .map(|request| Selector::new(request, &prices).expect("it can be met"));
+            let mut choices = Choices::default();
+            for network in networks {
+                choices.add(network, &free, &whole);
+            }
+            choices.tell(&format!("{name}, {of}"));
+        }
+    }
+}
+
 criterion_group!(benches, params, primes);
 
 fn main() {
-    if std::env::args().any(|argument| argument == "million") {
+    let asked = |what: &str| std::env::args().any(|argument| argument == what);
+    if asked("million") {
         million();
+    } else if asked("windows") {
+        windows();
     } else {
         benches();
         Criterion::default().configure_from_args().final_summary();

@@ -345,6 +345,46 @@ fn an_explanation_lists_what_was_ruled_out() {
 }
 
 #[test]
+fn plaintext_windows_are_explained_like_other_candidates() {
+    let explained = json(&["params", "toy", "--explain"]);
+    let candidates = explained["layers"][0]["candidates"].as_array().unwrap();
+    for windows in 1..=4 {
+        let works = |c: &&Value| c["windows"] == windows && c["cost"]["time"].is_number();
+        assert!(candidates.iter().any(|c| works(&c)), "{windows}");
+    }
+    let asked = json(&["params", "toy", "--explain", "--windows", "2"]);
+    for layer in asked["layers"].as_array().unwrap() {
+        assert_eq!(layer["he"]["windows"], 2);
+        let candidates = layer["candidates"].as_array().unwrap();
+        let packed = |c: &&Value| c["schedule"] != "";
+        assert!(candidates.iter().filter(packed).all(|c| c["windows"] == 2));
+    }
+    let told = refusal(
+        &[&["predict", "toy", "--windows", "5"][..], &REFERENCE].concat(),
+        2,
+    );
+    assert!(told.contains("expected a number from 1 to 4"), "{told}");
+}
+
+/// Two processes with all weights in windows: right results in the foretold bytes.
+#[test]
+fn layers_in_plaintext_windows_run_as_foretold() {
+    for (network, windows) in [("toy", "2"), ("lenet-mnist", "2"), ("toy", "3")] {
+        let asked = ["verify", network, "--seed", "5", "--windows", windows];
+        let verification = json(&asked);
+        assert_eq!(verification["output_equal"], true, "{network} {windows}");
+        for layer in verification["layers"].as_array().unwrap() {
+            assert_eq!(number(layer, "/error/bytes"), 0.0, "{network}: {layer}");
+            if !layer["he"].is_null() {
+                assert_eq!(layer["he"]["windows"].to_string(), windows);
+            }
+        }
+        let setup = &verification["setup"];
+        assert_eq!(number(setup, "/bytes"), number(setup, "/measured_bytes"));
+    }
+}
+
+#[test]
 fn fewer_bytes_can_be_asked_for() {
     let bytes = |objective| {
         let told = json(&["params", "gazelle-cifar10", "--objective", objective]);

@@ -53,7 +53,7 @@ pub(super) struct Args {
     #[arg(
         long,
         value_enum,
-        conflicts_with_all = ["compare", "security", "security_table", "failure", "flooding", "p_bound"]
+        conflicts_with_all = ["compare", "security", "security_table", "failure", "flooding", "p_bound", "windows"]
     )]
     mode: Option<Mode>,
     /// Compare with what the papers would choose under the same security, failure and flooding

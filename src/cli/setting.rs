@@ -6,7 +6,7 @@ use super::calibration;
 use super::error::Failure;
 use super::globals::Globals;
 use super::output;
-use crate::params::{Objective, PlaintextBound, Request};
+use crate::params::{Limits, MAX_WINDOWS, Objective, PlaintextBound, Request};
 use crate::predict::{HeReport, PriceList, Setting};
 use crate::protocol::{Link, ProtocolSettings};
 use crate::security::{Requirement, Table};
@@ -57,6 +57,9 @@ pub(super) struct SettingArgs {
     /// What the parameters are to save: `time`, `bytes`, or `weighted:X`, time plus X seconds a megabyte
     #[arg(long, value_name = "GOAL", default_value = "time", value_parser = objective)]
     objective: Objective,
+    /// Encode weights in this many plaintext windows (digits), 1 to 4, 1 being none [default: what is best]
+    #[arg(long, value_name = "V", value_parser = windows)]
+    windows: Option<usize>,
 }
 
 /// What it means; owns what [`Setting`] borrows.
@@ -89,13 +92,17 @@ impl SettingArgs {
             Bound::Paper => PlaintextBound::Paper,
         };
         let (failure_log2, flooding_bits) = (self.failure, self.flooding);
+        let limits = Limits {
+            windows: self.windows,
+            ..Limits::default()
+        };
         Request {
             requirement,
             failure_log2,
             flooding_bits,
             p_bound,
             objective: self.objective,
-            ..Request::default()
+            limits,
         }
     }
 
@@ -198,6 +205,13 @@ fn log2_probability(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A number of plaintext windows.
+fn windows(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok();
+    let count = count.filter(|count| (1..=MAX_WINDOWS).contains(count));
+    count.ok_or_else(|| format!("expected a number from 1 to {MAX_WINDOWS}"))
+}
+
 /// `time`, `bytes`, `weighted:0.2`.
 fn objective(text: &str) -> Result<Objective, String> {
     let weight = text
@@ -225,6 +239,15 @@ mod tests {
         assert_eq!(objective("weighted:0.25"), Ok(Objective::Weighted(0.25)));
         for bad in ["", "weighted", "weighted:-1", "weighted:inf", "speed"] {
             assert!(objective(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn windows_read() {
+        assert_eq!(windows("1"), Ok(1));
+        assert_eq!(windows("4"), Ok(4));
+        for bad in ["", "0", "5", "-1", "two", "99999999999999999999"] {
+            assert!(windows(bad).is_err(), "{bad}");
         }
     }
 

@@ -78,7 +78,7 @@ pub use plan::{Plan, PlanRequest, Schedule};
 pub use shape::{ConvShape, LinearShape, PackingError};
 pub use strides::{Decimated, Discarded, StrideRule};
 
-pub use windows::{DigitEncoder, Windowed, WindowedCiphertext, Windows};
+pub use windows::{Digit, DigitEncoder, Windowed, WindowedCiphertext, Windows};
 
 #[cfg(test)]
 mod golden_tests;

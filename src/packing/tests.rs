@@ -93,7 +93,7 @@ fn check_windows(plan: &Plan, n: usize, windows: Windows, (weights, values): (&[
     let plain = PlainSlots::new(n, P);
     let ops = Windowed::new(&plain, windows);
     let inputs = plan.pack_input(values);
-    let inputs = inputs.iter().map(|slots| windows.scaled(slots, P));
+    let inputs = inputs.iter().map(|slots| windows.scaled(slots));
     let inputs: Vec<_> = inputs.map(WindowedCiphertext).collect();
     let weight = |index| ops.encode(&plan.weight_slots(weights, P, index));
     let outputs = plan.run_with(&ops, &inputs, weight).unwrap();
@@ -106,7 +106,7 @@ fn check_windows(plan: &Plan, n: usize, windows: Windows, (weights, values): (&[
     let weight = |_| Ok(vec![(); windows.count()]);
     let ops = Windowed::new(&counter, windows);
     plan.run_with(&ops, &inputs, weight).unwrap();
-    assert_eq!(plan.counts_with(windows), counter.counts());
+    assert_eq!(windows.counts(plan.counts()), counter.counts());
 }
 
 /// Everything a plan promises, on one layer.
@@ -636,7 +636,7 @@ impl SmallRing {
         let inputs: Vec<_> = packed
             .iter()
             .map(|slots| {
-                let scaled = windows.scaled(slots, p);
+                let scaled = windows.scaled(slots);
                 let fresh = scaled.iter().map(|slots| {
                     let fresh = self.secret.encrypt(slots, &mut self.rng).unwrap();
                     fresh.expand()

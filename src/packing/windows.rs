@@ -1,27 +1,27 @@
 //! Plaintext windows: encoded weights cut into digits, so that products raise the noise less.
 //!
 //! A weight polynomial m with coefficients modulo p is m = Σ_j W^j·d_j, j < V, W = 2^w, with centred digits
-//! |d_j| ≤ W/2. The client encrypts W^j·x mod p for each j, and one product becomes
+//! |d_j| ≤ W/2; w = ⌈⌊log2 p⌋/V⌉, and the last digit takes what is left, |d| ≤ p/(2·W^(V−1)) + 1. The client
+//! encrypts W^j·x mod p for each j, and one product becomes
 //!
 //! x·m = Σ_j (W^j·x)·d_j:
 //!
 //! V products, V times the inputs, their decompositions and their hoisted rotations; what comes after the
 //! products, their rotations and sums, is unchanged. A product's factor on the variance falls from n·p²/12
-//! to V·n·W²/12.
+//! to the sum of n·E\[d_j²\], about V·n·W²/12.
 //!
 //! Any plan runs so over [`Windowed`], an adapter of its operations: an input is V ciphertexts, a product
-//! collapses them to one. With one window a plan runs over its operations as they are.
+//! collapses them to one. With one window a plan does what it does over its operations as they are.
 //!
 //! Source: Juvekar et al., "GAZELLE" (USENIX Security 2018), section 3.4 ("plaintext windows"), there with
 //! digits in 0..W.
 //!
 //! Always true: inputs are rotated by hoisting only, and a rotation of its own comes after the products; so
-//! the counts of [`Plan::counts_with`] are those of the run.
+//! [`Windows::counts`] is what a run does.
 
 use std::convert::Infallible;
 
 use super::counter::Counter;
-use super::output_sum::OutputSum;
 use super::plain_slots::PlainSlots;
 use super::plan::Plan;
 use super::shape::PackingError;
@@ -30,22 +30,44 @@ use crate::bfv::{BfvError, Evaluator, HeOp, HeOps, OpCounts, Rotation};
 /// How encoded weights are cut into digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Windows {
+    /// Plaintext modulus.
+    p: u64,
     /// Digits, V; at least 1.
     count: usize,
     /// Bits of a digit, w.
     bits: u32,
 }
 
+/// The coefficients of one digit's polynomials, those of the weights being as if uniform modulo p.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Digit {
+    /// Mean of their squares, at most, where p has three bits or more for each digit.
+    pub mean_square: f64,
+    /// What none exceeds in absolute value.
+    pub greatest: f64,
+}
+
 impl Windows {
-    /// `count` windows of equal bits for plaintext modulus `p`; none counts as one.
+    /// `count` windows for plaintext modulus `p`; none counts as one, and there are no more than 60.
     pub const fn new(p: u64, count: usize) -> Self {
-        let count = if count == 0 { 1 } else { count };
-        // One bit more than p, so that the last digit takes the carry of the others.
-        let bits = (u64::BITS - p.leading_zeros() + 1).div_ceil(count as u32);
-        Self {
-            count,
-            bits: if bits > 62 { 62 } else { bits },
-        }
+        let count = match count {
+            0 => 1,
+            1..=60 => count,
+            _ => 60,
+        };
+        let bits = (p | 1).ilog2().div_ceil(count as u32);
+        let bits = if bits == 0 { 1 } else { bits };
+        Self { p, count, bits }
+    }
+
+    /// One window: weights encoded whole.
+    pub const fn whole(p: u64) -> Self {
+        Self::new(p, 1)
+    }
+
+    /// Plaintext modulus p.
+    pub const fn plaintext_modulus(&self) -> u64 {
+        self.p
     }
 
     /// Number of windows, V.
@@ -58,12 +80,30 @@ impl Windows {
         self.bits
     }
 
+    /// What is known of each digit, the least first. A centred digit is one of W values from −W/2 on, so its
+    /// square is (W² + 2)/12 on average; the last one is rounded, which adds at most 1/6.
+    pub fn digits(&self) -> impl Iterator<Item = Digit> + use<> {
+        let (count, base) = (self.count, f64::from(self.bits).exp2());
+        let last = self.p as f64 / base.powi(count as i32 - 1);
+        (1..=count).map(move |digit| {
+            let (range, more, beyond) = match digit {
+                1 if count == 1 => (last, 0.0, 0.0),
+                digit if digit == count => (last, 2.0, 1.0),
+                _ => (base, 2.0, 0.0),
+            };
+            Digit {
+                mean_square: (range * range + more) / 12.0,
+                greatest: range / 2.0 + beyond,
+            }
+        })
+    }
+
     /// The slots that the client encrypts for those of an input: W^j·x mod p for every j.
-    pub fn scaled(&self, slots: &[u64], p: u64) -> Vec<Vec<u64>> {
+    pub fn scaled(&self, slots: &[u64]) -> Vec<Vec<u64>> {
         let times = |slots: &[u64]| -> Vec<u64> {
             let scaled = slots
                 .iter()
-                .map(|&x| (u128::from(x) << self.bits) % u128::from(p));
+                .map(|&x| (u128::from(x) << self.bits) % u128::from(self.p));
             scaled
                 .map(|x| u64::try_from(x).unwrap_or_default())
                 .collect()
@@ -71,28 +111,34 @@ impl Windows {
         let all = std::iter::successors(Some(slots.to_vec()), |last| Some(times(last)));
         all.take(self.count).collect()
     }
-}
 
-impl OutputSum {
-    /// The same sum with each product in windows.
-    pub const fn windowed(self, windows: Windows) -> Self {
-        let count = windows.count as u64;
-        Self {
-            products: self.products * count,
-            rotated: self.rotated * count,
-            ..self
-        }
+    /// Ciphertexts from client to server.
+    pub fn inputs(&self, plan: &Plan) -> usize {
+        self.count * plan.input_ciphertexts()
     }
-}
 
-impl Plan {
-    /// What a run over windows does, in closed form.
-    pub fn counts_with(&self, windows: Windows) -> OpCounts {
-        let (mut counts, count) = (self.counts(), windows.count as u64);
-        let products = counts[HeOp::Hadamard] + counts[HeOp::MultiplyAccumulate];
-        counts[HeOp::MultiplyAccumulate] = count * products - counts[HeOp::Hadamard];
-        counts[HeOp::Decompose] *= count;
-        counts[HeOp::HoistedRotate] *= count;
+    /// At most so many ciphertexts are held at once during a plan's run besides its inputs.
+    pub fn working(&self, plan: &Plan) -> usize {
+        self.count * plan.working_ciphertexts()
+    }
+
+    /// What is done over windows where `whole` is done over whole weights: V times what is done for each input
+    /// ciphertext, encoded weight and product.
+    pub fn counts(&self, whole: OpCounts) -> OpCounts {
+        let (mut counts, count) = (whole, self.count as u64);
+        for op in [
+            HeOp::EncryptSecret,
+            HeOp::Expand,
+            HeOp::AddPlain,
+            HeOp::Decompose,
+            HeOp::HoistedRotate,
+            HeOp::Encode,
+        ] {
+            counts[op] *= count;
+        }
+        // The first product of a sum is the first of its windows.
+        let products = whole[HeOp::Hadamard] + whole[HeOp::MultiplyAccumulate];
+        counts[HeOp::MultiplyAccumulate] = count * products - whole[HeOp::Hadamard];
         counts
     }
 }
@@ -116,7 +162,10 @@ impl DigitEncoder for Evaluator {
         slots: &[u64],
         windows: Windows,
     ) -> Result<Vec<Self::Plaintext>, BfvError> {
-        self.encode_digits(slots, windows.bits, windows.count)
+        match windows.count {
+            1 => Ok(vec![self.encode(slots)?]),
+            count => self.encode_digits(slots, windows.bits, count),
+        }
     }
 }
 
@@ -130,6 +179,11 @@ impl DigitEncoder for PlainSlots {
         self.encode(slots)?;
         let mask = (1_u64 << windows.bits) - 1;
         let digit = |j: usize| {
+            let mask = if j + 1 == windows.count {
+                u64::MAX
+            } else {
+                mask
+            };
             let shift = j as u32 * windows.bits;
             let digits = slots
                 .iter()
@@ -228,5 +282,58 @@ impl<H: DigitEncoder> HeOps for Windowed<'_, H> {
         let parts = decomposed.iter();
         let parts = parts.map(|decomposed| self.ops.rotate_decomposed(decomposed, rotation));
         Ok(WindowedCiphertext(parts.collect::<Result<_, _>>()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Centred digits by long division.
+    fn split(x: i64, windows: &Windows) -> Vec<i64> {
+        let base = 1_i64 << windows.bits();
+        let mut rest = x;
+        let lower = (1..windows.count()).map(|_| {
+            let digit = (rest + base / 2).rem_euclid(base) - base / 2;
+            rest = (rest - digit) / base;
+            digit
+        });
+        let lower: Vec<i64> = lower.collect();
+        [lower, vec![rest]].concat()
+    }
+
+    #[test]
+    fn digits_add_up_and_are_as_large_as_told() {
+        for p in [12_289_i64, 40_961, 65_537, 786_433] {
+            for count in 1..=4 {
+                let windows = Windows::new(p as u64, count);
+                let (mut squares, mut greatest) = (vec![0.0; count], vec![0.0_f64; count]);
+                for x in -(p / 2)..=p / 2 {
+                    let digits = split(x, &windows);
+                    let value = digits.iter().rev();
+                    let value = value.fold(0, |sum, digit| (sum << windows.bits()) + digit);
+                    assert_eq!(value, x);
+                    for (j, &digit) in digits.iter().enumerate() {
+                        squares[j] += (digit * digit) as f64 / p as f64;
+                        greatest[j] = greatest[j].max(digit.abs() as f64);
+                    }
+                }
+                for (j, told) in windows.digits().enumerate() {
+                    let ratio = squares[j] / told.mean_square;
+                    assert!(ratio < 1.02, "p {p}, digit {j} of {count}: {ratio}");
+                    assert!(ratio > 0.75, "p {p}, digit {j} of {count}: {ratio}");
+                    assert!(greatest[j] <= told.greatest, "p {p}, digit {j} of {count}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn there_are_never_none_nor_too_many() {
+        assert_eq!(Windows::new(65_537, 0), Windows::whole(65_537));
+        assert_eq!(Windows::new(65_537, usize::MAX).count(), 60);
+        assert_eq!(Windows::new(0, 3).bits(), 1);
+        let scaled = Windows::new(97, 2).scaled(&[3, 96]);
+        assert_eq!(scaled, [[3, 96], [24, 89]]);
     }
 }

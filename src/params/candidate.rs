@@ -36,6 +36,8 @@ pub struct Candidate {
     pub n: usize,
     /// Packing schedule; empty if there is none.
     pub schedule: String,
+    /// Plaintext windows; 1 is none.
+    pub windows: usize,
     /// Limbs of q; 0 if the layer cannot be packed.
     pub limbs: usize,
     /// How keys are switched.

@@ -11,15 +11,18 @@
 
 use super::noise::{fresh_secret, key_switch_of, plaintext_added, switch_rounding};
 use super::noise_form::{LayerNoise, NoiseSources};
+use super::packed::Packed;
 use super::reply::{Reply, ReplyGoal};
 use super::request::Limits;
 use super::widths::{KeySwitching, MAX_LIMB_BITS, TOLERANCE, Widths, least_width};
+use crate::packing::Windows;
 
 /// One layer at one (n, p), as the search sees it.
 #[derive(Debug)]
 pub(super) struct LayerAt {
     pub(super) n: usize,
-    pub(super) p: u64,
+    /// How weights modulo p are cut.
+    pub(super) windows: Windows,
     /// log2 of p.
     pub(super) p_log2: f64,
     /// Ciphertexts in and out.
@@ -84,6 +87,19 @@ impl LayerAt {
         }
     }
 
+    /// Bits of q that are needed whatever the error of the layer.
+    pub(super) fn floor(&self) -> u32 {
+        self.goal.least_q_log2(self.n, self.p_log2, 0.0).ceil() as u32
+    }
+
+    /// Bits of q that a basis leaves room for.
+    pub(super) fn room(&self, basis: Basis) -> u32 {
+        let special = basis.switching.special() as u32 * self.least_width();
+        let limbs = basis.limbs as u32 * MAX_LIMB_BITS;
+        let secure = self.max_bits.saturating_sub(special);
+        limbs.min(self.limits.q_bits.1).min(secure)
+    }
+
     /// Widths that are needed whatever the split; `None` if there is no split for sure.
     pub(super) fn least(&self, basis: Basis, needs: &Needs) -> Option<Least> {
         let limbs = basis.limbs as u32;
@@ -103,9 +119,7 @@ impl LayerAt {
         let q = (needed.ceil() as u32)
             .max(limbs * self.least_width())
             .max(self.limits.q_bits.0);
-        let fits = q <= (limbs * MAX_LIMB_BITS).min(self.limits.q_bits.1)
-            && q + special * self.least_width() <= self.max_bits;
-        fits.then_some(Least {
+        (q <= self.room(basis)).then_some(Least {
             q,
             kept: (needs.kept + slack(1)).ceil() as u32,
         })
@@ -119,6 +133,15 @@ impl LayerAt {
             least.kept.clamp(self.least_width(), least.q)
         };
         self.weight(u64::from(least.q), u64::from(kept))
+    }
+
+    /// A W that no split of more windows falls below, whatever its error.
+    pub(super) fn least_weight_beyond(&self, basis: Basis, least: Least, floor: u32) -> u64 {
+        let q = floor
+            .max(basis.limbs as u32 * self.least_width())
+            .max(self.limits.q_bits.0);
+        let once = self.ciphertexts.0 / self.windows.count() as u64;
+        self.least_weight(basis, Least { q, ..least }) + once * u64::from(q)
     }
 
     const fn weight(&self, q_bits: u64, kept_bits: u64) -> u64 {
@@ -244,6 +267,16 @@ impl LayerAt {
             flooding_log2,
             margin_bits: self.goal.margin_bits(&reply, flooding_log2),
         })
+    }
+
+    /// The same layer in other windows.
+    pub(super) fn windowed(&self, packed: &Packed, windows: Windows) -> Self {
+        Self {
+            windows,
+            ciphertexts: packed.ciphertexts(windows),
+            noise: packed.noise(windows),
+            ..*self
+        }
     }
 
     /// Greatest variance of the layer's error, one key switch's given.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::decimal;
 use super::widths::KeySwitching;
 use crate::bfv::BfvLiteral;
+use crate::packing::Windows;
 use crate::security::{Table, Verdict};
 
 /// Parameters of one linear layer: (n, p, q), security, noise.
@@ -32,6 +33,9 @@ pub struct LayerCrypto {
     pub digit_bits: Option<u32>,
     /// Name of the packing schedule that they were chosen for.
     pub schedule: String,
+    /// Plaintext windows; 1 is none.
+    #[serde(default = "one")]
+    pub windows: usize,
     /// log2 of q.
     pub q_bits: f64,
     /// log2 of q times the special primes: what the security table is asked.
@@ -58,7 +62,17 @@ pub struct LayerCrypto {
     pub worst_case_margin_bits: f64,
 }
 
+/// No windows.
+const fn one() -> usize {
+    1
+}
+
 impl LayerCrypto {
+    /// How weights are cut.
+    pub const fn windows(&self) -> Windows {
+        Windows::new(self.p, self.windows)
+    }
+
     /// How keys are switched.
     pub fn switching(&self) -> KeySwitching {
         let digits = |bits| self.q.first().map_or(0, |q| (q.ilog2() + 1).div_ceil(bits));

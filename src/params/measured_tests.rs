@@ -11,7 +11,9 @@ use crate::bfv::{
     BfvLiteral, BfvParams, Ciphertext, Evaluator, GaloisKeys, HeOps, SecretKey, digit_ranges,
 };
 use crate::network::Shape;
-use crate::packing::{ConvShape, LinearShape, PlainSlots, Plan};
+use crate::packing::{
+    ConvShape, LinearShape, PlainSlots, Plan, Windowed, WindowedCiphertext, Windows,
+};
 
 const N: usize = 2048;
 
@@ -46,7 +48,7 @@ fn measured_over_predicted(layer: &LinearShape, runs: u64) -> (f64, f64, f64) {
             &literal.special,
         ),
     };
-    let predicted = LayerNoise::of_plan(&plan, p).variance(&sources);
+    let predicted = LayerNoise::of_plan(&plan, Windows::whole(p)).variance(&sources);
     let weights: Vec<i64> = (0..layer.weights() as i64)
         .map(|i| i * i * 37 % 255 - 127)
         .collect();
@@ -238,6 +240,7 @@ fn weakened_layer(layer: LinearShape, z: f64) -> Failures {
         let draw = Draw {
             layer,
             literal: literal(p),
+            windows: 1,
         };
         primes[0] as f64 / (2.0 * p as f64) / draw.predicted().peak.sqrt()
     };
@@ -251,6 +254,7 @@ fn weakened_layer(layer: LinearShape, z: f64) -> Failures {
     let draw = Draw {
         layer,
         literal: literal(p),
+        windows: 1,
     };
     let predicted = log2_tail(room(p)).exp2();
     let params = BfvParams::insecure(&draw.literal).unwrap();
@@ -282,6 +286,8 @@ fn weakened_layer(layer: LinearShape, z: f64) -> Failures {
 struct Draw {
     layer: LinearShape,
     literal: BfvLiteral,
+    /// Plaintext windows.
+    windows: usize,
 }
 
 /// What a draw's runs show beside what the model says.
@@ -353,7 +359,16 @@ impl Draw {
             let size = [5, 6, 7, 9, 10, 11, 12, 13][rng.random_range(0..8)];
             conv(rng.random_range(1..4), size, rng.random_range(1..4))
         };
-        Self { layer, literal }
+        let windows = rng.random_range(1..=4);
+        Self {
+            layer,
+            literal,
+            windows,
+        }
+    }
+
+    fn windows(&self) -> Windows {
+        Windows::new(self.literal.p, self.windows)
     }
 
     fn sources(&self) -> [NoiseSources; 2] {
@@ -381,7 +396,7 @@ impl Draw {
     }
 
     fn predicted(&self) -> Variance {
-        LayerNoise::of_plan(&self.plan(), self.literal.p).variance(&self.sources()[0])
+        LayerNoise::of_plan(&self.plan(), self.windows()).variance(&self.sources()[0])
     }
 
     /// Runs the layer with fresh weights and inputs under fresh keys; `each` sees the secret and, one after
@@ -398,7 +413,8 @@ impl Draw {
         let rotations: Vec<_> = plan.rotations().into_iter().collect();
         let secret = SecretKey::generate(&params, rng);
         let keys = GaloisKeys::generate(&secret, &rotations, rng).unwrap();
-        let evaluator = Evaluator::new(&params, keys).unwrap();
+        let (evaluator, windows) = (Evaluator::new(&params, keys).unwrap(), self.windows());
+        let ops = Windowed::new(&evaluator, windows);
         for _ in 0..runs {
             let weights = (0..self.layer.weights()).map(|_| rng.random_range(-127..128));
             let weights: Vec<i64> = weights.collect();
@@ -409,13 +425,16 @@ impl Draw {
             let expected = plan
                 .run(&plain, &slots, &encoded.collect::<Vec<_>>())
                 .unwrap();
-            let inputs = slots
-                .iter()
-                .map(|slots| secret.encrypt(slots, rng).unwrap().expand());
+            let mut encrypt = |slots: &Vec<u64>| secret.encrypt(slots, rng).unwrap().expand();
+            let inputs = slots.iter().map(|slots| {
+                let scaled = windows.scaled(slots);
+                WindowedCiphertext(scaled.iter().map(&mut encrypt).collect())
+            });
             let inputs: Vec<_> = inputs.collect();
-            let encode = |index| evaluator.encode(&weight(index));
-            let outputs = plan.run_with(&evaluator, &inputs, encode).unwrap();
-            let pairs = outputs.iter().zip(&expected);
+            let encode = |index| ops.encode(&weight(index));
+            let outputs = plan.run_with(&ops, &inputs, encode).unwrap();
+            let outputs = outputs.iter().flat_map(|output| &output.0);
+            let pairs = outputs.zip(&expected);
             pairs.for_each(|(output, expected)| each(&secret, output, expected));
         }
     }
@@ -423,14 +442,10 @@ impl Draw {
     /// Runs the layer until some four thousand coefficients have been measured, half of them under each of two
     /// keys.
     fn compare(&self, seed: u64) -> Comparison {
-        let (n, p) = (self.literal.n, self.literal.p);
+        let n = self.literal.n;
         let (plan, [sources, bounds]) = (self.plan(), self.sources());
-        let tracker = NoiseTracker::new(n, p);
-        let inputs: Vec<_> = (0..plan.input_ciphertexts())
-            .map(|_| tracker.input())
-            .collect();
-        let Ok(forms) = plan.run(&tracker, &inputs, &vec![(); plan.weight_count()]);
-        let model = LayerNoise::of_plan(&plan, p);
+        let forms = LayerNoise::outputs(&plan, self.windows());
+        let model = LayerNoise::of_plan(&plan, self.windows());
         let folds = plan
             .output_sums()
             .unwrap()
@@ -474,7 +489,7 @@ fn conv(channels: usize, size: usize, out_channels: usize) -> LinearShape {
     })
 }
 
-/// 500 layers with rings, moduli, special primes or digits, and weights drawn at random. The standard deviation
+/// 500 layers with rings, moduli, special primes or digits, windows and weights drawn at random. The standard deviation
 /// is the predicted one within 3 % over the layers of each kind, and for each single layer within 3 % and
 /// four standard errors of its own few coefficients; the bound that parameters are chosen by is never
 /// exceeded by 0.1 bit, the worst case never at all.
@@ -501,6 +516,7 @@ fn noise_of_random_layers_is_as_predicted() {
         let literal = &draw.literal;
         for kind in [
             format!("n = {}", literal.n),
+            format!("{} windows", draw.windows),
             format!("{} limbs", literal.q.len()),
             format!("{} special primes", literal.special.len()),
             format!(
@@ -528,6 +544,7 @@ fn weights_that_repeat_make_less_noise() {
             Draw {
                 layer: conv(1, 8, 2),
                 literal,
+                windows: 1,
             }
             .compare(seed)
             .ratio()

@@ -55,7 +55,7 @@ pub use noise::{
     fresh_public, fresh_secret, key_switch, modulus_switched, plaintext_added, product_gain,
     switch_rounding, worst, wrap_remainder,
 };
-pub use noise_form::{LayerNoise, NoiseForm, NoiseSources, NoiseTracker, Variance};
+pub use noise_form::{Gain, LayerNoise, NoiseForm, NoiseSources, NoiseTracker, Variance};
 pub use papers::{DELPHI_P, GAZELLE_P, GazellePublished, Paper, gazelle_published};
 pub use plaintext::PlaintextBound;
 pub use prices::{LayerWork, Prices, TransformPrices};
@@ -67,7 +67,7 @@ pub use primes::{
 pub use request::{LayerCost, Limits, Objective, RING_DEGREES, Request};
 pub use select::{Selection, select_network};
 pub use selector::Selector;
-pub use widths::{KeySwitching, Widths};
+pub use widths::{KeySwitching, MAX_WINDOWS, Widths};
 
 #[cfg(test)]
 mod measured_tests;

@@ -19,7 +19,7 @@
 //! | flooding to f | (uniform) | + 2^f |
 //! | modulus switch q → q′ | × (q′/q)², then + (1 + 2n/3)/12 | × q′/q, then + (1 + n)/2 |
 //!
-//! w is p for weights encoded whole. The variances are the textbook's (Kim, Polyakov, Zucca 2021, section 4,
+//! w is p for weights encoded whole, about the base for digits of them ([`Windows`](crate::packing::Windows)). The variances are the textbook's (Kim, Polyakov, Zucca 2021, section 4,
 //! average case). Polynomials that are sparse because their slots repeat have smaller products; the model
 //! is then an upper bound. Whole layers: `noise_form`.
 
@@ -49,9 +49,10 @@ pub const fn plaintext_added() -> f64 {
     ROUNDING
 }
 
-/// Factor on the variance of a product with a plaintext whose coefficients look uniform in ±`range`/2.
-pub fn product_gain(n: usize, range: u64) -> f64 {
-    n as f64 * (range as f64) * (range as f64) / 12.0
+/// Factor on the variance of a product with a plaintext whose coefficients have this mean square: w²/12 where they
+/// look uniform in ±w/2.
+pub fn product_gain(n: usize, mean_square: f64) -> f64 {
+    n as f64 * mean_square
 }
 
 /// q mod p, centred: what a wrapped product would leave in the error, per wrap, under Δ = ⌊q/p⌋.
@@ -114,9 +115,9 @@ pub mod worst {
         0.5
     }
 
-    /// Factor of a product with a plaintext whose coefficients lie in ±`range`/2.
-    pub fn product_gain(n: usize, range: u64) -> f64 {
-        n as f64 * (range as f64) / 2.0
+    /// Factor of a product with a plaintext none of whose coefficients exceeds `greatest`.
+    pub fn product_gain(n: usize, greatest: f64) -> f64 {
+        n as f64 * greatest
     }
 
     /// What dividing both parts of a ciphertext and rounding leaves.
@@ -166,8 +167,8 @@ mod tests {
             (fresh_public(4096), worst::fresh_public(4096)),
             (plaintext_added(), worst::plaintext_added()),
             (
-                product_gain(4096, 65_537),
-                worst::product_gain(4096, 65_537),
+                product_gain(4096, 65_537.0 * 65_537.0 / 12.0),
+                worst::product_gain(4096, 65_537.0 / 2.0),
             ),
             (switch_rounding(4096), worst::switch_rounding(4096)),
             (

@@ -8,6 +8,8 @@
 //!
 //! variance = T·g·(input) + (H·g + s)·(key switch), then k foldings.
 //!
+//! In windows g is the sum over the digits of a weight.
+//!
 //! A rotation *before* the product costs g key switches, one *after* it a single one.
 //!
 //! Two variances are kept: the *mean* over the coefficients, which a product turns into the variance of
@@ -24,7 +26,7 @@ use std::convert::Infallible;
 
 use super::noise::{product_gain, worst};
 use crate::bfv::{HeOps, Rotation};
-use crate::packing::{OutputSum, Plan};
+use crate::packing::{Digit, DigitEncoder, OutputSum, Plan, Windowed, WindowedCiphertext, Windows};
 
 /// A variance, over the coefficients: on average, and where it is greatest.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -98,19 +100,28 @@ impl Part {
     }
 }
 
-/// Factors of a product with a plaintext.
-#[derive(Debug, Clone, Copy)]
-struct Gain {
+/// Factors of a product with a plaintext: the tracker's plaintext.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Gain {
     variance: f64,
     worst: f64,
 }
 
 impl Gain {
-    fn new(n: usize, range: u64) -> Self {
+    fn of_digit(n: usize, digit: &Digit) -> Self {
         Self {
-            variance: product_gain(n, range),
-            worst: worst::product_gain(n, range),
+            variance: product_gain(n, digit.mean_square),
+            worst: worst::product_gain(n, digit.greatest),
         }
+    }
+
+    /// Of a product in windows: its digits' together.
+    fn of_all(n: usize, windows: &Windows) -> Self {
+        let digits = windows.digits().map(|digit| Self::of_digit(n, &digit));
+        digits.fold(Self::default(), |sum, digit| Self {
+            variance: sum.variance + digit.variance,
+            worst: sum.worst + digit.worst,
+        })
     }
 }
 
@@ -186,17 +197,16 @@ impl NoiseForm {
 #[derive(Debug)]
 pub struct NoiseTracker {
     n: usize,
-    gain: Gain,
+    p: u64,
     lineages: Cell<u64>,
 }
 
 impl NoiseTracker {
-    /// A tracker for ring degree `n` and plaintexts whose coefficients lie in ±`range`/2: p for weights
-    /// that are encoded whole.
-    pub fn new(n: usize, range: u64) -> Self {
+    /// A tracker for ring degree `n` and plaintexts modulo `p`.
+    pub const fn new(n: usize, p: u64) -> Self {
         Self {
             n,
-            gain: Gain::new(n, range),
+            p,
             lineages: Cell::new(0),
         }
     }
@@ -229,7 +239,7 @@ impl NoiseTracker {
 
 impl HeOps for NoiseTracker {
     type Ciphertext = NoiseForm;
-    type Plaintext = ();
+    type Plaintext = Gain;
     type Decomposed = NoiseForm;
     type Error = Infallible;
 
@@ -237,8 +247,8 @@ impl HeOps for NoiseTracker {
         self.n
     }
 
-    fn encode(&self, _slots: &[u64]) -> Result<(), Infallible> {
-        Ok(())
+    fn encode(&self, _slots: &[u64]) -> Result<Gain, Infallible> {
+        Ok(Gain::of_all(self.n, &Windows::whole(self.p)))
     }
 
     fn add(&self, acc: &mut NoiseForm, other: &NoiseForm) {
@@ -249,15 +259,15 @@ impl HeOps for NoiseTracker {
         };
     }
 
-    fn hadamard(&self, ct: &NoiseForm, _pt: &()) -> NoiseForm {
+    fn hadamard(&self, ct: &NoiseForm, pt: &Gain) -> NoiseForm {
         NoiseForm {
-            input: ct.input.product(self.gain),
-            key_switch: ct.key_switch.product(self.gain),
+            input: ct.input.product(*pt),
+            key_switch: ct.key_switch.product(*pt),
             lineage: self.new_lineage(),
         }
     }
 
-    fn multiply_accumulate(&self, acc: &mut NoiseForm, ct: &NoiseForm, pt: &()) {
+    fn multiply_accumulate(&self, acc: &mut NoiseForm, ct: &NoiseForm, pt: &Gain) {
         let product = self.hadamard(ct, pt);
         self.add(acc, &product);
     }
@@ -279,6 +289,13 @@ impl HeOps for NoiseTracker {
     }
 }
 
+impl DigitEncoder for NoiseTracker {
+    fn encode_digits(&self, _slots: &[u64], windows: Windows) -> Result<Vec<Gain>, Infallible> {
+        let gains = windows.digits().map(|digit| Gain::of_digit(self.n, &digit));
+        Ok(gains.collect())
+    }
+}
+
 /// The error of a layer's outputs, whatever q.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerNoise {
@@ -287,17 +304,17 @@ pub struct LayerNoise {
 }
 
 impl LayerNoise {
-    /// Of a plan whose weights' polynomials lie in ±`range`/2: p where they are encoded whole.
-    pub fn of_plan(plan: &Plan, range: u64) -> Self {
+    /// Of a plan whose weights are cut so.
+    pub fn of_plan(plan: &Plan, windows: Windows) -> Self {
         match plan.output_sums() {
-            Some(sums) => Self::of_sums(plan.made_for().0, &sums, range),
-            None => Self::tracked(plan, range),
+            Some(sums) => Self::of_sums(plan.made_for().0, &sums, windows),
+            None => Self::tracked(plan, windows),
         }
     }
 
     /// In closed form, for outputs that are these sums, at ring degree `n`.
-    pub(super) fn of_sums(n: usize, sums: &[OutputSum], range: u64) -> Self {
-        let gain = Gain::new(n, range);
+    pub(super) fn of_sums(n: usize, sums: &[OutputSum], windows: Windows) -> Self {
+        let gain = Gain::of_all(n, &windows);
         let kinds = sums.iter().map(|sum| NoiseForm::of_sum(sum, gain));
         Self {
             kinds: kinds.collect(),
@@ -305,15 +322,23 @@ impl LayerNoise {
     }
 
     /// By running the plan over a [`NoiseTracker`]: slower, and the oracle of [`LayerNoise::of_plan`].
-    pub fn tracked(plan: &Plan, range: u64) -> Self {
-        let tracker = NoiseTracker::new(plan.made_for().0, range);
-        let inputs: Vec<_> = (0..plan.input_ciphertexts())
-            .map(|_| tracker.input())
-            .collect();
-        let weights = vec![(); plan.weight_count()];
-        let Ok(mut kinds) = plan.run(&tracker, &inputs, &weights);
+    pub fn tracked(plan: &Plan, windows: Windows) -> Self {
+        let mut kinds = Self::outputs(plan, windows);
         kinds.dedup_by(|a, b| a.input == b.input && a.key_switch == b.key_switch);
         Self { kinds }
+    }
+
+    /// The error of each output of a plan run over a [`NoiseTracker`].
+    pub(super) fn outputs(plan: &Plan, windows: Windows) -> Vec<NoiseForm> {
+        let tracker = NoiseTracker::new(plan.made_for().0, windows.plaintext_modulus());
+        let ops = Windowed::new(&tracker, windows);
+        let input = |_| {
+            let parts = (0..windows.count()).map(|_| tracker.input());
+            WindowedCiphertext(parts.collect())
+        };
+        let inputs: Vec<_> = (0..plan.input_ciphertexts()).map(input).collect();
+        let Ok(outputs) = plan.run_with(&ops, &inputs, |_| ops.encode(&[]));
+        outputs.into_iter().flat_map(|output| output.0).collect()
     }
 
     /// Variance of the output coefficients: greatest mean and greatest peak of any output.
@@ -351,8 +376,9 @@ mod tests {
     fn products_and_sums_follow_the_table() {
         let tracker = NoiseTracker::new(2048, 12289);
         let (x, y) = (tracker.input(), tracker.input());
-        let mut acc = tracker.hadamard(&x, &());
-        tracker.multiply_accumulate(&mut acc, &y, &());
+        let Ok(whole) = tracker.encode(&[]);
+        let mut acc = tracker.hadamard(&x, &whole);
+        tracker.multiply_accumulate(&mut acc, &y, &whole);
         let gain = 2048.0 * 12289.0 * 12289.0 / 12.0;
         let expected = 2.0 * 10.0 * gain;
         assert_eq!(
@@ -368,13 +394,14 @@ mod tests {
     fn rotating_before_a_product_costs_the_product_of_the_key_switch() {
         let tracker = NoiseTracker::new(2048, 12289);
         let x = tracker.input();
-        let gain = product_gain(2048, 12289);
+        let Ok(whole) = tracker.encode(&[]);
+        let gain = 2048.0 * 12289.0 * 12289.0 / 12.0;
         let Ok(before) = tracker.rotate(&x, Rotation::rows(1));
         assert_eq!(
-            tracker.hadamard(&before, &()).variance(&SOURCES).mean,
+            tracker.hadamard(&before, &whole).variance(&SOURCES).mean,
             gain * 13.0
         );
-        let Ok(after) = tracker.rotate(&tracker.hadamard(&x, &()), Rotation::rows(1));
+        let Ok(after) = tracker.rotate(&tracker.hadamard(&x, &whole), Rotation::rows(1));
         assert_eq!(after.variance(&SOURCES).mean, gain * 10.0 + 3.0);
         let Ok(still) = tracker.rotate_decomposed(&tracker.decompose(&x), Rotation::rows(0));
         assert_eq!(still, x);
@@ -402,11 +429,12 @@ mod tests {
     }
 
     /// The closed form against the plan itself run over the tracker: variances and worst cases.
-    fn assert_closed_form(layer: &LinearShape, n: usize) {
+    fn assert_closed_form(layer: &LinearShape, n: usize, count: usize) {
+        let windows = Windows::new(65_537, count);
         for plan in Plan::candidates(layer, n).into_iter().flatten() {
             let (closed, tracked) = (
-                LayerNoise::of_plan(&plan, 65_537),
-                LayerNoise::tracked(&plan, 65_537),
+                LayerNoise::of_plan(&plan, windows),
+                LayerNoise::tracked(&plan, windows),
             );
             for (input, key_switch) in [(1.0, 0.0), (0.0, 1.0), (10.0, 3.0)] {
                 let sources = NoiseSources { input, key_switch };
@@ -428,14 +456,16 @@ mod tests {
         #[test]
         fn fully_connected_layers_have_the_noise_of_their_plan(
             inputs in 1_usize..700, outputs in 1_usize..300, log_n in 5_u32..10,
+            windows in 1_usize..5,
         ) {
-            assert_closed_form(&LinearShape::fully_connected(inputs, outputs), 1 << log_n);
+            let layer = LinearShape::fully_connected(inputs, outputs);
+            assert_closed_form(&layer, 1 << log_n, windows);
         }
 
         #[test]
         fn convolutions_have_the_noise_of_their_plan(
             channels in 1_usize..20, size in 1_usize..9, out_channels in 1_usize..20,
-            kernel in 1_usize..5, stride in 1_usize..3, log_n in 7_u32..10,
+            kernel in 1_usize..5, stride in 1_usize..3, log_n in 7_u32..10, windows in 1_usize..5,
         ) {
             let layer = LinearShape::Conv(ConvShape {
                 input: Shape::new(channels, size, size),
@@ -446,7 +476,7 @@ mod tests {
                 dilation: [1, 1],
                 groups: 1,
             });
-            assert_closed_form(&layer, 1 << log_n);
+            assert_closed_form(&layer, 1 << log_n, windows);
         }
     }
 }

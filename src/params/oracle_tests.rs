@@ -9,10 +9,10 @@ use super::packed::Packed;
 use super::plaintext::PlaintextRule;
 use super::reply::ReplyGoal;
 use super::tests::{assert_sound, fully_connected, objectives, one_layer};
-use super::widths::{MAX_LIMB_BITS, MAX_LIMBS, least_width};
+use super::widths::{MAX_LIMB_BITS, MAX_LIMBS, MAX_WINDOWS, least_width};
 use super::*;
 use crate::network::{ConvParams, LayerKind, Quantizer, ResolvedNetwork, Shape};
-use crate::packing::{LinearShape, Plan};
+use crate::packing::{LinearShape, Plan, Windows};
 use crate::security::max_log_q;
 
 /// All splits of q with this many limbs.
@@ -72,39 +72,58 @@ fn exhaustive(
         let plans = Plan::candidates(&shape, n).unwrap_or_default();
         let packings = Packed::all(&shape, n).unwrap_or_default();
         for (plan, packed) in plans.iter().zip(&packings) {
-            let coefficients = (plan.output_ciphertexts() * n) as u64;
-            let layer = LayerAt {
-                n,
-                p,
-                p_log2: (p as f64).log2(),
-                ciphertexts: (packed.inputs, packed.outputs),
-                noise: LayerNoise::tracked(plan, p),
-                goal: ReplyGoal::new(coefficients, request.failure_log2, request.flooding_bits),
-                max_bits,
-                limits: request.limits,
-            };
-            for (limbs, switching) in
-                (1..=MAX_LIMBS).flat_map(|limbs| KeySwitching::ALL.map(|kind| (limbs, kind)))
-            {
-                let prescribed = request.limits.switching;
-                if prescribed.is_some_and(|only| only != switching) || switching.special() > limbs {
-                    continue;
-                }
-                for widths in splits(n, limbs) {
-                    let work = packed.work(Basis { limbs, switching }, layer.weight_of(&widths));
-                    let Some(time) = prices.layer_cost(&work) else {
-                        continue;
-                    };
-                    let bytes = work.bytes;
-                    let score = request.objective.score(LayerCost { time, bytes });
-                    if best.is_none_or(|best| score < best) && works(&layer, &widths, switching) {
-                        best = Some(score);
-                    }
-                }
+            let outputs = plan.output_ciphertexts();
+            let only = request.limits.windows;
+            let counts = (1..=MAX_WINDOWS).filter(|count| only.is_none_or(|only| only == *count));
+            for windows in counts.map(|count| Windows::new(p, count)) {
+                let layer = LayerAt {
+                    n,
+                    windows,
+                    p_log2: (p as f64).log2(),
+                    ciphertexts: (windows.inputs(plan) as u64, outputs as u64),
+                    noise: LayerNoise::tracked(plan, windows),
+                    goal: ReplyGoal::new(
+                        (outputs * n) as u64,
+                        request.failure_log2,
+                        request.flooding_bits,
+                    ),
+                    max_bits,
+                    limits: request.limits,
+                };
+                exhaust(&layer, packed, (request, prices), &mut best);
             }
         }
     }
     best
+}
+
+/// The same for one ring, packing and number of windows.
+fn exhaust(
+    layer: &LayerAt,
+    packed: &Packed,
+    (request, prices): (&Request, &dyn Prices),
+    best: &mut Option<[f64; 2]>,
+) {
+    for (limbs, switching) in
+        (1..=MAX_LIMBS).flat_map(|limbs| KeySwitching::ALL.map(|kind| (limbs, kind)))
+    {
+        let prescribed = request.limits.switching;
+        if prescribed.is_some_and(|only| only != switching) || switching.special() > limbs {
+            continue;
+        }
+        for widths in splits(layer.n, limbs) {
+            let basis = Basis { limbs, switching };
+            let work = packed.work(layer.windows, basis, layer.weight_of(&widths));
+            let Some(time) = prices.layer_cost(&work) else {
+                continue;
+            };
+            let bytes = work.bytes;
+            let score = request.objective.score(LayerCost { time, bytes });
+            if best.is_none_or(|best| score < best) && works(layer, &widths, switching) {
+                *best = Some(score);
+            }
+        }
+    }
 }
 
 fn assert_agrees(network: &ResolvedNetwork, request: &Request) {
@@ -137,8 +156,11 @@ fn requests() -> impl Strategy<Value = Request> {
         -80.0..-6.6_f64,
         prop_oneof![Just(0_u32), Just(40), 1..60_u32],
     );
-    (objectives(), switching, degrees, level, q_bits, goal).prop_map(
-        |(objective, switching, degrees, level, q_bits, (failure_log2, flooding_bits))| {
+    let windows = prop::option::weighted(0.2, 1..=MAX_WINDOWS);
+    let limits = (switching, degrees, q_bits, windows);
+    (objectives(), limits, level, goal).prop_map(
+        |(objective, limits, level, (failure_log2, flooding_bits))| {
+            let (switching, degrees, q_bits, windows) = limits;
             let mut request = Request {
                 failure_log2,
                 flooding_bits,
@@ -149,6 +171,7 @@ fn requests() -> impl Strategy<Value = Request> {
             request.limits.degrees = degrees;
             request.limits.switching = switching;
             request.limits.q_bits = q_bits;
+            request.limits.windows = windows;
             request
         },
     )

@@ -4,13 +4,13 @@ use super::layer_at::Basis;
 use super::noise_form::LayerNoise;
 use super::prices::LayerWork;
 use crate::bfv::{HeOp, OpCounts};
-use crate::packing::{LinearShape, OutputSum, PackingError, Plan};
+use crate::packing::{LinearShape, OutputSum, PackingError, Plan, Windows};
 use crate::units::Bytes;
 
 /// Seed of the second half of a fresh ciphertext, in bytes.
 const SEED_BYTES: u64 = 32;
 
-/// A plan in numbers.
+/// A plan in numbers, over whole weights.
 #[derive(Debug)]
 pub(super) struct Packed {
     pub(super) n: usize,
@@ -89,24 +89,29 @@ impl Packed {
         }
     }
 
-    /// The layer's error where weights are encoded modulo `p`.
-    pub(super) fn noise(&self, p: u64) -> LayerNoise {
+    /// Ciphertexts from client to server and back.
+    pub(super) const fn ciphertexts(&self, windows: Windows) -> (u64, u64) {
+        (self.inputs * windows.count() as u64, self.outputs)
+    }
+
+    /// The layer's error where weights are cut so.
+    pub(super) fn noise(&self, windows: Windows) -> LayerNoise {
         match &self.sums {
-            Sums::Closed(sums) => LayerNoise::of_sums(self.n, sums, p),
-            Sums::Tracked(plan) => LayerNoise::tracked(plan, p),
+            Sums::Closed(sums) => LayerNoise::of_sums(self.n, sums, windows),
+            Sums::Tracked(plan) => LayerNoise::tracked(plan, windows),
         }
     }
 
     /// The layer's work with moduli of weight W: bits of ciphertexts both ways over n.
-    pub(super) fn work(&self, basis: Basis, weight: u64) -> LayerWork {
-        let n = self.n as u64;
+    pub(super) fn work(&self, windows: Windows, basis: Basis, weight: u64) -> LayerWork {
+        let (n, count) = (self.n as u64, windows.count() as u64);
         LayerWork {
             n: self.n,
             limbs: basis.limbs,
             switching: basis.switching,
-            counts: self.counts,
-            streams: Bytes(8 * n * basis.limbs as u64 * self.weights),
-            bytes: Bytes::of_bits(n * weight) + Bytes(SEED_BYTES) * self.inputs,
+            counts: windows.counts(self.counts),
+            streams: Bytes(8 * n * basis.limbs as u64 * self.weights * count),
+            bytes: Bytes::of_bits(n * weight) + Bytes(SEED_BYTES) * self.inputs * count,
         }
     }
 }

@@ -131,6 +131,7 @@ impl Paper {
             Self::Nass => Limits {
                 degrees: (2048, 8192),
                 q_bits: (60, 180),
+                windows: Some(1),
                 ..free
             },
             Self::Gazelle => Limits {
@@ -140,6 +141,7 @@ impl Paper {
             },
             Self::Delphi => Limits {
                 degrees: (8192, 8192),
+                windows: Some(1),
                 switching: Some(KeySwitching::Special(1)),
                 widths: Some(DELPHI_WIDTHS),
                 ..free

@@ -27,8 +27,8 @@ pub struct LayerWork {
 
 /// Prices a linear layer's work; the cheapest parameters are chosen.
 ///
-/// Must not fall as bytes grow, and more operations of a ring have no price where some of them have none: a
-/// search relies on both.
+/// Must not fall as operations, encoded weights or bytes grow, and more operations of a ring have no price where
+/// some of them have none: a search relies on both.
 pub trait Prices {
     /// Time of the layer's work and messages; `None` where an operation has no price in that ring.
     fn layer_cost(&self, work: &LayerWork) -> Option<Nanos>;

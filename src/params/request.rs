@@ -87,6 +87,9 @@ pub struct Limits {
     /// Limbs of q, if prescribed.
     #[serde(default)]
     pub limbs: Option<usize>,
+    /// Plaintext windows, if prescribed: 1 is none.
+    #[serde(default)]
+    pub windows: Option<usize>,
     /// Key switching, if prescribed.
     pub switching: Option<KeySwitching>,
     /// Widths of all moduli, if prescribed: those of q, that of a special prime.
@@ -99,6 +102,7 @@ impl Default for Limits {
             degrees: (0, usize::MAX),
             q_bits: (0, u32::MAX),
             limbs: None,
+            windows: None,
             switching: None,
             widths: None,
         }

@@ -265,7 +265,7 @@ impl<P: Prices> Selector<P> {
         switching: KeySwitching,
         widths: &Widths,
     ) -> Option<LayerCrypto> {
-        let (n, p) = (layer.n, layer.p);
+        let (n, p) = (layer.n, layer.windows.plaintext_modulus());
         let (special_bits, fit) = layer.narrowest_special(widths, switching)?;
         let chain = self.pool.chain((n, p), widths, (switching, special_bits))?;
         let ranges = digit_ranges(&chain.q, &chain.special, chain.digit_bits);
@@ -296,6 +296,7 @@ impl<P: Prices> Selector<P> {
             special: chain.special,
             digit_bits: chain.digit_bits,
             schedule: packed.schedule.to_owned(),
+            windows: layer.windows.count(),
             q_bits,
             total_bits,
             security_bits: reached.unwrap_or(asked.level),

@@ -3,8 +3,10 @@
 //! A [`Selector`] holds a [`Request`] and [`Prices`]. For a layer it lists, over all ring degrees,
 //! packings, numbers of limbs and kinds of key switching, what the candidate costs at least: its operations
 //! at their price and the fewest bytes that noise allows. From the cheapest bound upwards each candidate's
-//! cheapest split of q is found (`layer_at`), until no bound lies below the best found. Nothing cheaper
-//! exists: the tests hold the search against trying everything.
+//! cheapest split of q is found (`layer_at`), until no bound lies below the best found. Whole weights are
+//! searched first, then two plaintext windows, and so on: where fewer windows decrypt and are too dear, more
+//! are dearer still, unless they save more bytes than they add. Nothing cheaper exists: the tests hold the
+//! search against trying everything.
 //!
 //! What it keeps: the facts of a layer's packings (by shape), primes, quantiles, and answers (by shape, p's
 //! rule, share of δ). The same layer asked for again is a look-up.
@@ -22,8 +24,8 @@ use super::plaintext::PlaintextRule;
 use super::prices::Prices;
 use super::reply::ReplyGoal;
 use super::request::{LayerCost, Request};
-use super::widths::{KeySwitching, MAX_LIMBS, Widths};
-use crate::packing::{LinearShape, PackingError};
+use super::widths::{KeySwitching, MAX_LIMBS, MAX_WINDOWS, Widths};
+use crate::packing::{LinearShape, PackingError, Windows};
 
 /// Chooses parameters under one request and one list of prices.
 #[derive(Debug)]
@@ -84,11 +86,21 @@ struct Ring {
     max_bits: u32,
 }
 
-/// A ring with a packing: everything but the moduli.
+/// Sets of bases, a bit each by their place in the list.
+#[derive(Clone, Copy, Default)]
+struct Passed {
+    /// Those at which more windows cannot win either.
+    closed: u64,
+    /// Those that nothing works with at this number of windows.
+    over: u64,
+}
+
+/// A ring with a packing and windows: everything but the moduli.
 struct Site {
     layer: LayerAt,
     packings: Rc<Packings>,
     index: usize,
+    passed: Passed,
 }
 
 /// A candidate before its split is searched.
@@ -96,12 +108,52 @@ struct Bounded {
     score: [f64; 2],
     site: usize,
     basis: Basis,
+    /// Place of the basis in the list.
+    place: usize,
     least: Least,
+    /// Whether more windows cost no less.
+    closes: bool,
+}
+
+/// The cheapest that was found.
+struct Best {
+    score: [f64; 2],
+    site: usize,
+    basis: Basis,
+    widths: Widths,
+    cost: LayerCost,
+}
+
+impl Passed {
+    /// Whether none of these bases is left.
+    const fn covers(self, bases: u64) -> bool {
+        bases & !(self.closed | self.over) == 0
+    }
 }
 
 impl Site {
     fn packed(&self) -> Option<&Packed> {
         self.packings.as_ref().as_ref().ok()?.get(self.index)
+    }
+
+    /// The same in more windows, unless all its bases are closed.
+    fn windowed(&self, windows: usize, all: u64) -> Option<Self> {
+        let closed = self.passed.closed;
+        if all & !closed == 0 {
+            return None;
+        }
+        let windows = Windows::new(self.layer.windows.plaintext_modulus(), windows);
+        Some(Self {
+            layer: self.layer.windowed(self.packed()?, windows),
+            packings: Rc::clone(&self.packings),
+            index: self.index,
+            passed: Passed { closed, over: 0 },
+        })
+    }
+
+    /// More windows with this basis cost more than what was found.
+    fn close(&mut self, candidate: &Bounded) {
+        self.passed.closed |= u64::from(candidate.closes) << candidate.place;
     }
 }
 
@@ -117,67 +169,108 @@ impl<P: Prices> Selector<P> {
     }
 
     fn solve(&self, ask: &Ask) -> Answer {
-        let mut sites: Vec<Site> = Vec::with_capacity(16);
+        let (mut sites, mut best): (Vec<Site>, _) = (Vec::with_capacity(16), None);
+        let mut first = 0;
+        for windows in self.windows() {
+            // Packing takes longest: only rings in which something could win are packed.
+            let cut = best
+                .as_ref()
+                .map_or([f64::INFINITY; 2], |best: &Best| best.score);
+            let known: Vec<usize> = sites.iter().map(|at| at.layer.n).collect();
+            let last = sites.get(first..).unwrap_or_default();
+            let more = last
+                .iter()
+                .filter_map(|at| at.windowed(windows, self.all()));
+            let mut next: Vec<Site> = more.collect();
+            for ring in self.rings(ask).filter(|ring| !known.contains(&ring.n)) {
+                let passed = self.passed(ring, (windows, cut), ask);
+                if !passed.covers(self.all()) {
+                    next.extend(self.sites((ring, passed), windows, ask));
+                }
+            }
+            first = sites.len();
+            sites.extend(next);
+            self.search(&mut sites, first, &mut best);
+        }
+        let chosen = best.and_then(|best| {
+            let at = sites.get(best.site)?;
+            let switching = best.basis.switching;
+            let crypto = self.crypto(&at.layer, at.packed()?, switching, &best.widths)?;
+            let cost = best.cost;
+            Some(Chosen { crypto, cost })
+        });
+        chosen.ok_or_else(|| Box::new(self.refusal(ask)))
+    }
+
+    /// The cheapest of the sites from `first` on, where it is cheaper than what was found before; notes where no
+    /// more windows can be.
+    fn search(&self, sites: &mut [Site], first: usize, best: &mut Option<Best>) {
         let mut bounded: Vec<Bounded> = Vec::with_capacity(64);
-        for ring in self.rings(ask) {
-            // Packing takes longest: only rings in which something could work and has a price are packed.
-            let bases = self.possible(ring, ask);
-            if bases.is_empty() {
-                continue;
-            }
-            for at in self.sites(ring, ask) {
-                self.bound(sites.len(), &at, &bases, &mut bounded);
-                sites.push(at);
-            }
+        for (site, at) in sites.iter_mut().enumerate().skip(first) {
+            self.bound(site, at, &mut bounded);
         }
         bounded.sort_unstable_by(|a, b| {
             a.score
                 .partial_cmp(&b.score)
                 .unwrap_or(std::cmp::Ordering::Equal)
         });
-        let mut best: Option<([f64; 2], usize, Basis, Widths, LayerCost)> = None;
         for candidate in &bounded {
-            if best.as_ref().is_some_and(|best| candidate.score >= best.0) {
-                break;
+            let &Bounded { site, basis, .. } = candidate;
+            let Some(at) = sites.get_mut(site) else {
+                continue;
+            };
+            if best
+                .as_ref()
+                .is_some_and(|best| candidate.score >= best.score)
+            {
+                at.close(candidate);
+                continue;
             }
-            let Some(at) = sites.get(candidate.site) else {
+            let Some(widths) = at.layer.cheapest(basis, candidate.least, u64::MAX) else {
                 continue;
             };
-            let Some(widths) = at
-                .layer
-                .cheapest(candidate.basis, candidate.least, u64::MAX)
-            else {
-                continue;
-            };
-            let Some(cost) = self.cost(at, candidate.basis, at.layer.weight_of(&widths)) else {
+            let Some(cost) = self.cost(at, basis, at.layer.weight_of(&widths)) else {
                 continue;
             };
             let score = self.request.objective.score(cost);
-            if best.as_ref().is_none_or(|best| score < best.0) {
-                best = Some((score, candidate.site, candidate.basis, widths, cost));
+            if best.as_ref().is_none_or(|best| score < best.score) {
+                *best = Some(Best {
+                    score,
+                    site,
+                    basis,
+                    widths,
+                    cost,
+                });
             }
         }
-        let chosen = best.and_then(|(_, site, basis, widths, cost)| {
-            let at = sites.get(site)?;
-            let crypto = self.crypto(&at.layer, at.packed()?, basis.switching, &widths)?;
-            Some(Chosen { crypto, cost })
-        });
-        chosen.ok_or_else(|| Box::new(self.refusal(ask)))
     }
 
-    /// The bases with which the least that any packing does decrypts in this ring, is secure and has a price:
-    /// no packing has others.
-    fn possible(&self, ring: Ring, ask: &Ask) -> Vec<Basis> {
+    /// The bases with which not even the least that any packing does in this ring decrypts, is secure and costs less
+    /// than the cut: no packing has them.
+    fn passed(&self, ring: Ring, (windows, cut): (usize, [f64; 2]), ask: &Ask) -> Passed {
         let packed = Packed::least(ring.n);
-        let layer = self.layer_at(ring, &packed, ask);
-        let needs = layer.needs();
-        let works = |&basis: &Basis| {
-            layer.least(basis, &needs).is_some_and(|least| {
-                let work = packed.work(basis, layer.least_weight(basis, least));
-                self.prices.layer_cost(&work).is_some()
-            })
-        };
-        self.bases().filter(works).collect()
+        let layer = self.layer_at(ring, (&packed, windows), ask);
+        let (needs, floor) = (layer.needs(), layer.floor());
+        let mut passed = Passed::default();
+        for (place, basis) in self.bases().enumerate() {
+            if layer.room(basis) < floor {
+                passed.closed |= 1 << place;
+                continue;
+            }
+            let Some(least) = layer.least(basis, &needs) else {
+                passed.over |= 1 << place;
+                continue;
+            };
+            let work = packed.work(layer.windows, basis, layer.least_weight(basis, least));
+            let bytes = work.bytes;
+            let score = |time| self.request.objective.score(LayerCost { time, bytes });
+            match self.prices.layer_cost(&work) {
+                None => passed.closed |= 1 << place,
+                Some(time) if score(time) >= cut => passed.over |= 1 << place,
+                Some(_) => {}
+            }
+        }
+        passed
     }
 
     /// The rings that have a p.
@@ -190,25 +283,27 @@ impl<P: Prices> Selector<P> {
     }
 
     /// A ring with every packing that the layer may have there.
-    fn sites(&self, ring: Ring, ask: &Ask) -> Vec<Site> {
+    fn sites(&self, (ring, passed): (Ring, Passed), windows: usize, ask: &Ask) -> Vec<Site> {
         let packings = self.packings(&ask.shape, ring.n);
         let all = packings.as_ref().as_ref().map_or(&[][..], Vec::as_slice);
         let site = |(index, packed): (usize, &Packed)| Site {
-            layer: self.layer_at(ring, packed, ask),
+            layer: self.layer_at(ring, (packed, windows), ask),
             packings: Rc::clone(&packings),
             index,
+            passed,
         };
         all.iter().enumerate().map(site).collect()
     }
 
-    fn layer_at(&self, ring: Ring, packed: &Packed, ask: &Ask) -> LayerAt {
+    fn layer_at(&self, ring: Ring, (packed, windows): (&Packed, usize), ask: &Ask) -> LayerAt {
         let Ring { n, p, max_bits } = ring;
+        let windows = Windows::new(p, windows);
         LayerAt {
             n,
-            p,
+            windows,
             p_log2: (p as f64).log2(),
-            ciphertexts: (packed.inputs, packed.outputs),
-            noise: packed.noise(p),
+            ciphertexts: packed.ciphertexts(windows),
+            noise: packed.noise(windows),
             goal: self.goal(packed.outputs * n as u64, ask.failure_log2),
             max_bits,
             limits: self.request.limits,
@@ -216,22 +311,42 @@ impl<P: Prices> Selector<P> {
     }
 
     /// Lists the candidates of a site with what they cost at least.
-    fn bound(&self, site: usize, at: &Site, bases: &[Basis], bounded: &mut Vec<Bounded>) {
-        let needs = at.layer.needs();
-        for &basis in bases {
+    fn bound(&self, site: usize, at: &mut Site, bounded: &mut Vec<Bounded>) {
+        let (needs, floor) = (at.layer.needs(), at.layer.floor());
+        for (place, basis) in self.bases().enumerate() {
+            if at.layer.room(basis) < floor {
+                at.passed.closed |= 1 << place;
+            }
+            if at.passed.covers(1 << place) {
+                continue;
+            }
             let Some(least) = at.layer.least(basis, &needs) else {
                 continue;
             };
             let weight = at.layer.least_weight(basis, least);
-            if let Some(cost) = self.cost(at, basis, weight) {
-                bounded.push(Bounded {
+            match self.cost(at, basis, weight) {
+                Some(cost) => bounded.push(Bounded {
                     score: self.request.objective.score(cost),
                     site,
                     basis,
+                    place,
                     least,
-                });
+                    closes: at.layer.least_weight_beyond(basis, least, floor) >= weight,
+                }),
+                None => at.passed.closed |= 1 << place,
             }
         }
+    }
+
+    /// Every number of plaintext windows that is tried.
+    fn windows(&self) -> impl Iterator<Item = usize> + use<P> {
+        let only = self.request.limits.windows;
+        (1..=MAX_WINDOWS).filter(move |windows| only.is_none_or(|only| only == *windows))
+    }
+
+    /// The set of all bases.
+    fn all(&self) -> u64 {
+        (1 << self.bases().count()) - 1
     }
 
     /// Every number of limbs and kind of key switching that is tried.
@@ -248,7 +363,7 @@ impl<P: Prices> Selector<P> {
 
     /// What a layer costs with a split of weight W (`layer_at`); `None` without a price.
     fn cost(&self, at: &Site, basis: Basis, weight: u64) -> Option<LayerCost> {
-        let work = at.packed()?.work(basis, weight);
+        let work = at.packed()?.work(at.layer.windows, basis, weight);
         let time = self.prices.layer_cost(&work)?;
         Some(LayerCost {
             time,
@@ -315,10 +430,12 @@ impl<P: Prices> Selector<P> {
 
     /// Every candidate, the cheapest first; those that don't work after them, the nearest first.
     pub(super) fn candidates(&self, ask: &Ask) -> Vec<Candidate> {
-        let sites = self.rings(ask).flat_map(|ring| self.sites(ring, ask));
         let mut candidates: Vec<Candidate> = self.unpacked(ask);
-        for at in &sites.collect::<Vec<_>>() {
-            candidates.extend(self.bases().map(|basis| self.candidate(at, basis)));
+        for windows in self.windows() {
+            let all = |ring| self.sites((ring, Passed::default()), windows, ask);
+            for at in self.rings(ask).flat_map(all) {
+                candidates.extend(self.bases().map(|basis| self.candidate(&at, basis)));
+            }
         }
         let key = |candidate: &Candidate| match candidate.cost {
             Some(cost) => (0, self.request.objective.score(cost)),
@@ -352,6 +469,7 @@ impl<P: Prices> Selector<P> {
             schedule: at
                 .packed()
                 .map_or_else(String::new, |packed| packed.schedule.into()),
+            windows: at.layer.windows.count(),
             limbs: basis.limbs,
             switching: basis.switching,
             widths,
@@ -376,6 +494,7 @@ impl<P: Prices> Selector<P> {
             Some(Candidate {
                 n,
                 schedule: String::new(),
+                windows: 1,
                 limbs: 0,
                 switching: KeySwitching::Special(1),
                 widths: None,

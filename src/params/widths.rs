@@ -13,6 +13,9 @@ pub(super) const MAX_LIMB_BITS: u32 = 50;
 /// Most limbs of q.
 pub(super) const MAX_LIMBS: usize = 6;
 
+/// Most plaintext windows that are tried.
+pub const MAX_WINDOWS: usize = 4;
+
 /// Most special primes.
 #[cfg(test)]
 pub(super) const MAX_SPECIAL: usize = 3;

@@ -236,6 +236,7 @@ pub fn he_report(crypto: &LayerCrypto) -> HeReport {
         q: strings(&crypto.q),
         special: strings(&crypto.special),
         digit_bits: crypto.digit_bits,
+        windows: crypto.windows,
         q_bits: crypto.q_bits,
         total_bits: crypto.total_bits,
         security_bits: crypto.security_bits,

@@ -88,6 +88,9 @@ pub struct HeReport {
     /// Width of the digits of the key switch in bits, where there are no special primes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digit_bits: Option<u32>,
+    /// Plaintext windows that weights are encoded in; 1 is none.
+    #[serde(default = "one")]
+    pub windows: usize,
     /// log2 of q.
     pub q_bits: f64,
     /// log2 of q times the special primes: what the security table is asked.
@@ -106,6 +109,11 @@ pub struct HeReport {
     pub noise_margin_bits: f64,
     /// Whether p holds every value of the layer; a prescribed or the paper's p may not.
     pub p_holds_all_values: bool,
+}
+
+/// No windows.
+const fn one() -> usize {
+    1
 }
 
 /// One layer's prediction.

@@ -93,11 +93,10 @@ impl<'a, R: CryptoRng> Client<'a, R> {
     }
 
     fn encrypt(&mut self, action: &Action) -> Result<Vec<u8>, PartyError> {
-        let (plan, _, ring) = self.view.linear(action)?;
+        let (_, _, ring) = self.view.linear(action)?;
         let key = self.keys.get(ring).ok_or(out_of_order(action))?;
         let mut out = Vec::new();
-        let packed = Zeroizing::new(plan.pack_input(self.view.operand(action)?));
-        for slots in packed.iter() {
+        for slots in self.view.packed(action)?.iter().flatten() {
             key.encrypt(slots, &mut self.rng)?.write(&mut out);
         }
         Ok(out)

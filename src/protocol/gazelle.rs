@@ -2,7 +2,8 @@
 //!
 //! Both hold shares x = x_c + x_s mod p of every value; of the input the client holds all.
 //!
-//! - *Linear layer*, online: the client sends Enc(x_c); the server adds x_s, applies the packing plan,
+//! - *Linear layer*, online: the client sends Enc(x_c), in V plaintext windows Enc(W^j·x_c) for each j < V; the
+//!   server adds x_s (W^j·x_s), applies the packing plan,
 //!   adds a flooded public-key encryption of −r (r uniform in all slots), switches the modulus and
 //!   replies; y_c is what the client decrypts, y_s = r + bias.
 //! - *Activation*: a circuit that one party garbles and the other evaluates (`circuit_script`).
@@ -20,7 +21,9 @@ use super::steps::{
     Held, Planner, Rings, StepKnown, keep_weights, layer_params, moduli, operands_held_by_server,
     plan_step, shares_known,
 };
-use super::work::{Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Streams, Task};
+use super::work::{
+    Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Streams, Task, encoded,
+};
 use crate::bfv::{HeOp, OpCounts};
 use crate::network::ResolvedNetwork;
 use crate::packing::Plan;
@@ -243,7 +246,7 @@ impl Writer<'_> {
     ) -> Result<(), ProtocolError> {
         let params = layer_params(crypto)?;
         let (inputs, outputs) = (
-            plan.input_ciphertexts() as u64,
+            crypto.windows().inputs(plan) as u64,
             plan.output_ciphertexts() as u64,
         );
         let encrypt = he(crypto, &[(HeOp::EncryptSecret, inputs)]);
@@ -259,8 +262,8 @@ impl Writer<'_> {
         };
         // What is encoded on the spot is still in the cache when it is multiplied.
         let (encodings, waiting) = match weights {
-            WeightEncoding::Ahead => (0, plan.weight_bytes(crypto.q.len())),
-            WeightEncoding::Streamed => (plan.weight_count() as u64, Bytes(0)),
+            WeightEncoding::Ahead => (0, encoded(crypto, plan)),
+            WeightEncoding::Streamed => (encodings(crypto, plan), Bytes(0)),
         };
         let around: OpCounts = [
             (HeOp::Encode, encodings),
@@ -274,10 +277,11 @@ impl Writer<'_> {
         let polynomial = 8 * crypto.n * crypto.q.len();
         let streams = Streams {
             weights: waiting,
-            ciphertexts: Bytes((2 * polynomial * plan.working_ciphertexts()) as u64),
+            ciphertexts: Bytes((2 * polynomial * crypto.windows().working(plan)) as u64),
             keys: plan.rotations().len() as u64,
         };
-        let tasks = Task::he(&(around + plan.counts()), ring_size(crypto), streams);
+        let counts = around + crypto.windows().counts(plan.counts());
+        let tasks = Task::he(&counts, ring_size(crypto), streams);
         let reply = Bytes(params.reply_size() as u64) * outputs;
         self.server(Act::ApplyLinear, tasks, message(MessageKind::Reply, reply));
         self.client(
@@ -306,11 +310,15 @@ fn he(crypto: &LayerCrypto, counts: &[(HeOp, u64)]) -> Vec<Task> {
 
 /// Encoding of all of a layer's weights, and the memory that they come to.
 fn encode_ahead(crypto: &LayerCrypto, plan: &Plan) -> Vec<Task> {
-    let counts = [(HeOp::Encode, plan.weight_count() as u64)];
-    let mut tasks = he(crypto, &counts);
-    let bytes = plan.weight_bytes(crypto.q.len());
+    let mut tasks = he(crypto, &[(HeOp::Encode, encodings(crypto, plan))]);
+    let bytes = encoded(crypto, plan);
     tasks.push(Task::Touch { bytes });
     tasks
+}
+
+/// Polynomials that hold a layer's weights.
+fn encodings(crypto: &LayerCrypto, plan: &Plan) -> u64 {
+    (crypto.windows().count() * plan.weight_count()) as u64
 }
 
 fn ring_size(crypto: &LayerCrypto) -> RingSize {

@@ -15,7 +15,7 @@ use super::work::{Action, Script, StepPlan};
 use crate::bfv::BfvParams;
 use crate::gc::Layer;
 use crate::network::{Source, Step};
-use crate::packing::Plan;
+use crate::packing::{Plan, Windows};
 use crate::units::Bytes;
 
 /// A party's view of a run.
@@ -92,6 +92,27 @@ impl<'a> View<'a> {
             StepPlan::Linear { weights, .. } => Ok(*weights),
             StepPlan::Circuit { .. } | StepPlan::Local => Err(out_of_order(action)),
         }
+    }
+
+    /// How the weights of the action's linear step are cut.
+    pub(super) fn windows(&self, action: &Action) -> Result<Windows, PartyError> {
+        let (index, _) = self.step(action)?;
+        match &self.script.steps[index] {
+            StepPlan::Linear { crypto, .. } => Ok(crypto.windows()),
+            StepPlan::Circuit { .. } | StepPlan::Local => Err(out_of_order(action)),
+        }
+    }
+
+    /// The slots of the party's share of a linear step's operand, for each input of the plan those of all
+    /// windows.
+    pub(super) fn packed(
+        &self,
+        action: &Action,
+    ) -> Result<Zeroizing<Vec<Vec<Vec<u64>>>>, PartyError> {
+        let (plan, windows) = (self.linear(action)?.0, self.windows(action)?);
+        let packed = Zeroizing::new(plan.pack_input(self.operand(action)?));
+        let scaled = packed.iter().map(|slots| windows.scaled(slots));
+        Ok(Zeroizing::new(scaled.collect()))
     }
 
     /// Parameters of a ring: those of the first linear step that uses it.

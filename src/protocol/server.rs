@@ -18,14 +18,15 @@ use crate::bfv::{
     BfvError, Evaluator, GaloisKeys, HeOps, Plaintext, PublicKey, SeededCiphertext, Wire,
 };
 use crate::network::Weights;
+use crate::packing::{Windowed, WindowedCiphertext};
 
 /// The server's state in a run.
 pub struct Server<'a, R> {
     view: View<'a>,
     weights: &'a Weights,
     rings: Vec<(PublicKey, Evaluator)>,
-    /// Encoded weights, by step.
-    encoded: Vec<Vec<Plaintext>>,
+    /// Encoded weights, by step, each in its windows.
+    encoded: Vec<Vec<Vec<Plaintext>>>,
     /// What the server adds to the reply's slots, by step and ciphertext: −r.
     masks: Vec<Zeroizing<Vec<Vec<u64>>>>,
     circuits: CircuitSide,
@@ -97,7 +98,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             self.encoded[index] = encoded;
         }
         let (_, evaluator) = self.rings.get(ring).ok_or(out_of_order(action))?;
-        evaluator.reserve(plan.working_ciphertexts());
+        evaluator.reserve(self.view.windows(action)?.working(plan));
         Ok(Vec::new())
     }
 
@@ -105,7 +106,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
     fn encoder(
         &self,
         action: &Action,
-    ) -> Result<impl Fn(usize) -> Result<Plaintext, BfvError> + '_, PartyError> {
+    ) -> Result<impl Fn(usize) -> Result<Vec<Plaintext>, BfvError> + '_, PartyError> {
         let (plan, params, ring) = self.view.linear(action)?;
         let (_, step) = self.view.step(action)?;
         let layer = self.weights.layers.get(&step.name);
@@ -114,8 +115,9 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         })?;
         let weights: Vec<i64> = layer.weight.iter().map(|&w| i64::from(w)).collect();
         let (_, evaluator) = self.rings.get(ring).ok_or(out_of_order(action))?;
-        let p = params.plaintext_modulus();
-        Ok(move |index| evaluator.encode(&plan.weight_slots(&weights, p, index)))
+        let (p, windows) = (params.plaintext_modulus(), self.view.windows(action)?);
+        let ops = Windowed::new(evaluator, windows);
+        Ok(move |index| ops.encode(&plan.weight_slots(&weights, p, index)))
     }
 
     /// The server's share of a linear step's result, r + bias, with the masks −r.
@@ -157,30 +159,37 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let (index, _) = self.view.step(action)?;
         let (public, evaluator) = self.rings.get(ring).ok_or(out_of_order(action))?;
         let payload = inbox.take(action, MessageKind::EncryptedInput)?;
-        let mut inputs = Vec::new();
-        let (count, size) = (plan.input_ciphertexts(), params.seeded_ciphertext_size());
+        let windows = self.view.windows(action)?;
+        let mut sent = Vec::new();
+        let (count, size) = (windows.inputs(plan), params.seeded_ciphertext_size());
         for bytes in parts(&payload, MessageKind::EncryptedInput, count, size)? {
-            inputs.push(SeededCiphertext::read(params, bytes)?.expand());
+            sent.push(SeededCiphertext::read(params, bytes)?.expand());
         }
         if self.view.operand_is_shared(action)? {
-            let share = Zeroizing::new(plan.pack_input(self.view.operand(action)?));
-            for (ciphertext, slots) in inputs.iter_mut().zip(share.iter()) {
+            let share = self.view.packed(action)?;
+            for (ciphertext, slots) in sent.iter_mut().zip(share.iter().flatten()) {
                 evaluator.add_plain(ciphertext, slots)?;
             }
         }
-        let mut outputs = match self.view.weight_encoding(action)? {
+        let mut sent = sent.into_iter();
+        let inputs = (0..plan.input_ciphertexts()).map(|_| {
+            let all = sent.by_ref().take(windows.count());
+            WindowedCiphertext(all.collect())
+        });
+        let inputs: Vec<_> = inputs.collect();
+        let ops = Windowed::new(evaluator, windows);
+        let outputs = match self.view.weight_encoding(action)? {
             WeightEncoding::Ahead => {
                 let encoded = &self.encoded[index];
-                plan.run_threaded(evaluator, &inputs, |index| Ok(&encoded[index]))?
+                plan.run_threaded(&ops, &inputs, |index| Ok(&encoded[index]))?
             }
-            WeightEncoding::Streamed => {
-                plan.run_threaded(evaluator, &inputs, self.encoder(action)?)?
-            }
+            WeightEncoding::Streamed => plan.run_threaded(&ops, &inputs, self.encoder(action)?)?,
         };
+        let outputs = outputs.into_iter().flat_map(|output| output.0);
         let mut out = Vec::new();
-        for (ciphertext, mask) in outputs.iter_mut().zip(self.masks[index].iter()) {
-            evaluator.rerandomize(ciphertext, mask, public, &mut self.rng)?;
-            evaluator.mod_switch(ciphertext).write(&mut out);
+        for (mut ciphertext, mask) in outputs.zip(self.masks[index].iter()) {
+            evaluator.rerandomize(&mut ciphertext, mask, public, &mut self.rng)?;
+            evaluator.mod_switch(&ciphertext).write(&mut out);
         }
         Ok(out)
     }

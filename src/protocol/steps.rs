@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::error::ProtocolError;
 use super::roles::{Known, Party, Phase, WeightEncoding};
-use super::work::{RingKeys, StepPlan};
+use super::work::{RingKeys, StepPlan, encoded};
 use crate::bfv::{BfvError, BfvLiteral, BfvParams, Rotation};
 use crate::gc::{Clip, ShareCircuit, ShareFunction, places};
 use crate::network::{ResolvedNetwork, Source, Step, StepKind};
@@ -143,7 +143,7 @@ pub(super) fn keep_weights(steps: &mut [StepPlan], limit: Bytes) {
                 plan,
                 weights,
                 ..
-            } => Some((plan.weight_bytes(crypto.q.len()), weights)),
+            } => Some((encoded(crypto, plan), weights)),
             StepPlan::Circuit { .. } | StepPlan::Local => None,
         })
         .collect();

@@ -9,6 +9,7 @@ use super::*;
 use crate::bfv::HeOp;
 use crate::gc::{Extension, GarblingHash};
 use crate::network::{NetworkParams, Weights, evaluate, zoo};
+use crate::packing::{Counter, Windowed, WindowedCiphertext};
 use crate::params::{Request, TransformPrices, select_network};
 use crate::units::Bytes;
 
@@ -50,14 +51,20 @@ fn run_touched(
 
 /// Runs a network with all settings and gives back the plain result, which they gave too.
 fn check(network: &NetworkParams, seed: u64) -> Vec<i64> {
+    check_asked(network, seed, &Request::default())
+}
+
+/// The same with parameters asked for in this way.
+fn check_asked(network: &NetworkParams, seed: u64, request: &Request) -> Vec<i64> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let weights = Weights::random(network, &mut rng).unwrap();
     let resolved = network.resolve(Some(&weights)).unwrap();
     let input = resolved.random_input(&mut rng);
     let expected = evaluate(&resolved, &weights, &input).unwrap();
-    let selection = select_network(&resolved, &Request::default(), &TransformPrices).unwrap();
+    let selection = select_network(&resolved, request, &TransformPrices).unwrap();
     for circuits in settings() {
         let script = gazelle_with(&resolved, &selection.layers, circuits.into()).unwrap();
+        check_windows(&script, request.limits.windows);
         assert_eq!(
             run(&script, &weights, &input, seed),
             expected,
@@ -105,6 +112,38 @@ fn check_phases(script: &Script) {
     assert_eq!(script.stored(garbler), Bytes(0));
     let stored = script.stored(garbler.other());
     assert_eq!(stored > Bytes(0), delivery == Delivery::Split);
+}
+
+/// What the script counts of each linear layer is what its plan does over its windows, and what goes in.
+fn check_windows(script: &Script, asked: Option<usize>) {
+    for (index, step) in script.steps.iter().enumerate() {
+        let StepPlan::Linear { crypto, plan, .. } = step else {
+            continue;
+        };
+        assert!(asked.is_none_or(|asked| asked == crypto.windows));
+        let (counter, windows) = (Counter::new(crypto.n), crypto.windows());
+        let ops = Windowed::new(&counter, windows);
+        let input = WindowedCiphertext(vec![(); crypto.windows]);
+        let inputs = vec![input; plan.input_ciphertexts()];
+        let weight = |_| Ok(vec![(); crypto.windows]);
+        let Ok(_) = plan.run_with(&ops, &inputs, weight);
+        let counted = |act, op| -> u64 {
+            let of_act = |a: &&Action| a.step == Some(index) && a.act == act;
+            let tasks = script.actions.iter().filter(of_act).flat_map(|a| &a.tasks);
+            tasks.fold(0, |sum, task| match task {
+                Task::He { op: of, count, .. } if *of == op => sum + count,
+                _ => sum,
+            })
+        };
+        for (op, count) in counter.counts().iter() {
+            assert_eq!(counted(Act::ApplyLinear, op), count, "{op:?}");
+        }
+        let inputs = (crypto.windows * plan.input_ciphertexts()) as u64;
+        assert_eq!(counted(Act::EncryptInput, HeOp::EncryptSecret), inputs);
+        assert_eq!(counted(Act::ApplyLinear, HeOp::Expand), inputs);
+        let weights = (crypto.windows * plan.weight_count()) as u64;
+        assert_eq!(counted(Act::EncodeWeights, HeOp::Encode), weights);
+    }
 }
 
 /// Messages of a kind that a step's online phase takes.
@@ -168,6 +207,17 @@ fn a_share_that_is_known_offline_needs_no_online_transfer() {
 #[test]
 fn the_toy_network_gives_the_plain_result() {
     shows_something(&check(&zoo::load("toy").unwrap(), 7));
+}
+
+/// The first layer's operand is the client's alone, the others' are shared.
+#[test]
+fn layers_in_plaintext_windows_give_the_plain_result() {
+    let (skip, _) = NetworkParams::from_toml(SKIP).unwrap();
+    for (network, windows) in [(zoo::load("toy").unwrap(), 2), (skip, 3)] {
+        let mut request = Request::default();
+        request.limits.windows = Some(windows);
+        shows_something(&check_asked(&network, 7, &request));
+    }
 }
 
 #[test]

@@ -282,6 +282,11 @@ pub enum StepPlan {
     Local,
 }
 
+/// Size of a layer's encoded weights.
+pub(super) fn encoded(crypto: &LayerCrypto, plan: &Plan) -> Bytes {
+    plan.weight_bytes(crypto.q.len()) * crypto.windows().count() as u64
+}
+
 impl StepPlan {
     /// Bytes of encoded weights that the server keeps for a linear step.
     pub fn kept_weights(&self) -> Option<Bytes> {
@@ -292,7 +297,7 @@ impl StepPlan {
                 weights,
                 ..
             } => Some(match weights {
-                WeightEncoding::Ahead => plan.weight_bytes(crypto.q.len()),
+                WeightEncoding::Ahead => encoded(crypto, plan),
                 WeightEncoding::Streamed => Bytes(0),
             }),
             Self::Circuit { .. } | Self::Local => None,

@@ -50,6 +50,7 @@ fn conv(name: &str) -> LayerPrediction {
             q: vec!["1152921504606748673".to_owned()],
             special: vec![],
             digit_bits: None,
+            windows: 1,
             q_bits: 60.0,
             total_bits: 60.0,
             security_bits: 128,

@@ -9,8 +9,8 @@ use crate::report::{Align, Grid, Present, ReportError, log2_probability};
 
 use Align::{Left, Right};
 
-/// Candidates that a table shows for a layer: the nearest to winning, then for each ring the nearest of
-/// those that don't work.
+/// Candidates that a table shows for a layer: the nearest to winning, then the nearest with each number of
+/// plaintext windows, then for each ring the nearest of those that don't work.
 const SHOWN: usize = 6;
 
 #[derive(Serialize)]
@@ -89,6 +89,7 @@ impl Report {
             ("q_bits", Right),
             ("limbs", Right),
             ("keys", Left),
+            ("windows", Right),
             ("total_bits", Right),
             ("security", Right),
             ("failure", Right),
@@ -114,6 +115,7 @@ impl Report {
                     Some(bits) => format!("digits of {bits}"),
                     None => format!("{} special", he.special.len()),
                 },
+                he.windows.to_string(),
                 format!("{:.1}", he.total_bits),
                 format!("{} ({})", he.security_bits, he.security_table),
                 log2_probability(he.failure_log2),
@@ -134,6 +136,7 @@ impl Report {
             ("schedule", Left),
             ("limbs of q", Left),
             ("keys", Left),
+            ("windows", Right),
             ("total_bits", Right),
             ("time", Right),
             ("bytes", Right),
@@ -154,6 +157,7 @@ impl Report {
                         None => String::new(),
                     },
                     switching_text(candidate.switching),
+                    candidate.windows.to_string(),
                     candidate.total_bits.to_string(),
                     cost(|cost| cost.time.to_string()),
                     cost(|cost| cost.bytes.to_string()),
@@ -186,19 +190,21 @@ impl Report {
     }
 }
 
-/// The cheapest few, then the nearest refusal of each ring.
+/// The cheapest few and of each number of windows, then the nearest refusal of each ring.
 fn shown(candidates: &[Candidate]) -> impl Iterator<Item = &Candidate> {
-    let mut rings = Vec::new();
+    let (mut rings, mut windows) = (Vec::new(), Vec::new());
     candidates
         .iter()
         .enumerate()
         .filter_map(move |(index, candidate)| {
-            let works = candidate.cost.is_some();
-            let first = works || !rings.contains(&candidate.n);
-            if !works {
-                rings.push(candidate.n);
-            }
-            (if works { index < SHOWN } else { first }).then_some(candidate)
+            let (seen, kind) = match candidate.cost {
+                Some(_) => (&mut windows, candidate.windows),
+                None => (&mut rings, candidate.n),
+            };
+            let first = !seen.contains(&kind);
+            seen.push(kind);
+            let near = candidate.cost.is_some() && index < SHOWN;
+            (first || near).then_some(candidate)
         })
 }
 
