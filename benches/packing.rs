@@ -80,8 +80,8 @@ impl Ring {
         }
     }
 
-    /// Seconds of the plan's run, and of its operations one by one.
-    fn layer(&mut self, plan: &Plan) -> (f64, f64) {
+    /// Seconds of the plan's run, of its operations one by one, and of one multiply-accumulate.
+    fn layer(&mut self, plan: &Plan) -> [f64; 3] {
         let weights = vec![3; plan.made_for().1.weights()];
         let values = vec![5; plan.made_for().1.inputs()];
         let rotations: Vec<Rotation> = plan.rotations().into_iter().collect();
@@ -103,8 +103,9 @@ impl Ring {
         });
         let single = operations(&server, &inputs[0], &rotations, &encoded);
         let counts = plan.counts();
-        let sum = counts.iter().map(|(op, count)| count as f64 * single(op));
-        (whole, sum.sum())
+        let done = counts.iter().filter(|&(_, count)| count > 0);
+        let sum: f64 = done.map(|(op, count)| count as f64 * single(op)).sum();
+        [whole, sum, single(HeOp::MultiplyAccumulate)]
     }
 }
 
@@ -155,7 +156,9 @@ fn main() {
         conv([3, 64, 64], 16, 3, 1),
     ];
     let mut ring = Ring::new();
-    println!("layer; schedule; layer ms; sum of its operations ms; ratio; plan us");
+    println!(
+        "layer; schedule; layer ms; sum of its operations ms; ratio; products; one us; plan us"
+    );
     for layer in layers {
         for plan in Plan::candidates(&layer, N).expect("a plan") {
             let name = plan.schedule_name();
@@ -166,10 +169,32 @@ fn main() {
             let built = median(ROUNDS, || {
                 black_box(Plan::named(name, &layer, N).expect("a plan").counts());
             });
-            let (whole, sum) = ring.layer(&plan);
+            let [whole, sum, product] = ring.layer(&plan);
             let [whole, sum] = [whole, sum].map(|seconds| seconds * 1e3);
-            let (ratio, built) = (whole / sum, built * 1e6);
-            println!("{layer:?}; {name}; {whole:.3}; {sum:.3}; {ratio:.3}; {built:.1}");
+            let (ratio, [product, built]) = (whole / sum, [product, built].map(|s| s * 1e6));
+            let products = plan.counts()[HeOp::MultiplyAccumulate] + plan.counts()[HeOp::Hadamard];
+            println!(
+                "{}; {name}; {whole:.3}; {sum:.3}; {ratio:.3}; {products}; {product:.2}; {built:.1}",
+                name_of(&layer)
+            );
+        }
+    }
+}
+
+/// A layer in a few letters.
+fn name_of(layer: &LinearShape) -> String {
+    match layer {
+        LinearShape::Fc { inputs, outputs } => format!("fc {inputs}x{outputs}"),
+        LinearShape::Conv(conv) => {
+            let Shape {
+                channels,
+                height,
+                width,
+            } = conv.input;
+            let (outputs, kernel, stride) = (conv.out_channels, conv.kernel[0], conv.stride[0]);
+            format!(
+                "conv {channels}x{height}x{width} to {outputs}, {kernel}x{kernel}, stride {stride}"
+            )
         }
     }
 }

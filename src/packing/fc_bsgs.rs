@@ -1,12 +1,7 @@
 //! A fully connected layer y = W·x by baby steps and giant steps over the diagonals of Gazelle's hybrid.
 //!
-//! In the layout of `fc_layout.rs`, with diagonals d = j·B + i, i < B,
-//!
-//! acc = Σ_j rot_{jB}( Σ_{i<B} rot_i(x) ⊙ rot_{−jB}(W_{jB+i}) ),   y = fold of acc,
-//!
-//! so the inputs are rotated B − 1 times (hoisted) and the inner sums ⌈R/B⌉ − 1 times. Plaintexts are
-//! rotated back before they are encoded, which costs nothing. Blocks of the input share the giant steps,
-//! groups of outputs the baby steps.
+//! In the order of `fully_connected.rs` the inputs are rotated B − 1 times (hoisted) and the inner sums
+//! ⌈R/B⌉ − 1 times.
 //!
 //! B is the one that makes blocks·(B − 1) + 2·Σ_groups(⌈R/B⌉ − 1) least, the first of equals: a rotation of
 //! its own is weighed as two hoisted ones. Where R fills both rows, B divides a row, so that no giant step
@@ -15,249 +10,107 @@
 //! Source: Halevi, Shoup, "Faster homomorphic linear transformations in HElib" (CRYPTO 2018), section 3.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet};
 
 use super::fc_layout::{Diagonals, FcLayout, Term};
-use super::layouts::Layouts;
-use super::listed::Listed;
-use super::output_sum::OutputSum;
-use super::plan::Schedule;
-use super::ranges::Ranges;
-use super::shape::{LinearShape, PackingError};
+use super::fully_connected::{DiagonalOrder, FullyConnected, Steps};
 use super::sums::{accumulate, fold, merge};
-use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
+use crate::bfv::HeOps;
+
+/// The baby-step giant-step schedule of a fully connected layer.
+pub type FcBsgs = FullyConnected<BabySteps>;
+
+/// By group, giant step, block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BabySteps;
 
 /// What a rotation of its own costs, in hoisted ones.
 const ROTATION_WEIGHT: usize = 2;
 
-/// The baby-step giant-step schedule of a fully connected layer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FcBsgs {
-    layout: FcLayout,
-    /// Baby steps, B.
-    baby: usize,
-    /// The products in the order in which they run, once they are asked for.
-    terms: Listed<Term>,
+/// Weighed rotations of a number of baby steps.
+fn cost(layout: &FcLayout, baby: usize) -> usize {
+    let giants = |group| layout.diagonals(group).div_ceil(baby) - 1;
+    let groups = layout.group_kinds();
+    let giants = groups.map(|(group, times)| times as usize * giants(group));
+    layout.blocks() * (baby - 1) + ROTATION_WEIGHT * giants.sum::<usize>()
 }
 
 /// A block rotated for every baby step; `None` where the rotation is the identity, or not needed.
-type Steps<C> = Vec<Option<C>>;
+type Rotated<C> = Vec<Option<C>>;
 
-impl FcBsgs {
-    /// Weighed rotations of a number of baby steps.
-    fn cost(layout: &FcLayout, baby: usize) -> usize {
-        let giants = |group| layout.diagonals(group).div_ceil(baby) - 1;
-        let groups = layout.group_kinds();
-        let giants = groups.map(|(group, times)| times as usize * giants(group));
-        layout.blocks() * (baby - 1) + ROTATION_WEIGHT * giants.sum::<usize>()
+/// The blocks, each with its rotations for the baby steps that its terms need.
+fn rotate_inputs<H: HeOps>(
+    steps: &Steps,
+    terms: &[Term],
+    (ops, inputs): (&H, &[H::Ciphertext]),
+) -> Result<Vec<Rotated<H::Ciphertext>>, H::Error> {
+    let mut needed = vec![vec![false; steps.baby]; steps.layout.blocks()];
+    for term in terms {
+        needed[term.block][term.diagonal % steps.baby] = true;
     }
+    let rotated = needed.iter().zip(inputs).map(|(needed, input)| {
+        let mut decomposed = None;
+        let each = needed.iter().enumerate().map(|(step, &needed)| {
+            if step == 0 || !needed {
+                return Ok(None);
+            }
+            let decomposed = decomposed.get_or_insert_with(|| ops.decompose(input));
+            let rotation = steps.layout.slots.rotation(step);
+            ops.rotate_decomposed(decomposed, rotation).map(Some)
+        });
+        each.collect()
+    });
+    rotated.collect()
+}
 
-    fn best_baby(layout: &FcLayout) -> usize {
+impl DiagonalOrder for BabySteps {
+    const NAME: &'static str = "fc_bsgs";
+    const DIAGONALS: Diagonals = Diagonals::Fewest;
+
+    fn baby_steps(layout: &FcLayout) -> Option<usize> {
         let most = layout.most_diagonals();
         let whole = most > layout.slots.row();
         let allowed = (1..=most).filter(|baby| !whole || baby.is_power_of_two());
-        allowed
-            .min_by_key(|&baby| Self::cost(layout, baby))
-            .unwrap_or(1)
+        let best = allowed.min_by_key(|&baby| cost(layout, baby));
+        best.filter(|&baby| baby < most)
     }
 
-    /// Group and giant step of a product.
-    const fn inner_sum(&self, term: Term) -> (usize, usize) {
-        (term.group, term.diagonal / self.baby)
+    fn sort(steps: &Steps, terms: &mut [Term]) {
+        terms.sort_by_key(|&term| (steps.inner_sum(term), term.block));
     }
 
-    /// Baby steps other than 0 that a block is rotated for.
-    fn hoisted(&self, block: usize) -> BTreeSet<usize> {
-        let steps = self.layout.of_block(block).remainders(self.baby);
-        steps.iter().filter(|&step| step > 0).collect()
-    }
-
-    /// Giant steps of a group, of any block.
-    fn giants(&self, group: usize) -> Ranges {
-        let blocks = self.layout.block_kinds();
-        let of_block = |(block, _)| self.layout.met(block, group).quotients(self.baby);
-        blocks.map(of_block).collect()
-    }
-
-    /// What the output of a group is a sum of.
-    fn output_sum(&self, group: usize) -> OutputSum {
-        let (blocks, giants) = (self.layout.block_kinds(), self.giants(group));
-        let still = blocks.map(|(block, times)| {
-            let of_block = self.layout.met(block, group);
-            times * of_block.multiples(self.baby) as u64
-        });
-        let products = self.layout.products(group);
-        OutputSum {
-            products,
-            rotated: products - still.sum::<u64>(),
-            turns: (giants.len() - usize::from(giants.contains(0))) as u64,
-            folds: self.layout.fold_shifts(group).count() as u32,
-        }
-    }
-
-    /// The products, in the order in which they run: by group, giant step, block.
-    fn terms(&self) -> &[Term] {
-        self.terms.get(|| {
-            let mut terms = self.layout.terms();
-            terms.sort_by_key(|&term| (self.inner_sum(term), term.block));
-            terms
-        })
-    }
-
-    /// The rotation of a giant step.
-    const fn giant(&self, step: usize) -> Rotation {
-        self.layout.slots.rotation(step * self.baby)
-    }
-
-    /// The blocks, each with its rotations for the baby steps it needs.
-    fn rotate_inputs<H: HeOps>(
-        &self,
-        ops: &H,
-        inputs: &[H::Ciphertext],
-    ) -> Result<Vec<Steps<H::Ciphertext>>, H::Error> {
-        let blocks = inputs[..self.layout.blocks()].iter().enumerate();
-        blocks
-            .map(|(block, input)| {
-                let hoisted = self.hoisted(block);
-                let decomposed = (!hoisted.is_empty()).then(|| ops.decompose(input));
-                let steps = (0..self.baby).map(|step| match &decomposed {
-                    Some(decomposed) if hoisted.contains(&step) => {
-                        let rotation = self.layout.slots.rotation(step);
-                        ops.rotate_decomposed(decomposed, rotation).map(Some)
-                    }
-                    _ => Ok(None),
-                });
-                steps.collect()
-            })
-            .collect()
-    }
-}
-
-impl Schedule for FcBsgs {
-    const NAME: &'static str = "fc_bsgs";
-
-    fn over(layouts: &Layouts) -> Result<Self, PackingError> {
-        let layout = layouts.fully_connected(Diagonals::Fewest, Self::NAME)?;
-        let baby = Self::best_baby(&layout);
-        if baby >= layout.most_diagonals() {
-            return Err(PackingError::NothingToGain {
-                schedule: Self::NAME,
-            });
-        }
-        Ok(Self {
-            layout,
-            baby,
-            terms: Listed::default(),
-        })
-    }
-
-    fn made_for(&self) -> (usize, LinearShape) {
-        self.layout.made_for()
-    }
-
-    fn counts(&self) -> OpCounts {
-        let mut counts = OpCounts::default();
-        for (block, times) in self.layout.block_kinds() {
-            let steps = self.layout.of_block(block).remainders(self.baby);
-            let hoisted = (steps.len() - usize::from(steps.contains(0))) as u64;
-            counts[HeOp::Decompose] += times * u64::from(hoisted > 0);
-            counts[HeOp::HoistedRotate] += times * hoisted;
-        }
-        for (group, times) in self.layout.group_kinds() {
-            let (giants, sum) = (self.giants(group), self.output_sum(group));
-            let sums = giants.len() as u64;
-            counts[HeOp::Hadamard] += times * sums;
-            counts[HeOp::MultiplyAccumulate] += times * (sum.products - sums);
-            counts[HeOp::Rotate] += times * sum.turns;
-            counts[HeOp::Add] += times * (sums - 1);
-        }
-        counts[HeOp::Rotate] += self.layout.folds();
-        counts[HeOp::Add] += self.layout.folds();
-        counts
-    }
-
-    fn rotation_counts(&self) -> BTreeMap<Rotation, u64> {
-        let mut counts = self.layout.fold_rotations();
-        for (block, times) in self.layout.block_kinds() {
-            for step in self.hoisted(block) {
-                *counts.entry(self.layout.slots.rotation(step)).or_default() += times;
-            }
-        }
-        for (group, times) in self.layout.group_kinds() {
-            for step in self.giants(group).iter().filter(|&step| step > 0) {
-                *counts.entry(self.giant(step)).or_default() += times;
-            }
-        }
-        counts
-    }
-
-    fn input_ciphertexts(&self) -> usize {
-        self.layout.blocks()
-    }
-
-    fn output_ciphertexts(&self) -> usize {
-        self.layout.groups()
-    }
-
-    fn weight_count(&self) -> usize {
-        self.layout.all_products() as usize
-    }
-
-    fn output_sums(&self) -> Option<Vec<OutputSum>> {
-        let groups = self.layout.group_kinds();
-        Some(groups.map(|(group, _)| self.output_sum(group)).collect())
-    }
-
-    fn working_ciphertexts(&self) -> usize {
+    fn working_ciphertexts(steps: &Steps) -> usize {
         // Rotated inputs, a sum for each group, an inner sum and its rotation.
-        self.layout.blocks() * (self.baby - 1) + self.layout.groups() + 2
-    }
-
-    fn pack_input(&self, values: &[u64]) -> Vec<Vec<u64>> {
-        self.layout.pack_input(values)
-    }
-
-    fn weight_slots(&self, weights: &[i64], p: u64, index: usize) -> Vec<u64> {
-        let (term, slots) = (self.terms()[index], self.layout.slots);
-        let plaintext = self.layout.weight_slots(weights, p, term);
-        let back = self.giant(term.diagonal / self.baby).inverse(slots.row());
-        slots.rotated(&plaintext, back)
+        let layout = &steps.layout;
+        layout.blocks() * (steps.baby - 1) + layout.groups() + 2
     }
 
     fn run<H: HeOps, W: Borrow<H::Plaintext>>(
-        &self,
-        ops: &H,
-        inputs: &[H::Ciphertext],
+        steps: &Steps,
+        terms: &[Term],
+        (ops, inputs): (&H, &[H::Ciphertext]),
         mut weight: impl FnMut(usize) -> Result<W, H::Error>,
     ) -> Result<Vec<H::Ciphertext>, H::Error> {
-        let rotated = self.rotate_inputs(ops, inputs)?;
-        let mut totals: Vec<Option<H::Ciphertext>> = vec![None; self.layout.groups()];
+        let layout = &steps.layout;
+        let rotated = rotate_inputs(steps, terms, (ops, inputs))?;
+        let mut totals: Vec<Option<H::Ciphertext>> = vec![None; layout.groups()];
         let mut index = 0;
-        let terms = self.terms();
-        for terms in terms.chunk_by(|&a, &b| self.inner_sum(a) == self.inner_sum(b)) {
-            let (group, step) = self.inner_sum(terms[0]);
+        for terms in terms.chunk_by(|&a, &b| steps.inner_sum(a) == steps.inner_sum(b)) {
+            let (group, giant) = steps.inner_sum(terms[0]);
             let mut sum = None;
             for term in terms {
-                let ct = rotated[term.block][term.diagonal % self.baby].as_ref();
+                let ct = rotated[term.block][term.diagonal % steps.baby].as_ref();
                 let ct = ct.unwrap_or(&inputs[term.block]);
                 accumulate(ops, &mut sum, ct, weight(index)?.borrow());
                 index += 1;
             }
-            if let (Some(inner), true) = (&sum, step > 0) {
-                sum = Some(ops.rotate(inner, self.giant(step))?);
+            if let (Some(inner), true) = (&sum, giant > 0) {
+                sum = Some(ops.rotate(inner, steps.giant(giant))?);
             }
             merge(ops, &mut totals[group], sum);
         }
         let totals = totals.into_iter().flatten().enumerate();
         totals
-            .map(|(group, sum)| {
-                let shifts = self.layout.fold_shifts(group);
-                fold(ops, sum, self.layout.slots, shifts)
-            })
+            .map(|(group, sum)| fold(ops, sum, layout.slots, layout.fold_shifts(group)))
             .collect()
-    }
-
-    fn unpack_output(&self, slots: &[Vec<u64>]) -> Vec<u64> {
-        self.layout.unpack_output(slots)
     }
 }

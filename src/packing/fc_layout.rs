@@ -97,6 +97,15 @@ impl FcLayout {
         }
     }
 
+    /// Whether the fewest diagonals leave any group something to fold.
+    pub(super) fn would_fold(&self) -> bool {
+        let fewest = Self {
+            diagonals: Diagonals::Fewest,
+            ..self.clone()
+        };
+        fewest.folds() > 0
+    }
+
     /// Diagonals of the largest group, which is the first.
     pub(super) fn most_diagonals(&self) -> usize {
         self.diagonals(0)

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use super::primes::descending_ntt_primes;
+use super::primes::descending_members;
 use super::widths::{KeySwitching, Widths};
 use crate::ring::is_accepted_prime;
 
@@ -60,18 +60,23 @@ impl PrimePool {
         let mut found = self.found.borrow_mut();
         let found = found.entry((n, bits)).or_default();
         let floor = (1_u64.checked_shl(bits)?).checked_sub(1 << bits.checked_sub(5)?)?;
-        let free = |found: &[u64]| found.iter().filter(|prime| !used.contains(prime)).count();
-        let missing = count.saturating_sub(free(found));
-        if missing > 0 {
-            *found = descending_ntt_primes(n, bits)
-                .take_while(|&prime| prime > floor)
-                .filter(|&prime| is_accepted_prime(prime, n).is_ok())
-                .take(found.len() + missing + used.len())
-                .collect();
+        let below = found.last().copied().unwrap_or(u64::MAX);
+        let mut more = descending_members(n, bits)
+            .skip_while(|&at| at >= below)
+            .take_while(|&at| at > floor)
+            .filter(|&at| is_accepted_prime(at, n).is_ok());
+        let (mut taken, mut next) = (Vec::with_capacity(count), 0);
+        while taken.len() < count {
+            if next == found.len() {
+                found.push(more.next()?);
+            }
+            let prime = found[next];
+            next += 1;
+            if !used.contains(&prime) {
+                taken.push(prime);
+            }
         }
-        let free = found.iter().copied().filter(|prime| !used.contains(prime));
-        let taken: Vec<u64> = free.take(count).collect();
-        (taken.len() == count).then_some(taken)
+        Some(taken)
     }
 }
 

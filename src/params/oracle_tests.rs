@@ -39,9 +39,10 @@ fn splits(n: usize, limbs: usize) -> impl Iterator<Item = Widths> {
 /// Whether some special primes make the split decrypt and keep it secure: all are tried.
 fn works(layer: &LayerAt, widths: &Widths, switching: KeySwitching) -> bool {
     let special = switching.special() as u32;
-    let tried = match special {
-        0 => 0..=0,
-        _ => least_width(layer.n)..=MAX_LIMB_BITS,
+    let tried = match (special, layer.limits.widths) {
+        (0, _) => 0..=0,
+        (_, Some((_, bits))) => bits..=bits,
+        (_, None) => least_width(layer.n)..=MAX_LIMB_BITS,
     };
     tried.into_iter().any(|bits| {
         widths.total() + special * bits <= layer.max_bits
@@ -50,6 +51,17 @@ fn works(layer: &LayerAt, widths: &Widths, switching: KeySwitching) -> bool {
                 .fit(widths, (switching, bits))
                 .is_some_and(|fit| fit.margin_bits >= 0.0)
     })
+}
+
+/// Whether a split is not against the limits.
+fn allowed(limits: &Limits, widths: &Widths) -> bool {
+    let same = |only: Widths| {
+        let (kept, dropped) = (only.kept == widths.kept, only.dropped == widths.dropped);
+        let last = only.dropped == 0 || only.dropped_bits == widths.dropped_bits;
+        kept && dropped && only.kept_bits == widths.kept_bits && last
+    };
+    limits.limbs.is_none_or(|limbs| limbs == widths.limbs())
+        && limits.widths.is_none_or(|(only, _)| same(only))
 }
 
 /// The least score of all candidates for a network's only layer; `None` if nothing works.
@@ -111,7 +123,7 @@ fn exhaust(
         if prescribed.is_some_and(|only| only != switching) || switching.special() > limbs {
             continue;
         }
-        for widths in splits(layer.n, limbs) {
+        for widths in splits(layer.n, limbs).filter(|widths| allowed(&request.limits, widths)) {
             let basis = Basis { limbs, switching };
             let work = packed.work(layer.windows, basis, layer.weight_of(&widths));
             let Some(time) = prices.layer_cost(&work) else {
@@ -152,15 +164,32 @@ fn requests() -> impl Strategy<Value = Request> {
     let degrees = prop::sample::select(&[(0, 2048), (0, 4096), (4096, 4096), (0, 8192)][..]);
     let level = prop::sample::select(&[128_u32, 192][..]);
     let q_bits = prop::sample::select(&[(0, u32::MAX), (60, 180), (0, 90)][..]);
+    let bits = 30..=MAX_LIMB_BITS;
+    let widths = (1_usize..3, bits.clone(), 0_usize..3, bits.clone(), bits).prop_map(
+        |(kept, kept_bits, dropped, dropped_bits, special)| {
+            let widths = Widths {
+                kept,
+                kept_bits,
+                dropped,
+                dropped_bits,
+            };
+            (widths, special)
+        },
+    );
+    let moduli = prop_oneof![
+        6 => Just((None, None)),
+        2 => (1_usize..5).prop_map(|limbs| (Some(limbs), None)),
+        2 => widths.prop_map(|widths| (None, Some(widths))),
+    ];
     let goal = (
         -80.0..-6.6_f64,
         prop_oneof![Just(0_u32), Just(40), 1..60_u32],
     );
     let windows = prop::option::weighted(0.2, 1..=MAX_WINDOWS);
-    let limits = (switching, degrees, q_bits, windows);
+    let limits = (switching, degrees, q_bits, windows, moduli);
     (objectives(), limits, level, goal).prop_map(
         |(objective, limits, level, (failure_log2, flooding_bits))| {
-            let (switching, degrees, q_bits, windows) = limits;
+            let (switching, degrees, q_bits, windows, (limbs, widths)) = limits;
             let mut request = Request {
                 failure_log2,
                 flooding_bits,
@@ -172,6 +201,8 @@ fn requests() -> impl Strategy<Value = Request> {
             request.limits.switching = switching;
             request.limits.q_bits = q_bits;
             request.limits.windows = windows;
+            request.limits.limbs = limbs;
+            request.limits.widths = widths;
             request
         },
     )
@@ -190,16 +221,19 @@ proptest! {
     #[test]
     fn nothing_cheaper_exists_for_convolutions(
         channels in 1_usize..40, size in 1_usize..33, out_channels in 1_usize..40,
-        kernel in prop::sample::select(&[1_usize, 3, 5][..]),
+        kernel in prop::sample::select(&[1_usize, 3, 5][..]), stride in 1_usize..3,
+        groups in prop::sample::select(&[1_usize, 1, 2, 5, 32][..]),
         bits in (2_u32..10, 2_u32..10), request in requests(),
     ) {
+        let [channels, out_channels] =
+            [channels, out_channels].map(|all| all.div_ceil(groups) * groups);
         let conv = ConvParams {
             out_channels,
             kernel: [kernel; 2],
-            stride: [1, 1],
+            stride: [stride; 2],
             padding: [kernel / 2; 2],
             dilation: [1, 1],
-            groups: 1,
+            groups,
             bias: true,
             quantizer: Quantizer { input_bits: bits.0, weight_bits: bits.1 },
             p_bits: None,

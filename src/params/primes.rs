@@ -255,6 +255,11 @@ impl Sieve {
 /// The primes ≡ 1 mod 2n of exactly `bits` bits (at most 63), largest first, found as they are asked for.
 /// Nothing if n is no power of two or the width is out of range.
 pub fn descending_ntt_primes(n: usize, bits: u32) -> impl Iterator<Item = u64> {
+    descending_members(n, bits).filter(|&at| is_prime(at))
+}
+
+/// The numbers among which [`descending_ntt_primes`] finds its primes.
+pub(super) fn descending_members(n: usize, bits: u32) -> impl Iterator<Item = u64> {
     let step = checked_step(n, bits).ok().filter(|_| bits <= 63);
     let (low, top) = match step {
         Some(step) => {
@@ -265,7 +270,6 @@ pub fn descending_ntt_primes(n: usize, bits: u32) -> impl Iterator<Item = u64> {
     };
     std::iter::successors(Some(top), move |&at| at.checked_sub(step.unwrap_or(1)))
         .take_while(move |&at| at >= low)
-        .filter(|&at| is_prime(at))
 }
 
 /// The primes ≡ 1 mod 2n above `floor` and of at most `max_bits` (at most 63) bits, smallest first.

@@ -15,11 +15,19 @@ pub fn is_prime(n: u64) -> bool {
             return n == prime;
         }
     }
-    n > 1 && (n < 97 * 97 || Montgomery::new(n).passes(SINCLAIRS_BASES))
+    let small = n < 97 * 97;
+    let strong = || {
+        // Nearly all composites fail the first.
+        let modulo = Montgomery::new(n);
+        modulo.passes(FIRST_BASE) && modulo.passes(OTHER_BASES)
+    };
+    n > 1 && (small || strong())
 }
 
-/// No composite below 2⁶⁴ passes the strong tests to all of them.
-const SINCLAIRS_BASES: [u64; 7] = [2, 325, 9375, 28_178, 450_775, 9_780_504, 1_795_265_022];
+/// No composite below 2⁶⁴ passes the strong tests to this one and the others.
+const FIRST_BASE: [u64; 1] = [2];
+
+const OTHER_BASES: [u64; 6] = [325, 9375, 28_178, 450_775, 9_780_504, 1_795_265_022];
 
 /// Products modulo an odd number of at most 64 bits; x stands for x·2^−64.
 struct Montgomery {
@@ -58,34 +66,45 @@ impl Montgomery {
         }
     }
 
-    /// Whether n passes the strong test to each base.
-    fn passes(&self, bases: impl IntoIterator<Item = u64>) -> bool {
+    /// Whether n passes the strong tests to some bases: all at once, as a product waits for the one before.
+    fn passes<const BASES: usize>(&self, bases: [u64; BASES]) -> bool {
         let minus_one = self.n - self.one;
         let twos = (self.n - 1).trailing_zeros();
-        let odd = (self.n - 1) >> twos;
-        bases.into_iter().all(|base| {
-            let base = (u128::from(base) << 64) % u128::from(self.n);
-            let base = u64::try_from(base).unwrap_or_default();
-            let mut power = self.power(base, odd);
-            if base == 0 || power == self.one || power == minus_one {
+        let bases = bases.map(|base| self.of(base));
+        let mut powers = self.powers(bases, (self.n - 1) >> twos);
+        let first = |(power, base): (&u64, u64)| base == 0 || *power == self.one;
+        let mut passed = [false; BASES];
+        for (passed, first) in passed.iter_mut().zip(powers.iter().zip(bases).map(first)) {
+            *passed = first;
+        }
+        for _ in 0..twos {
+            for (passed, power) in passed.iter_mut().zip(&mut powers) {
+                *passed |= *power == minus_one;
+                *power = self.product(*power, *power);
+            }
+            if passed == [true; BASES] {
                 return true;
             }
-            (1..twos).any(|_| {
-                power = self.product(power, power);
-                power == minus_one
-            })
-        })
+        }
+        false
     }
 
-    fn power(&self, base: u64, exponent: u64) -> u64 {
+    /// What stands for a number.
+    fn of(&self, number: u64) -> u64 {
+        let moved = (u128::from(number) << 64) % u128::from(self.n);
+        u64::try_from(moved).unwrap_or_default()
+    }
+
+    fn powers<const BASES: usize>(&self, bases: [u64; BASES], exponent: u64) -> [u64; BASES] {
         let bits = (0..u64::BITS - exponent.leading_zeros()).rev();
-        bits.fold(self.one, |power, bit| {
-            let square = self.product(power, power);
-            if exponent >> bit & 1 == 1 {
-                self.product(square, base)
-            } else {
-                square
+        bits.fold([self.one; BASES], |mut powers, bit| {
+            for (power, base) in powers.iter_mut().zip(bases) {
+                *power = self.product(*power, *power);
+                if exponent >> bit & 1 == 1 {
+                    *power = self.product(*power, base);
+                }
             }
+            powers
         })
     }
 }
