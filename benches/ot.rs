@@ -5,6 +5,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use nass::calibrate::{Case, Op};
 
@@ -17,5 +19,13 @@ fn ot(criterion: &mut Criterion) {
     support::bench(criterion, chosen, id);
 }
 
-criterion_group!(benches, ot);
+fn short() -> Criterion {
+    let criterion = Criterion::default().sample_size(20);
+    criterion
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(800))
+        .configure_from_args()
+}
+
+criterion_group!(name = benches; config = short(); targets = ot);
 criterion_main!(benches);
