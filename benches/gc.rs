@@ -22,6 +22,10 @@ use relu_layer::{Bases, PRIMES, ReluLayer};
 #[path = "support/relu_layer.rs"]
 mod relu_layer;
 
+// As the program has it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const BATCHES: [usize; 5] = [1, 32, 1024, 8192, 65_536];
 const KERNELS: [(&str, Kernels); 2] = [
     ("fastest", Kernels::Fastest),

@@ -10,6 +10,10 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use nass::calibrate::{Case, Op};
 
+// As the program has it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn ot(criterion: &mut Criterion) {
     let chosen = |case: &Case| {
         let op = case.op;

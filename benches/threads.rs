@@ -26,6 +26,10 @@ use relu_layer::{Bases, PRIMES, ReluLayer};
 #[path = "support/relu_layer.rs"]
 mod relu_layer;
 
+// As the program has it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const BATCH: usize = 32;
 const RELUS: usize = 8192;
 /// Pieces in memory at a time.

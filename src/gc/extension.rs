@@ -56,7 +56,7 @@ use super::messages::{bits_of, pack};
 use super::transfer_messages::{BASE_TRANSFERS, ExtensionColumns, TreeSums};
 use crate::batch;
 use leaves::{LeafZero, Leaves, Piece};
-use tile::{TILE, TILE_ROWS, Tile};
+use tile::{TILE, TILE_ROWS, Tile, zeros};
 
 /// How base transfers are stretched: bytes against work.
 #[derive(
@@ -197,10 +197,10 @@ impl ExtensionReceiver {
         given: Option<&Blocks>,
     ) -> (ExtensionColumns, PreparedReceives) {
         let (stripes, drawn) = (stripes(count), usize::from(given.is_none()));
-        let mut columns = vec![0; stripes * (self.trees.len() - drawn)];
+        let mut columns = zeros(stripes * (self.trees.len() - drawn));
         let mut prepared = PreparedReceives {
-            choices: vec![false; count],
-            rows: vec![0; count],
+            choices: zeros(count),
+            rows: zeros(count),
         };
         let part = stripes_per_part(stripes);
         let parts = stripes.div_ceil(part);
@@ -316,7 +316,7 @@ impl ExtensionSender {
         let expected = stripes * (trees - drawn);
         expect_len("blocks of extension columns", columns.len(), expected)?;
         let columns: Vec<&[u128]> = columns.chunks(stripes.max(1)).collect();
-        let mut rows = vec![0; count];
+        let mut rows = zeros(count);
         let part = stripes_per_part(stripes);
         provide(&mut self.tiles, stripes.div_ceil(part));
         let rows_of = rows.chunks_mut(part * BASE_TRANSFERS);

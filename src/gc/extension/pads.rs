@@ -23,6 +23,7 @@ use super::super::transfer_messages::{
 };
 use super::leaves::{PIECE, Piece};
 use super::prepared::{PreparedReceives, PreparedSends};
+use super::tile::zeros;
 use crate::batch;
 
 /// Random transfers of the sender: both pads of each.
@@ -56,7 +57,7 @@ impl PreparedSends {
     pub fn into_random<R: CryptoRng>(self, delta: &Delta, rng: &mut R) -> (PadKeys, RandomSends) {
         let mut keys = vec![[0; 16]; pad_keys(self.rows.len())];
         keys.iter_mut().for_each(|key| rng.fill_bytes(key));
-        let mut pads = vec![0; 2 * self.rows.len()];
+        let mut pads = zeros(2 * self.rows.len());
         let ciphers = ciphers(&keys);
         let parts = self.rows.chunks(PART).zip(pads.chunks_mut(2 * PART));
         let work = ciphers_of(&ciphers).zip(parts).collect();

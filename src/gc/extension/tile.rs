@@ -2,6 +2,7 @@
 //!
 //! In come the trees and where their streams are; out come 128 columns of [`PIECE`] quads, and their rows.
 
+use rayon::prelude::*;
 use zeroize::Zeroize;
 
 use super::super::kernels::{Backend, Quad, Square};
@@ -12,6 +13,21 @@ use super::leaves::{Leaves, PIECE, Piece, Scratch};
 pub(super) const TILE: usize = 4 * PIECE;
 /// Transfers of a tile.
 pub(super) const TILE_ROWS: usize = TILE * BASE_TRANSFERS;
+/// Elements that are zeroed at a time.
+const ZEROS: usize = 16;
+
+/// Zeros that all threads write: to fill memory takes a good part of the time that its rows do. Not by `vec!`, whose
+/// zeros the allocator takes from the system, page by page, though it has memory at hand.
+pub(super) fn zeros<T: Copy + Default + Send>(count: usize) -> Vec<T> {
+    let mut zeros = Vec::new();
+    if rayon::current_num_threads() > 1 {
+        let blocks = (0..count.div_ceil(ZEROS)).into_par_iter();
+        let blocks: Vec<[T; ZEROS]> = blocks.map(|_| [T::default(); ZEROS]).collect();
+        zeros = blocks.into_flattened();
+    }
+    zeros.resize(count, T::default());
+    zeros
+}
 
 /// A piece of the 128 columns. Wiped on drop.
 pub(super) struct Tile {

@@ -4,13 +4,15 @@
 //! call is one closure of the cipher's ([`Job`]): the compiler makes it once for each AES that the crate knows,
 //! with that one's registers for the loops around the AES too, of 256 bits beside VAES.
 
+use std::mem::ManuallyDrop;
+
 use aes::Aes128Enc;
 use aes::cipher::array::Array;
 use aes::cipher::consts::U16;
 use aes::cipher::{
     BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit,
 };
-use bytemuck::must_cast_slice_mut;
+use bytemuck::{must_cast, must_cast_slice_mut};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::super::hash::GarblingHash;
@@ -56,8 +58,34 @@ pub(super) fn lowest_bits(row: &Row) -> u32 {
     labels.fold(0, |bits, (lane, label)| bits | ((label & 1) as u32) << lane)
 }
 
-/// A [`Quad`] as the cipher takes it.
-type Four = [u128; 4];
+/// A [`Quad`] in words, which the compiler gathers in registers of any width: low half and high half of each block.
+type Four = [u64; 8];
+
+#[inline(always)]
+fn four(blocks: [u128; 4]) -> Four {
+    must_cast::<_, Four>(blocks.map(u128::to_le)).map(u64::from_le)
+}
+
+#[inline(always)]
+fn blocks(four: Four) -> [u128; 4] {
+    must_cast::<_, [u128; 4]>(four.map(u64::to_le)).map(u128::from_le)
+}
+
+/// All ones in every block whose lowest bit is set, else zeros.
+#[inline(always)]
+fn masks(x: Four) -> Four {
+    std::array::from_fn(|i| (x[i & !1] & 1).wrapping_neg())
+}
+
+/// 2x in GF(2^128).
+#[inline(always)]
+fn doubled(x: Four) -> Four {
+    std::array::from_fn(|i| {
+        let carry = x[i ^ 1] >> 63;
+        let carry = if i % 2 == 0 { carry * 0x87 } else { carry };
+        (x[i] << 1) ^ carry
+    })
+}
 
 /// Work under one key.
 trait Job {
@@ -76,7 +104,7 @@ impl<J: Job> BlockCipherEncClosure for Closure<J> {
     #[inline(always)]
     fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
         self.0.run(&|quads: &mut [Four]| {
-            each_block(quads, u128::to_le);
+            each_word(quads, u64::to_le);
             let bytes: &mut [[u8; 16]] = must_cast_slice_mut(quads);
             let blocks = Array::cast_slice_from_core_mut(bytes);
             let (many, rest) = Array::slice_as_chunks_mut(blocks);
@@ -84,21 +112,21 @@ impl<J: Job> BlockCipherEncClosure for Closure<J> {
                 backend.encrypt_par_blocks_inplace(blocks);
             }
             backend.encrypt_tail_blocks_inplace(rest);
-            each_block(quads, u128::from_le);
+            each_word(quads, u64::from_le);
         });
     }
 }
 
 #[inline(always)]
-fn each_block(quads: &mut [Four], change: impl Fn(u128) -> u128) {
-    for quad in quads {
-        *quad = quad.map(&change);
+fn each_word(quads: &mut [Four], change: impl Fn(u64) -> u64) {
+    for word in quads.as_flattened_mut() {
+        *word = change(*word);
     }
 }
 
 #[inline(always)]
 fn sum(x: Four, y: Four) -> Four {
-    std::array::from_fn(|k| x[k] ^ y[k])
+    std::array::from_fn(|i| x[i] ^ y[i])
 }
 
 /// Blocks on their way through the hash: `H = inner ⊕ outer`. Wiped on drop.
@@ -117,7 +145,7 @@ impl Drop for Hashes {
 
 impl Hashes {
     fn new() -> Self {
-        let [inner, outer] = [[[0; 4]; 4 * QUADS]; 2];
+        let [inner, outer] = [[[0; 8]; 4 * QUADS]; 2];
         Self { inner, outer }
     }
 
@@ -142,7 +170,7 @@ impl Hashes {
                 encrypt_rekeyed(key, outer, tweaks);
             }
             GarblingHash::FixedKeyAsInPapers => {
-                each_block(inner, |x| (x << 1) ^ (mask(x >> 127) & 0x87));
+                inner.iter_mut().for_each(|x| *x = doubled(*x));
                 tweaked(outer, inner, tweaks);
                 inner.copy_from_slice(outer);
                 pi(outer);
@@ -169,13 +197,18 @@ fn tweaked(to: &mut [Four], x: &[Four], j: &[Four]) {
 /// `AES_{s ⊕ j}(x)`: one key for each tweak and the blocks at its place in all repetitions.
 #[inline(always)]
 fn encrypt_rekeyed(key: u128, x: &mut [Four], j: &[Four]) {
+    let n = j.len();
     for (quad, tweaks) in j.iter().enumerate() {
-        for (k, tweak) in tweaks.iter().enumerate() {
+        for (k, tweak) in blocks(*tweaks).into_iter().enumerate() {
+            // Public, as are its parts: wiping it would take longer than using it.
             let fresh = Aes128Enc::new(&(key ^ tweak).to_le_bytes().into());
-            for x in x[quad..].iter_mut().step_by(j.len()) {
-                let mut block = x[k].to_le_bytes().into();
+            let fresh = ManuallyDrop::new(fresh);
+            for x in x[quad..].iter_mut().step_by(n) {
+                let mut all = blocks(*x);
+                let mut block = all[k].to_le_bytes().into();
                 fresh.encrypt_block(&mut block);
-                x[k] = u128::from_le_bytes(block.into());
+                all[k] = u128::from_le_bytes(block.into());
+                *x = four(all);
             }
         }
     }
@@ -193,27 +226,34 @@ impl Job for Hashing<'_> {
     fn run(mut self, pi: &impl Fn(&mut [Four])) {
         let mut start = self.first;
         for quads in self.blocks.chunks_mut(4 * QUADS) {
-            let mut tweaks = [[0; 4]; 4 * QUADS];
+            let mut tweaks = [[0; 8]; 4 * QUADS];
             count_up(&mut tweaks, start);
             let count = quads.len();
             for (to, quad) in self.hashes.inner.iter_mut().zip(&*quads) {
-                *to = quad.0;
+                *to = four(quad.0);
             }
             let hash = (GarblingHash::Tmmo, 0);
             self.hashes.run(pi, hash, count, &tweaks[..count]);
             for (i, quad) in quads.iter_mut().enumerate() {
-                quad.0 = self.hashes.at(i);
+                quad.0 = blocks(self.hashes.at(i));
             }
             start = start.wrapping_add(4 * count as u64);
         }
     }
 }
 
+/// Small numbers as blocks.
+#[inline(always)]
+fn counted(numbers: [u64; 4]) -> Four {
+    std::array::from_fn(|i| if i % 2 == 0 { numbers[i / 2] } else { 0 })
+}
+
 /// Block i becomes `start + i`.
 #[inline(always)]
 fn count_up(quads: &mut [Four], start: u64) {
     for (i, quad) in (0..).zip(quads) {
-        *quad = [0, 1, 2, 3].map(|k| u128::from(start.wrapping_add(4 * i + k)));
+        let first = start.wrapping_add(4 * i);
+        *quad = counted([0, 1, 2, 3].map(|k| first.wrapping_add(k)));
     }
 }
 
@@ -237,14 +277,15 @@ impl Job for Counting<'_> {
     #[inline(always)]
     fn run(self, pi: &impl Fn(&mut [Four])) {
         let mut start = self.start;
-        let mut stream = Zeroizing::new([[0; 4]; 4 * QUADS]);
+        let mut stream = Zeroizing::new([[0; 8]; 4 * QUADS]);
+        let iv = four([self.iv; 4]);
         for quads in self.out.chunks_mut(stream.len()) {
             let stream = &mut stream[..quads.len()];
             count_up(stream, start);
-            each_block(stream, |i| self.iv ^ i);
+            stream.iter_mut().for_each(|i| *i = sum(*i, iv));
             pi(stream);
-            for (quad, blocks) in quads.iter_mut().zip(&*stream) {
-                quad.0 = *blocks;
+            for (quad, made) in quads.iter_mut().zip(&*stream) {
+                quad.0 = blocks(*made);
             }
             start = start.wrapping_add(4 * quads.len() as u64);
         }

@@ -8,29 +8,28 @@ use aes::cipher::BlockCipherEncrypt;
 use bytemuck::must_cast;
 
 use super::super::super::hash::GarblingHash;
-use super::super::super::labels::mask;
 use super::super::super::program::{And, Step};
 use super::super::{Bytes64, QUADS, Row, Work};
-use super::{Closure, Four, Hashes, Job, Key, sum};
+use super::{Closure, Four, Hashes, Job, Key, blocks, counted, four, masks, sum};
 
 /// Hashes of an AND, for all lanes.
 struct Gate {
     hash: (GarblingHash, u128),
     quads: usize,
     /// The shift between the two labels of a wire, where both are hashed.
-    shift: Option<u128>,
+    shift: Option<Four>,
     /// `2i` for all lanes, then `2i + 1`.
     tweaks: [Four; 2 * QUADS],
     hashes: Hashes,
 }
 
 impl Gate {
-    fn new(key: &Key, work: &Work<'_>, shift: Option<u128>) -> Self {
+    fn new(key: &Key, work: &Work<'_>, shift: Option<Four>) -> Self {
         Self {
             hash: (work.hash, key.number),
             quads: work.quads,
             shift,
-            tweaks: [[0; 4]; 2 * QUADS],
+            tweaks: [[0; 8]; 2 * QUADS],
             hashes: Hashes::new(),
         }
     }
@@ -50,14 +49,14 @@ impl Gate {
         if let Some(shift) = self.shift {
             let (plain, shifted) = self.hashes.inner.split_at_mut(count);
             for (to, x) in shifted.iter_mut().zip(plain) {
-                *to = sum(*x, [shift; 4]);
+                *to = sum(*x, shift);
             }
             count *= 2;
         }
         for quad in 0..n {
             let first = 2 * (position + 4 * quad) as u64;
-            self.tweaks[quad] = [0, 2, 4, 6].map(|k| u128::from(first + k));
-            self.tweaks[n + quad] = [1, 3, 5, 7].map(|k| u128::from(first + k));
+            self.tweaks[quad] = counted([0, 2, 4, 6].map(|k| first + k));
+            self.tweaks[n + quad] = counted([1, 3, 5, 7].map(|k| first + k));
         }
         let tweaks = &self.tweaks[..2 * n];
         self.hashes.run(pi, self.hash, count, tweaks);
@@ -68,9 +67,11 @@ impl Gate {
     fn inputs(&self, rows: &[Row], and: &And, quad: usize) -> [Four; 2] {
         let slots = [(and.x, and.negated[0]), (and.y, and.negated[1])];
         slots.map(|(slots, negated)| {
-            let [x, y] = slots.map(|slot| rows[slot as usize][quad].0);
-            let shift = mask(u128::from(negated)) & self.shift.unwrap_or(0);
-            sum(sum(x, y), [shift; 4])
+            let [x, y] = slots.map(|slot| four(rows[slot as usize][quad].0));
+            match self.shift {
+                Some(shift) if negated => sum(sum(x, y), shift),
+                _ => sum(x, y),
+            }
         })
     }
 
@@ -85,7 +86,7 @@ impl Gate {
 struct Garbling<'a> {
     gate: Gate,
     work: Work<'a>,
-    delta: u128,
+    delta: Four,
     tables: &'a mut [Bytes64],
 }
 
@@ -106,10 +107,10 @@ impl Job for Garbling<'_> {
                         let [a, b] = self.gate.inputs(rows, and, quad);
                         let h = self.gate.hashes(quad);
                         let (g, e, w) = garbled([a, b], h, self.delta);
-                        let add = rows[and.add as usize][quad].0;
-                        rows[and.to as usize][quad].0 = sum(w, add);
-                        t_g[quad] = must_cast(g.map(u128::to_le));
-                        t_e[quad] = must_cast(e.map(u128::to_le));
+                        let add = four(rows[and.add as usize][quad].0);
+                        rows[and.to as usize][quad].0 = blocks(sum(w, add));
+                        t_g[quad] = must_cast(g.map(u64::to_le));
+                        t_e[quad] = must_cast(e.map(u64::to_le));
                     }
                     position += self.work.lanes;
                 }
@@ -123,20 +124,23 @@ impl Job for Garbling<'_> {
 fn garbled(
     [a, b]: [Four; 2],
     [h_a, h_b, h_a1, h_b1]: [Four; 4],
-    delta: u128,
+    delta: Four,
 ) -> (Four, Four, Four) {
-    let (mut g, mut e, mut w) = ([0; 4], [0; 4], [0; 4]);
-    for k in 0..4 {
-        let (p_a, p_b) = (mask(a[k]), mask(b[k]));
-        g[k] = h_a[k] ^ h_a1[k] ^ (p_b & delta);
-        let difference = h_b[k] ^ h_b1[k];
-        e[k] = difference ^ a[k];
-        w[k] = h_a[k] ^ (p_a & g[k]) ^ h_b[k] ^ (p_b & difference);
-    }
-    (g, e, w)
+    let (p_a, p_b) = (masks(a), masks(b));
+    let g = sum(sum(h_a, h_a1), and(p_b, delta));
+    let difference = sum(h_b, h_b1);
+    let w_g = sum(h_a, and(p_a, g));
+    let w_e = sum(h_b, and(p_b, difference));
+    (g, sum(difference, a), sum(w_g, w_e))
+}
+
+#[inline(always)]
+fn and(x: Four, y: Four) -> Four {
+    std::array::from_fn(|i| x[i] & y[i])
 }
 
 pub(in super::super) fn garble(key: &Key, work: Work<'_>, delta: u128, tables: &mut [Bytes64]) {
+    let delta = four([delta; 4]);
     let gate = Gate::new(key, &work, Some(delta));
     key.expanded.encrypt_with_backend(Closure(Garbling {
         gate,
@@ -168,10 +172,10 @@ impl Job for Evaluating<'_> {
                     for quad in 0..quads {
                         let inputs = self.gate.inputs(rows, and, quad);
                         let table = [tables[quad], tables[quads + quad]]
-                            .map(|row| must_cast::<_, Four>(row).map(u128::from_le));
+                            .map(|row| must_cast::<_, Four>(row).map(u64::from_le));
                         let w = evaluated(inputs, self.gate.hashes(quad), table);
-                        let add = rows[and.add as usize][quad].0;
-                        rows[and.to as usize][quad].0 = sum(w, add);
+                        let add = four(rows[and.add as usize][quad].0);
+                        rows[and.to as usize][quad].0 = blocks(sum(w, add));
                     }
                     position += self.work.lanes;
                 }
@@ -183,11 +187,9 @@ impl Job for Evaluating<'_> {
 /// The active label out.
 #[inline(always)]
 fn evaluated([a, b]: [Four; 2], [h_a, h_b]: [Four; 2], [g, e]: [Four; 2]) -> Four {
-    std::array::from_fn(|k| {
-        let w_g = h_a[k] ^ (mask(a[k]) & g[k]);
-        let w_e = h_b[k] ^ (mask(b[k]) & (e[k] ^ a[k]));
-        w_g ^ w_e
-    })
+    let w_g = sum(h_a, and(masks(a), g));
+    let w_e = sum(h_b, and(masks(b), sum(e, a)));
+    sum(w_g, w_e)
 }
 
 pub(in super::super) fn evaluate(key: &Key, work: Work<'_>, tables: &[Bytes64]) {
@@ -199,7 +201,13 @@ pub(in super::super) fn evaluate(key: &Key, work: Work<'_>, tables: &[Bytes64]) 
 #[inline(always)]
 fn xor(rows: &mut [Row], terms: [u32; 4], to: u32, quads: usize) {
     for quad in 0..quads {
-        let [x, y, z, w] = terms.map(|slot| rows[slot as usize][quad].0);
-        rows[to as usize][quad].0 = sum(sum(x, y), sum(z, w));
+        rows[to as usize][quad].0 = blocks(sum_of(rows, terms, quad));
     }
+}
+
+/// One quad of a sum of rows.
+#[inline(always)]
+fn sum_of(rows: &[Row], terms: [u32; 4], quad: usize) -> Four {
+    let [x, y, z, w] = terms.map(|slot| four(rows[slot as usize][quad].0));
+    sum(sum(x, y), sum(z, w))
 }
