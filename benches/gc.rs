@@ -1,192 +1,142 @@
-//! Garbling and evaluation of ReLU layers as the protocol runs them: piece by piece, labels and messages
-//! included. Throughput in AND gates a second, and under `relus/…` in circuits a second.
+//! Garbling and evaluation of ReLU layers on one thread, for every kernel and hash, four widths of p and batches
+//! of 1 to 65,536 circuits: circuits and AND gates a second, then the fixed cost and the slope of each line of
+//! batches (least squares of relative errors).
 //!
-//! Run with `cargo bench --bench gc`, or a part with `cargo bench --bench gc -- garble/w=17`. Batches of 1 to
-//! 65,536 circuits show the fixed cost and the slope; then hashes, kernels and threads are compared.
+//! Run with `cargo bench --bench gc`, some 2 minutes, or the rows that hold all words given with
+//! `cargo bench --bench gc -- tmmo w=17`. Words: fastest, portable; tmmo, rekeyed, fixed_key_as_in_papers; w=8,
+//! w=17, w=22, w=41. Two threads: `cargo bench --bench threads`.
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a bench prints, and one that cannot run has nothing to do but stop"
+)]
 
 use std::hint::black_box;
-use std::sync::Arc;
-use std::time::Duration;
 
-use criterion::measurement::WallTime;
-use criterion::{Bencher, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use nass::calibrate::time;
-use nass::gc::{
-    BaseOtReceiver, BaseOtSender, Delta, EvaluatedPieces, Extension, ExtensionReceiver,
-    GarbledPieces, GarblerInputs, GarblingHash, Kernels, Layer, PieceMessages, ShareCircuit,
-    ShareFunction,
-};
-use nass::network::Requantize;
-use rand::SeedableRng;
-use rand::rngs::ChaCha20Rng;
+use aes::Aes128Enc;
+use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use nass::calibrate::{fit_line, time};
+use nass::gc::{GarblingHash, Kernels};
+use relu_layer::{Bases, PRIMES, ReluLayer};
 
-/// Bits of p, and a prime of as many.
-const WIDTHS: [(u32, u64); 3] = [(12, 4093), (17, 131_071), (22, 4_194_301)];
+#[path = "support/relu_layer.rs"]
+mod relu_layer;
+
+// As the program has it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const BATCHES: [usize; 5] = [1, 32, 1024, 8192, 65_536];
+const KERNELS: [(&str, Kernels); 2] = [
+    ("fastest", Kernels::Fastest),
+    ("portable", Kernels::Portable),
+];
+/// Nanoseconds that are spent on samples of one time.
+const BUDGET: f64 = 1e8;
+const FEWEST: usize = 3;
 
-fn relu((width, p): (u32, u64)) -> ShareCircuit {
-    let requantize = Requantize {
-        shift: 0,
-        output_bits: width - 1,
-        signed: false,
-    };
-    ShareCircuit {
-        function: ShareFunction::Requantize(requantize),
-        p_in: p,
-        p_out: p,
+/// Median nanoseconds of `work` on what `prepare` gives, after a run that is not counted.
+fn median<S, T, U>(
+    state: &mut S,
+    mut prepare: impl FnMut(&mut S) -> T,
+    mut work: impl FnMut(&mut S, T) -> U,
+) -> f64 {
+    let (mut samples, mut spent) = (Vec::new(), 0.0);
+    let prepared = prepare(state);
+    black_box(work(state, prepared));
+    while samples.len() < FEWEST || spent < BUDGET {
+        let prepared = prepare(state);
+        let (result, taken) = time(|| work(state, prepared));
+        black_box(result);
+        samples.push(taken.0);
+        spent += taken.0;
     }
+    samples.sort_by(f64::total_cmp);
+    samples[samples.len() / 2]
 }
 
-/// A layer with what its parties bring.
-struct Case {
-    layer: Arc<Layer>,
-    batch: usize,
-    delta: Delta,
-    shares: Vec<u64>,
-    rng: ChaCha20Rng,
-    receiver: ExtensionReceiver,
-    choices: usize,
-    /// Pieces garbled or evaluated side by side, on as many threads as there are processors.
-    at_once: usize,
+/// One kernel, hash and width.
+struct Series {
+    id: String,
+    /// AND gates of a circuit.
+    ands: usize,
+    /// Nanoseconds by batch: garbling, evaluating.
+    times: [Vec<(f64, f64)>; 2],
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "a bench that cannot run has nothing to do but stop"
-)]
-impl Case {
-    fn new(circuit: &ShareCircuit, batch: usize, hash: GarblingHash, kernels: Kernels) -> Self {
-        let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let delta = Delta::random(&mut rng);
-        let layer = Layer::new(circuit, batch, hash).expect("the circuit exists");
-        let (base, offer) = BaseOtSender::offer(&mut rng);
-        let reply = BaseOtReceiver::reply(&offer, &delta, &mut rng)
-            .expect("a point")
-            .1;
-        let pairs = base.finish(&reply).expect("points");
-        Self {
-            layer: Arc::new(layer.on(kernels)),
-            batch,
-            delta,
-            shares: vec![7; batch],
-            rng,
-            receiver: ExtensionReceiver::new(Extension::default(), &pairs).0,
-            choices: circuit.evaluator_input_bits() * batch,
-            at_once: 1,
-        }
-    }
-
-    /// Garbles the layer, each group of pieces over the last one; `each` sees every piece first.
-    fn garble(&mut self, mut each: impl FnMut(&[u8], &[u8])) {
-        let mut pieces = GarbledPieces::fresh(&self.layer, &self.delta, &mut self.rng);
-        let mut tables = vec![Vec::new(); self.at_once];
-        let mut labels = tables.clone();
-        loop {
-            let group = pieces.next_group_into(&mut tables, &mut self.rng);
-            let count = group.len();
-            labels.iter_mut().for_each(Vec::clear);
-            let (shares, out) = (&self.shares, &mut labels[..count]);
-            GarblerInputs::encode_group_into(group, &self.layer, shares, shares, out)
-                .expect("shares of the layer");
-            let pairs = tables.iter().zip(&labels).take(count);
-            pairs.for_each(|(tables, labels)| each(tables, labels));
-            if count < self.at_once || count == 0 {
-                return;
-            }
-        }
-    }
-
-    fn time_garbling(&mut self, bencher: &mut Bencher<'_>) {
-        bencher.iter(|| {
-            self.garble(|tables, labels| {
-                black_box((tables, labels));
-            })
-        });
-    }
-
-    /// One piece of each size is evaluated in place of all: results are of no use, the work is the same.
-    fn time_evaluation(&mut self, bencher: &mut Bencher<'_>) {
-        let (mut first, mut last) = (None, None);
-        self.garble(|tables, labels| {
-            last = Some((tables.to_vec(), labels.to_vec()));
-            first.get_or_insert_with(|| (tables.to_vec(), labels.to_vec()));
-        });
-        let (first, last) = (first.expect("a piece"), last.expect("a piece"));
-        let count = self.layer.pieces().len();
-        bencher.iter_custom(|rounds| {
-            let mut spent = 0.0;
-            for _ in 0..rounds {
-                let own = self.receiver.extend_random(self.choices).1.into_labels();
-                let (evaluated, taken) = time(|| {
-                    let mut pieces = EvaluatedPieces::new(&self.layer, own).expect("labels");
-                    let mut outputs = Vec::with_capacity(self.batch);
-                    let messages: Vec<_> = (0..count)
-                        .map(|index| if index + 1 == count { &last } else { &first })
-                        .map(|(tables, labels)| PieceMessages { tables, labels })
-                        .collect();
-                    for group in messages.chunks(self.at_once) {
-                        pieces.next_group(group, &mut outputs).expect("pieces");
-                    }
-                    outputs
-                });
-                black_box(evaluated);
-                spent += taken.seconds();
-            }
-            Duration::from_secs_f64(spent)
-        });
-    }
-}
-
-fn both(group: &mut BenchmarkGroup<'_, WallTime>, id: &str, case: &mut Case, units: usize) {
-    group.throughput(Throughput::Elements(units as u64));
-    group.bench_function(format!("garble/{id}"), |b| case.time_garbling(b));
-    group.bench_function(format!("evaluate/{id}"), |b| case.time_evaluation(b));
-}
-
-fn gc(criterion: &mut Criterion) {
-    let case = |width, batch, hash, kernels| Case::new(&relu(width), batch, hash, kernels);
-    let (tmmo, fastest) = (GarblingHash::Tmmo, Kernels::Fastest);
-    let mut gates = criterion.benchmark_group("gates");
-    gates
-        .sample_size(10)
-        .measurement_time(Duration::from_millis(700));
-    gates.warm_up_time(Duration::from_millis(200));
-    for width in WIDTHS {
+impl Series {
+    fn measure(bases: &Bases, id: String, prime: (u32, u64), how: (GarblingHash, Kernels)) -> Self {
+        let (mut ands, mut times) = (0, [Vec::new(), Vec::new()]);
         for batch in BATCHES {
-            let mut case = case(width, batch, tmmo, fastest);
-            let (id, ands) = (
-                format!("w={}/batch={batch}", width.0),
-                case.layer.and_count(),
-            );
-            both(&mut gates, &id, &mut case, ands);
+            let mut layer = ReluLayer::new(bases, prime, batch, how, 1);
+            ands = layer.layer.and_count() / batch;
+            let garbling = median(&mut layer, |_| (), |layer, ()| layer.garble());
+            layer.keep();
+            let own = ReluLayer::own_labels;
+            let evaluating = median(&mut layer, own, |layer, own| layer.evaluate(own));
+            times[0].push((batch as f64, garbling));
+            times[1].push((batch as f64, evaluating));
+            let rate = |nanos: f64| batch as f64 / nanos * 1e3;
+            let columns = [garbling, evaluating].map(|nanos| {
+                format!(
+                    "{:.2} | {:.4} | {:.1}",
+                    nanos / (batch * ands) as f64,
+                    rate(nanos),
+                    rate(nanos) * ands as f64
+                )
+            });
+            println!("| {id} | {batch} | {} | {} |", columns[0], columns[1]);
         }
+        Self { id, ands, times }
     }
-    for (name, hash, kernels) in GarblingHash::ALL
-        .map(|hash| (hash.name(), hash, fastest))
-        .into_iter()
-        .chain([("portable", tmmo, Kernels::Portable)])
-    {
-        let mut case = case(WIDTHS[1], 1024, hash, kernels);
-        let ands = case.layer.and_count();
-        both(&mut gates, name, &mut case, ands);
+
+    fn print_line(&self) {
+        let columns = self.times.each_ref().map(|times| {
+            let (slope, fixed) = fit_line(times).expect("two batches and more");
+            let ands = self.ands as f64;
+            format!("{:.1} | {slope:.1} | {:.2}", fixed / 1e3, slope / ands)
+        });
+        println!(
+            "| {} | {} | {} | {} |",
+            self.id, self.ands, columns[0], columns[1]
+        );
     }
-    for at_once in [1, 16] {
-        let mut case = case(WIDTHS[1], 65_536, tmmo, fastest);
-        case.at_once = at_once;
-        let ands = case.layer.and_count();
-        both(&mut gates, &format!("at_once={at_once}"), &mut case, ands);
-    }
-    gates.finish();
-    let mut relus = criterion.benchmark_group("relus");
-    relus
-        .sample_size(10)
-        .measurement_time(Duration::from_millis(700));
-    for width in WIDTHS {
-        let mut case = case(width, 8192, tmmo, fastest);
-        both(&mut relus, &format!("w={}", width.0), &mut case, 8192);
-    }
-    relus.finish();
 }
 
-criterion_group!(benches, gc);
-criterion_main!(benches);
+/// Nanoseconds that AES-128 of one block takes, in 8 KiB at a time: the floor of a gate is so much for each call.
+fn aes_block() -> f64 {
+    let cipher = Aes128Enc::new(&[7; 16].into());
+    let blocks = vec![aes::Block::from([1; 16]); 512];
+    let rounds = 200;
+    let work = |blocks: &mut Vec<_>, ()| (0..rounds).for_each(|_| cipher.encrypt_blocks(blocks));
+    median(&mut { blocks }, |_| (), work) / f64::from(512 * rounds)
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let bases = Bases::new();
+    println!(
+        "| kernels, hash, width | batch | garble: ns an AND | M ReLU/s | M AND/s | evaluate: ns an AND | M ReLU/s | M AND/s |"
+    );
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    let mut all = Vec::new();
+    for (name, kernels) in KERNELS {
+        for hash in GarblingHash::ALL {
+            for prime in PRIMES {
+                let id = format!("{name} {} w={}", hash.name(), prime.0);
+                if words.iter().all(|word| id.split(' ').any(|w| w == word)) {
+                    all.push(Series::measure(&bases, id, prime, (hash, kernels)));
+                }
+            }
+        }
+    }
+    println!(
+        "\n| kernels, hash, width | ANDs | garble: fixed µs | ns a ReLU | ns an AND | evaluate: fixed µs | ns a ReLU | ns an AND |"
+    );
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    all.iter().for_each(Series::print_line);
+    println!("\nAES-128: {:.3} ns a block", aes_block());
+}

@@ -5,8 +5,14 @@
 
 mod support;
 
+use std::time::Duration;
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use nass::calibrate::{Case, Op};
+
+// As the program has it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn ot(criterion: &mut Criterion) {
     let chosen = |case: &Case| {
@@ -17,5 +23,13 @@ fn ot(criterion: &mut Criterion) {
     support::bench(criterion, chosen, id);
 }
 
-criterion_group!(benches, ot);
+fn short() -> Criterion {
+    let criterion = Criterion::default().sample_size(20);
+    criterion
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(800))
+        .configure_from_args()
+}
+
+criterion_group!(name = benches; config = short(); targets = ot);
 criterion_main!(benches);

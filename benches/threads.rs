@@ -1,21 +1,47 @@
-//! Batches of BFV operations on one thread and on all: `operation/threads=…`, n = 8192, two limbs of 50
-//! bits, 32 ciphertexts.
+//! Batches on one thread and on all, `operation/threads=…`: BFV operations at n = 8192, two limbs of 50 bits, 32
+//! ciphertexts; a layer of 8192 ReLUs on shares of 17 bits, garbled and evaluated eight pieces at a time; 2^18
+//! transfers extended, and hashed to random ones; and a fill and a copy of 64 MiB, which show what the memory gives
+//! to so many threads.
 //!
-//! Run with `cargo bench --bench threads`.
+//! Run with `cargo bench --bench threads`, or a part with `cargo bench --bench threads -- relus`.
 #![expect(
     clippy::expect_used,
     reason = "a bench that cannot run has nothing to do but stop"
 )]
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use nass::batch;
 use nass::bfv::{
     BfvLiteral, BfvParams, Ciphertext, Evaluator, GaloisKeys, HeOps, Rotation, SecretKey,
 };
+use nass::gc::{GarblingHash, Kernels};
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
+use rayon::ThreadPool;
+use relu_layer::{Bases, PRIMES, ReluLayer};
+
+#[path = "support/relu_layer.rs"]
+mod relu_layer;
+
+// As the program has it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const BATCH: usize = 32;
+const RELUS: usize = 8192;
+/// Pieces in memory at a time.
+const PIECES: usize = 8;
+const TRANSFERS: usize = 1 << 18;
+/// Words of 8 bytes that are filled and copied.
+const WORDS: usize = 1 << 23;
+
+fn pool(threads: usize) -> ThreadPool {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.expect("threads can be started")
+}
 
 /// Both parties.
 struct Parties {
@@ -57,8 +83,7 @@ impl Parties {
 
     /// Measures every batch in a pool of so many threads.
     fn bench(&mut self, criterion: &mut Criterion, threads: usize) {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = pool.expect("threads can be started");
+        let pool = pool(threads);
         let Self {
             secret,
             evaluator,
@@ -94,13 +119,119 @@ impl Parties {
     }
 }
 
+/// Measures `work` on what `prepare` gives, in a pool of so many threads; `units` give the throughput.
+fn measure<T: Send, U: Send>(
+    criterion: &mut Criterion,
+    name: &str,
+    threads: usize,
+    units: Throughput,
+    mut prepare: impl FnMut() -> T,
+    mut work: impl FnMut(T) -> U + Send,
+) {
+    let pool = pool(threads);
+    let mut group = criterion.benchmark_group(name);
+    group.throughput(units);
+    group.bench_function(format!("threads={threads}"), |bencher| {
+        bencher.iter_batched(
+            &mut prepare,
+            |prepared| pool.install(|| work(prepared)),
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+/// Garbling and evaluating a layer.
+fn relus(criterion: &mut Criterion, bases: &Bases, threads: usize) {
+    let how = (GarblingHash::Tmmo, Kernels::Fastest);
+    let mut layer = ReluLayer::new(bases, PRIMES[1], RELUS, how, PIECES);
+    let units = || Throughput::Elements(RELUS as u64);
+    let garble = |()| layer.garble();
+    measure(criterion, "relus/garble", threads, units(), || (), garble);
+    layer.keep();
+    let cell = std::sync::Mutex::new(layer);
+    let lock = || cell.lock().expect("nothing panics");
+    let (labels, evaluate) = (|| lock().own_labels(), |own| lock().evaluate(own));
+    measure(
+        criterion,
+        "relus/evaluate",
+        threads,
+        units(),
+        labels,
+        evaluate,
+    );
+}
+
+/// Both sides of extended transfers, and their hashing.
+fn transfers(criterion: &mut Criterion, bases: &Bases, threads: usize) {
+    let (mut receiver, mut sender) = bases.parties();
+    let units = || Throughput::Elements(TRANSFERS as u64);
+    let columns = receiver.extend_random(TRANSFERS).0;
+    let extend = |()| receiver.extend_random(TRANSFERS);
+    measure(
+        criterion,
+        "transfers/receiver",
+        threads,
+        units(),
+        || (),
+        extend,
+    );
+    let extend = |()| sender.extend(TRANSFERS, &columns).expect("their columns");
+    measure(
+        criterion,
+        "transfers/sender",
+        threads,
+        units(),
+        || (),
+        extend,
+    );
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let sends = || sender.extend(TRANSFERS, &columns).expect("their columns");
+    let hash = |sends: nass::gc::PreparedSends| sends.into_random(&bases.delta, &mut rng);
+    measure(
+        criterion,
+        "transfers/sender_hashes",
+        threads,
+        units(),
+        sends,
+        hash,
+    );
+}
+
+/// What the memory gives.
+fn memory(criterion: &mut Criterion, threads: usize) {
+    let (from, mut to) = (vec![1_u64; WORDS], vec![2_u64; WORDS]);
+    let units = || Throughput::Bytes(8 * WORDS as u64);
+    let part = WORDS.div_ceil(threads);
+    let fill = |()| {
+        batch::map(to.chunks_mut(part).collect(), |to| to.fill(black_box(3)));
+    };
+    measure(criterion, "memory/fill", threads, units(), || (), fill);
+    let copy = |()| {
+        let pairs = to.chunks_mut(part).zip(from.chunks(part));
+        batch::map(pairs.collect(), |(to, from)| to.copy_from_slice(from));
+    };
+    measure(criterion, "memory/copy", threads, units(), || (), copy);
+}
+
 fn threads(criterion: &mut Criterion) {
-    let mut parties = Parties::new();
+    let (mut parties, bases) = (Parties::new(), Bases::new());
     let all = std::thread::available_parallelism().map_or(1, usize::from);
     for threads in [1, all] {
         parties.bench(criterion, threads);
+        relus(criterion, &bases, threads);
+        transfers(criterion, &bases, threads);
+        memory(criterion, threads);
     }
 }
 
-criterion_group!(benches, threads);
+fn short() -> Criterion {
+    let criterion = Criterion::default().sample_size(20);
+    criterion
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .configure_from_args()
+}
+
+criterion_group!(name = benches; config = short(); targets = threads);
 criterion_main!(benches);

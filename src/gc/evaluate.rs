@@ -8,13 +8,14 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
+use zeroize::Zeroize;
 
 use super::error::{GcError, expect_len};
 use super::kernels::{Bytes64, Cipher, Work};
 use super::labels::{Blocks, EvaluatorLabels};
 use super::lanes::{BLOCK, LANES, Piece, Rows, Run, load};
 use super::layer::Layer;
+use crate::batch;
 
 /// A layer being evaluated: takes one piece after another, and each label once.
 pub struct EvaluatedPieces {
@@ -48,7 +49,8 @@ impl EvaluatedPieces {
         })
     }
 
-    /// Evaluates the next piece: appends its output shares, one an instance.
+    /// Evaluates the next piece: appends its output shares, one an instance. A list with room for the layer's
+    /// circuits ([`Layer::circuits`]) stays where it is, and so leaves no shares behind in memory given back.
     ///
     /// # Errors
     /// As [`EvaluatedPieces::next_group`].
@@ -64,32 +66,46 @@ impl EvaluatedPieces {
     ///
     /// # Errors
     /// More pieces than are left, a message that does not have its piece's length, or unused bits that are
-    /// set.
+    /// set; nothing is appended then.
     pub fn next_group(
         &mut self,
         messages: &[PieceMessages<'_>],
         outputs: &mut Vec<u64>,
     ) -> Result<(), GcError> {
-        let pieces = self.layer.pieces().skip(self.next).zip(messages);
-        let pieces: Vec<_> = pieces.collect();
+        let pieces = self.layer.pieces().skip(self.next);
+        let pieces: Vec<Piece> = pieces.take(messages.len()).collect();
         if pieces.len() < messages.len() {
-            let left = self.layer.pieces().len() - self.next;
-            return Err(GcError::Pieces { left });
+            return Err(GcError::Pieces { left: pieces.len() });
         }
-        let this = &*self;
-        let evaluate =
-            |(piece, messages): &(Piece, &PieceMessages<'_>)| this.evaluate(piece, messages);
-        let results: Vec<_> = if let [only] = pieces.as_slice() {
-            vec![evaluate(only)?]
-        } else {
-            pieces.par_iter().map(evaluate).collect::<Result<_, _>>()?
-        };
+        let start = outputs.len();
+        let count: usize = pieces.iter().map(|piece| piece.circuits).sum();
+        outputs.resize(start + count, 0);
+        let mut rest = &mut outputs[start..];
+        let mut work = Vec::with_capacity(pieces.len());
+        for (piece, messages) in pieces.iter().zip(messages) {
+            let (own, later) = rest.split_at_mut(piece.circuits);
+            work.push((piece, messages, own));
+            rest = later;
+        }
+        let evaluated = batch::try_map(work, |(piece, messages, outputs)| {
+            self.evaluate(piece, messages, outputs)
+        });
+        if let Err(error) = evaluated {
+            outputs[start..].zeroize();
+            outputs.truncate(start);
+            return Err(error);
+        }
         self.next += messages.len();
-        outputs.extend(results.iter().flatten());
         Ok(())
     }
 
-    fn evaluate(&self, piece: &Piece, messages: &PieceMessages<'_>) -> Result<Vec<u64>, GcError> {
+    /// Fills in the piece's output shares.
+    fn evaluate(
+        &self,
+        piece: &Piece,
+        messages: &PieceMessages<'_>,
+        outputs: &mut [u64],
+    ) -> Result<(), GcError> {
         let (shape, program) = (&self.layer.shape, &self.layer.program);
         let PieceMessages { tables, labels } = messages;
         expect_len(
@@ -106,8 +122,7 @@ impl EvaluatedPieces {
         let (mut tables, mut decode) = rest.split_at(shape.rows_size(piece));
         let cipher = Cipher::new(self.layer.backend, key);
         let mut rows = Rows::new(program.slots);
-        let mut outputs = Vec::with_capacity(piece.circuits);
-        for run in piece.runs() {
+        for (run, outputs) in piece.runs().zip(outputs.chunks_mut(LANES)) {
             let first = piece.first + run.first;
             let from = |first: usize, width: usize| first * width..(first + run.lanes) * width;
             let width = BLOCK * shape.garbler_bits;
@@ -131,20 +146,19 @@ impl EvaluatedPieces {
             }
             let (here, later) = decode.split_at(shape.output_bits * run.bytes());
             decode = later;
-            self.read_outputs(&rows, here, run, &mut outputs)?;
+            self.read_outputs(&rows, here, run, outputs)?;
         }
-        Ok(outputs)
+        Ok(())
     }
 
-    /// Appends the numbers whose bits are the outputs of a run.
+    /// Fills in the numbers whose bits are the outputs of a run; they are zero.
     fn read_outputs(
         &self,
         rows: &Rows,
         decode: &[u8],
         run: Run,
-        outputs: &mut Vec<u64>,
+        outputs: &mut [u64],
     ) -> Result<(), GcError> {
-        let mut values = [0; LANES];
         let decode = decode.chunks(run.bytes());
         for (bit, (output, bytes)) in self.layer.program.outputs.iter().zip(decode).enumerate() {
             let mut word = [0; 4];
@@ -160,11 +174,10 @@ impl EvaluatedPieces {
                     .layer
                     .backend
                     .lowest_bits(&rows.0[output.slot as usize]);
-            for (lane, value) in values.iter_mut().enumerate() {
+            for (lane, value) in outputs.iter_mut().enumerate() {
                 *value |= u64::from(word >> lane & 1) << bit;
             }
         }
-        outputs.extend_from_slice(&values[..run.lanes]);
         Ok(())
     }
 }

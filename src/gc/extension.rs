@@ -40,6 +40,7 @@
 mod leaves;
 mod pads;
 mod prepared;
+mod tile;
 mod trees;
 
 use serde::{Deserialize, Serialize};
@@ -50,11 +51,12 @@ pub use prepared::{PendingLabels, PreparedReceives, PreparedSends};
 
 use super::base_ot::{ChosenSeeds, SeedPairs};
 use super::error::{GcError, expect_len};
-use super::kernels::{Backend, Quad, Square};
 use super::labels::{Blocks, Delta, mask};
 use super::messages::{bits_of, pack};
 use super::transfer_messages::{BASE_TRANSFERS, ExtensionColumns, TreeSums};
-use leaves::{LeafZero, Leaves, PIECE, Piece, Scratch};
+use crate::batch;
+use leaves::{LeafZero, Leaves, Piece};
+use tile::{TILE, TILE_ROWS, Tile, zeros};
 
 /// How base transfers are stretched: bytes against work.
 #[derive(
@@ -136,18 +138,21 @@ const fn stripes(transfers: usize) -> usize {
 /// The receiver of extended transfers: the evaluator. Lives for a session.
 pub struct ExtensionReceiver {
     trees: Vec<Leaves>,
-    tile: Tile,
+    /// Blocks of every stream that have been used.
+    position: u64,
+    tiles: Vec<Tile>,
 }
 
 /// The sender of extended transfers: the garbler. Lives for a session.
 pub struct ExtensionSender {
     trees: Vec<Leaves>,
-    tile: Tile,
+    position: u64,
+    tiles: Vec<Tile>,
     delta: Delta,
 }
 
-/// Stripes of the columns that are made and transposed at a time.
-const TILE: usize = 4 * PIECE;
+/// Fewer tiles are not worth a thread of their own.
+const TILES_PER_THREAD: usize = 4;
 
 impl ExtensionReceiver {
     /// From the sender's side of the base transfers; the sums go to the other party.
@@ -159,8 +164,12 @@ impl ExtensionReceiver {
             sums.extend(of_tree);
             trees.push(Leaves::new(&leaves, LeafZero::Known));
         }
-        let tile = Tile::new();
-        (Self { trees, tile }, TreeSums { sums })
+        let receiver = Self {
+            trees,
+            position: 0,
+            tiles: Vec::new(),
+        };
+        (receiver, TreeSums { sums })
     }
 
     /// Prepares one transfer for each choice.
@@ -172,7 +181,7 @@ impl ExtensionReceiver {
         let given = padded.iter().map(|&block| u128::from_le_bytes(block));
         let given = Blocks(given.collect());
         let (columns, mut prepared) = self.prepare(choices.len(), Some(&given));
-        prepared.choices.extend_from_slice(choices);
+        prepared.choices.copy_from_slice(choices);
         (columns, prepared)
     }
 
@@ -188,36 +197,79 @@ impl ExtensionReceiver {
         given: Option<&Blocks>,
     ) -> (ExtensionColumns, PreparedReceives) {
         let (stripes, drawn) = (stripes(count), usize::from(given.is_none()));
-        let mut columns = vec![0; stripes * (self.trees.len() - drawn)];
+        let mut columns = zeros(stripes * (self.trees.len() - drawn));
         let mut prepared = PreparedReceives {
-            choices: Vec::with_capacity(count),
-            rows: Vec::with_capacity(count),
+            choices: zeros(count),
+            rows: zeros(count),
         };
-        let mut c = Zeroizing::new(Piece::default());
-        for start in (0..stripes).step_by(TILE) {
-            let here = start..stripes.min(start + TILE);
-            if let Some(given) = given {
-                let blocks = c.iter_mut().flat_map(|quad| &mut quad.0);
-                blocks
-                    .zip(&given.0[here.clone()])
-                    .for_each(|(c, g)| *c = *g);
+        let part = stripes_per_part(stripes);
+        let parts = stripes.div_ceil(part);
+        provide(&mut self.tiles, parts);
+        let mut columns_of: Vec<Vec<&mut [u128]>> = (0..parts).map(|_| Vec::new()).collect();
+        for column in columns.chunks_mut(stripes.max(1)) {
+            for (of_part, here) in columns_of.iter_mut().zip(column.chunks_mut(part)) {
+                of_part.push(here);
             }
-            for (i, tree) in self.trees.iter_mut().enumerate() {
-                let u = self.tile.columns(i, tree);
+        }
+        let size = part * BASE_TRANSFERS;
+        let rows = prepared.rows.chunks_mut(size);
+        let rows = rows.zip(prepared.choices.chunks_mut(size));
+        let work = (0..)
+            .step_by(part)
+            .zip(columns_of)
+            .zip(rows)
+            .zip(&mut self.tiles);
+        let work = work.map(|(((first, columns), (rows, choices)), tile)| Receiving {
+            position: self.position + first as u64,
+            given: given.map(|given| &given.0[first..]),
+            columns,
+            rows,
+            choices,
+            tile,
+        });
+        batch::map(work.collect(), |part| part.run(&self.trees));
+        self.position += stripes.next_multiple_of(TILE) as u64;
+        (ExtensionColumns { columns }, prepared)
+    }
+}
+
+/// What one thread makes of an extension, receiver's side; `position` is that of its first stripe in the streams.
+struct Receiving<'a> {
+    position: u64,
+    given: Option<&'a [u128]>,
+    columns: Vec<&'a mut [u128]>,
+    rows: &'a mut [u128],
+    choices: &'a mut [bool],
+    tile: &'a mut Tile,
+}
+
+impl Receiving<'_> {
+    fn run(mut self, trees: &[Leaves]) {
+        let drawn = trees.len() - self.columns.len();
+        let mut c = Zeroizing::new(Piece::default());
+        let rows = self.rows.chunks_mut(TILE_ROWS);
+        let tiles = rows.zip(self.choices.chunks_mut(TILE_ROWS));
+        for (first, (rows, choices)) in (0..).step_by(TILE).zip(tiles) {
+            if let Some(given) = self.given {
+                let blocks = c.iter_mut().flat_map(|quad| &mut quad.0);
+                blocks.zip(&given[first..]).for_each(|(c, g)| *c = *g);
+            }
+            let position = self.position + first as u64;
+            for (i, tree) in trees.iter().enumerate() {
+                let u = self.tile.columns(i, tree, position);
                 if let Some(sent) = i.checked_sub(drawn) {
-                    let d = &mut columns[sent * stripes..][here.clone()];
+                    let d = &mut self.columns[sent][first..];
                     let sums = u.iter().zip(c.iter());
                     let sums =
                         sums.flat_map(|(u, c)| std::array::from_fn::<_, 4, _>(|s| u.0[s] ^ c.0[s]));
                     d.iter_mut().zip(sums).for_each(|(d, sum)| *d = sum);
                 } else {
                     *c = u;
-                    push_bits(&mut prepared.choices, &u, count);
+                    write_bits(choices, &u);
                 }
             }
-            self.tile.push_rows(&mut prepared.rows, count);
+            self.tile.write_rows(rows);
         }
-        (ExtensionColumns { columns }, prepared)
     }
 }
 
@@ -242,7 +294,8 @@ impl ExtensionSender {
         };
         Ok(Self {
             trees: seeds.0.chunks(k).enumerate().map(of_tree).collect(),
-            tile: Tile::new(),
+            position: 0,
+            tiles: Vec::new(),
             delta: delta.copy(),
         })
     }
@@ -262,22 +315,51 @@ impl ExtensionSender {
         let drawn = usize::from(columns.len() != stripes * trees);
         let expected = stripes * (trees - drawn);
         expect_len("blocks of extension columns", columns.len(), expected)?;
-        let k = BASE_TRANSFERS / trees;
-        let mut rows = Vec::with_capacity(count);
-        for start in (0..stripes).step_by(TILE) {
-            let here = start..stripes.min(start + TILE);
-            for (i, tree) in self.trees.iter_mut().enumerate() {
-                self.tile.columns(i, tree);
+        let columns: Vec<&[u128]> = columns.chunks(stripes.max(1)).collect();
+        let mut rows = zeros(count);
+        let part = stripes_per_part(stripes);
+        provide(&mut self.tiles, stripes.div_ceil(part));
+        let rows_of = rows.chunks_mut(part * BASE_TRANSFERS);
+        let work = (0..).step_by(part).zip(rows_of).zip(&mut self.tiles);
+        let work = work.map(|((first, rows), tile)| Sending {
+            position: self.position + first as u64,
+            columns: columns.iter().map(|column| &column[first..]).collect(),
+            rows,
+            tile,
+        });
+        batch::map(work.collect(), |part| part.run(&self.trees, self.delta.0));
+        self.position += stripes.next_multiple_of(TILE) as u64;
+        Ok(PreparedSends { rows })
+    }
+}
+
+/// What one thread makes of an extension, sender's side; `position` is that of its first stripe in the streams.
+struct Sending<'a> {
+    position: u64,
+    columns: Vec<&'a [u128]>,
+    rows: &'a mut [u128],
+    tile: &'a mut Tile,
+}
+
+impl Sending<'_> {
+    fn run(self, trees: &[Leaves], delta: u128) {
+        let (drawn, k) = (
+            trees.len() - self.columns.len(),
+            BASE_TRANSFERS / trees.len(),
+        );
+        let rows = self.rows.chunks_mut(TILE_ROWS);
+        for (first, rows) in (0..).step_by(TILE).zip(rows) {
+            for (i, tree) in trees.iter().enumerate() {
+                self.tile.columns(i, tree, self.position + first as u64);
                 if let Some(sent) = i.checked_sub(drawn) {
-                    let d = &columns[sent * stripes..][here.clone()];
+                    let d = &self.columns[sent][first..];
                     for (j, w) in (i * k..).zip(&mut self.tile.columns[i * k..(i + 1) * k]) {
-                        add_masked(w, d, mask(self.delta.0 >> j));
+                        add_masked(w, d, mask(delta >> j));
                     }
                 }
             }
-            self.tile.push_rows(&mut rows, count);
+            self.tile.write_rows(rows);
         }
-        Ok(PreparedSends { rows })
     }
 }
 
@@ -290,60 +372,25 @@ fn add_masked(w: &mut Piece, d: &[u128], mask: u128) {
     }
 }
 
-/// Appends the bits of a piece, up to `count` in all.
-fn push_bits(bits: &mut Vec<bool>, piece: &Piece, count: usize) {
-    let bytes = piece.iter().flat_map(|quad| quad.0.map(u128::to_le_bytes));
-    for bytes in bytes {
-        let block = bytes.map(bits_of);
-        let block = block.as_flattened();
-        bits.extend_from_slice(&block[..block.len().min(count - bits.len())]);
+/// Stripes that a thread makes: whole tiles, as many as come to each.
+fn stripes_per_part(stripes: usize) -> usize {
+    let tiles = stripes.div_ceil(TILE);
+    let threads = rayon::current_num_threads();
+    TILE * tiles.div_ceil(threads).max(TILES_PER_THREAD)
+}
+
+/// A tile for each of the parts at least.
+fn provide(tiles: &mut Vec<Tile>, parts: usize) {
+    if tiles.len() < parts {
+        tiles.resize_with(parts, Tile::new);
     }
 }
 
-/// A piece of the 128 columns that stays in the second cache. Wiped on drop.
-struct Tile {
-    columns: Vec<Piece>,
-    square: Square,
-    scratch: Box<Scratch>,
-    backend: Backend,
-}
-
-impl Tile {
-    fn new() -> Self {
-        Self {
-            columns: vec![Piece::default(); BASE_TRANSFERS],
-            square: [Quad::default(); BASE_TRANSFERS],
-            scratch: Scratch::new(),
-            backend: Backend::fastest(),
-        }
-    }
-
-    /// The next piece of the columns of tree number i; its u.
-    fn columns(&mut self, i: usize, tree: &mut Leaves) -> Piece {
-        let k = tree.bits();
-        let v = &mut self.columns[i * k..(i + 1) * k];
-        tree.columns(self.backend, &mut self.scratch, v)
-    }
-
-    /// Appends the piece's rows, up to `count` rows in all.
-    fn push_rows(&mut self, rows: &mut Vec<u128>, count: usize) {
-        for quad in 0..(count - rows.len()).div_ceil(4 * BASE_TRANSFERS).min(PIECE) {
-            for (to, column) in self.square.iter_mut().zip(&self.columns) {
-                *to = column[quad];
-            }
-            self.backend.transpose(&mut self.square);
-            for stripe in 0..4 {
-                let fresh = self.square.iter().map(|row| row.0[stripe]);
-                rows.extend(fresh.take(count - rows.len()));
-            }
-        }
-    }
-}
-
-impl Drop for Tile {
-    fn drop(&mut self) {
-        self.columns.iter_mut().for_each(Zeroize::zeroize);
-        self.square.zeroize();
+/// The first bits of a piece.
+fn write_bits(bits: &mut [bool], piece: &Piece) {
+    let blocks = piece.iter().flat_map(|quad| quad.0.map(u128::to_le_bytes));
+    for (bits, block) in bits.chunks_mut(BASE_TRANSFERS).zip(blocks) {
+        bits.copy_from_slice(&block.map(bits_of).as_flattened()[..bits.len()]);
     }
 }
 

@@ -23,7 +23,6 @@
 use std::sync::Arc;
 
 use rand::CryptoRng;
-use rayon::prelude::*;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::error::{GcError, expect_len};
@@ -33,6 +32,7 @@ use super::labels::{Blocks, Delta, Stretch, mask};
 use super::lanes::{BLOCK, Piece, Rows, Run, append_row, load};
 use super::layer::Layer;
 use super::transfer_messages::ChoiceCorrections;
+use crate::batch;
 
 /// The evaluator's input labels of a layer, both for each bit, as the seeds they are stretched from. Used up by
 /// [`EvaluatorInputs::transfer`].
@@ -157,12 +157,9 @@ impl GarbledPieces {
             .collect();
         self.next += draws.len();
         let this = &*self;
-        if let ([draw], [out, ..]) = (draws.as_slice(), &mut *out) {
+        batch::map(draws.iter().zip(out).collect(), |(draw, out)| {
             this.garble(draw, out);
-        } else {
-            let pairs = draws.par_iter().zip(out.par_iter_mut());
-            pairs.for_each(|(draw, out)| this.garble(draw, out));
-        }
+        });
         let inputs = draws.into_iter().map(|draw| GarblerInputs {
             piece: draw.piece,
             seed: draw.seed,
@@ -329,13 +326,11 @@ impl GarblerInputs {
         out: &mut [Vec<u8>],
     ) -> Result<(), GcError> {
         expect_len("buffers", out.len(), group.len())?;
-        let encode =
-            |(inputs, out): (Self, &mut Vec<u8>)| inputs.encode_into(layer, shares, masks, out);
-        if group.len() == 1 {
-            return group.into_iter().zip(out).try_for_each(encode);
-        }
-        let pairs = group.into_par_iter().zip(out);
-        pairs.try_for_each(encode)
+        let work = group.into_iter().zip(out).collect();
+        batch::try_map(work, |(inputs, out): (Self, &mut Vec<u8>)| {
+            inputs.encode_into(layer, shares, masks, out)
+        })?;
+        Ok(())
     }
 
     /// Appends the labels of the piece's part of the layer's shares (order instance, window) and of the

@@ -11,7 +11,7 @@
 //! | variant | runs on | AES | rest |
 //! | --- | --- | --- | --- |
 //! | `vaes512` | AVX-512 with VAES and GFNI | own loop, 512 bits | AVX-512 |
-//! | `portable` | everything | the `aes` crate: VAES of 512 or 256 bits, AES-NI, the ARM instructions, or bitsliced software | what the compiler makes of loops |
+//! | `portable` | everything | the `aes` crate: VAES of 512 or 256 bits, AES-NI, the ARM instructions, or bitsliced software | loops, compiled for the registers of each |
 //!
 //! Nothing lies between: the tokens of `fearless_simd` below AVX-512 do not vouch for AES, so that without
 //! `unsafe` its instructions are reached through the crate alone. `cargo bench --bench gc -- portable` times

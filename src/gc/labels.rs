@@ -73,8 +73,13 @@ impl Stretch {
 
     /// Fills `quads` with the next blocks of the stream.
     pub(super) fn fill(&mut self, quads: &mut [Quad]) {
-        self.cipher.counter(self.iv, self.position, quads);
+        self.fill_at(self.position, quads);
         self.position += 4 * quads.len() as u64;
+    }
+
+    /// Fills `quads` with the blocks of the stream from `position` on.
+    pub(super) fn fill_at(&self, position: u64, quads: &mut [Quad]) {
+        self.cipher.counter(self.iv, position, quads);
     }
 }
 

@@ -64,6 +64,11 @@ impl Layer {
         self.shape.pieces()
     }
 
+    /// Instances of the circuit.
+    pub const fn circuits(&self) -> usize {
+        self.shape.batch
+    }
+
     /// AND gates of the layer.
     pub const fn and_count(&self) -> usize {
         self.shape.ands * self.shape.batch

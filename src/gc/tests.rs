@@ -406,7 +406,9 @@ fn messages_of_the_wrong_length_are_refused() {
         let mut pieces = EvaluatedPieces::new(&layer, own).unwrap();
         let mut outputs = Vec::new();
         let messages = PieceMessages { tables, labels };
-        pieces.next(messages, &mut outputs)?;
+        let evaluated = pieces.next(messages, &mut outputs);
+        assert_eq!(evaluated.is_err(), outputs.is_empty());
+        evaluated?;
         let left = pieces.next(messages, &mut outputs);
         assert_eq!(left, Err(GcError::Pieces { left: 0 }));
         Ok(outputs.len())

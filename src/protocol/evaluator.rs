@@ -113,7 +113,8 @@ impl Evaluator {
         if index == 0 {
             let labels = self.labels(action, view, inbox)?;
             let pieces = EvaluatedPieces::new(&layer, labels)?;
-            self.evaluation = Some((pieces, Zeroizing::default()));
+            let outputs = Zeroizing::new(Vec::with_capacity(layer.circuits()));
+            self.evaluation = Some((pieces, outputs));
         }
         let (pieces, outputs) = self.evaluation.as_mut().ok_or(out_of_order(action))?;
         let piece = layer.pieces().nth(index).ok_or(out_of_order(action))?;

@@ -23,6 +23,8 @@ use super::super::transfer_messages::{
 };
 use super::leaves::{PIECE, Piece};
 use super::prepared::{PreparedReceives, PreparedSends};
+use super::tile::zeros;
+use crate::batch;
 
 /// Random transfers of the sender: both pads of each.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -47,38 +49,21 @@ pub struct PendingMessages {
 
 /// Blocks in a piece.
 const BLOCKS: usize = 4 * PIECE;
+/// Transfers that a thread hashes at a time.
+const PART: usize = 1 << 14;
 
 impl PreparedSends {
     /// Hashes the rows, with Δ that of the extension. The keys go to the other party.
     pub fn into_random<R: CryptoRng>(self, delta: &Delta, rng: &mut R) -> (PadKeys, RandomSends) {
         let mut keys = vec![[0; 16]; pad_keys(self.rows.len())];
         keys.iter_mut().for_each(|key| rng.fill_bytes(key));
-        let mut pads = vec![0; 2 * self.rows.len()];
-        let mut pair = Zeroizing::new([Piece::default(); 2]);
-        let batches = self.rows.chunks(TRANSFERS_PER_KEY);
-        let to = pads.chunks_mut(2 * TRANSFERS_PER_KEY);
-        for ((key, rows), pads) in keys.iter().zip(batches).zip(to) {
-            let cipher = Cipher::new(Backend::fastest(), key);
-            let pieces = rows.chunks(BLOCKS).zip(pads.chunks_mut(2 * BLOCKS));
-            for (j, (rows, pads)) in (0..).step_by(BLOCKS).zip(pieces) {
-                let [zero, one] = &mut *pair;
-                load(zero, rows);
-                for (one, zero) in one.iter_mut().zip(&*zero) {
-                    one.0 = zero.0.map(|block| block ^ delta.0);
-                }
-                cipher.hash(j, zero);
-                cipher.hash(j, one);
-                let quads = zero.iter().zip(&*one);
-                for (pads, (zero, one)) in pads.chunks_mut(8).zip(quads) {
-                    let both = zero
-                        .0
-                        .iter()
-                        .zip(&one.0)
-                        .flat_map(|(&zero, &one)| [zero, one]);
-                    pads.iter_mut().zip(both).for_each(|(to, pad)| *to = pad);
-                }
-            }
-        }
+        let mut pads = zeros(2 * self.rows.len());
+        let ciphers = ciphers(&keys);
+        let parts = self.rows.chunks(PART).zip(pads.chunks_mut(2 * PART));
+        let work = ciphers_of(&ciphers).zip(parts).collect();
+        batch::map(work, |((cipher, j), (rows, pads))| {
+            hash_both(cipher, j, rows, delta, pads);
+        });
         let keys = keys.into_iter().map(u128::from_le_bytes).collect();
         (PadKeys { keys }, RandomSends { pads })
     }
@@ -91,20 +76,20 @@ impl PreparedReceives {
     /// Keys for another number of transfers.
     pub fn into_random(mut self, keys: &PadKeys) -> Result<RandomReceives, GcError> {
         expect_len("pad keys", keys.keys.len(), pad_keys(self.rows.len()))?;
-        let mut piece = Zeroizing::new(Piece::default());
-        let batches = self.rows.chunks_mut(TRANSFERS_PER_KEY);
-        for (key, rows) in keys.keys.iter().zip(batches) {
-            let cipher = Cipher::new(Backend::fastest(), &key.to_le_bytes());
-            for (j, rows) in (0..).step_by(BLOCKS).zip(rows.chunks_mut(BLOCKS)) {
+        let keys: Vec<_> = keys.keys.iter().map(|key| key.to_le_bytes()).collect();
+        let ciphers = ciphers(&keys);
+        let work = ciphers_of(&ciphers).zip(self.rows.chunks_mut(PART));
+        batch::map(work.collect(), |((cipher, j), rows)| {
+            let mut piece = Zeroizing::new(Piece::default());
+            for (j, rows) in (j..).step_by(BLOCKS).zip(rows.chunks_mut(BLOCKS)) {
                 load(&mut piece, rows);
                 cipher.hash(j, &mut *piece);
                 for (rows, quad) in rows.chunks_mut(4).zip(&*piece) {
-                    rows.iter_mut()
-                        .zip(&quad.0)
-                        .for_each(|(to, pad)| *to = *pad);
+                    let pairs = rows.iter_mut().zip(&quad.0);
+                    pairs.for_each(|(to, pad)| *to = *pad);
                 }
             }
-        }
+        });
         Ok(RandomReceives {
             choices: std::mem::take(&mut self.choices),
             pads: std::mem::take(&mut self.rows),
@@ -184,6 +169,41 @@ impl PendingMessages {
             *m ^= y[0] ^ (mask(u128::from(b)) & (y[0] ^ y[1]));
         }
         Ok(Zeroizing::new(std::mem::take(&mut self.pads)))
+    }
+}
+
+/// The ciphers of the keys.
+fn ciphers(keys: &[[u8; 16]]) -> Vec<Cipher> {
+    keys.iter()
+        .map(|key| Cipher::new(Backend::fastest(), key))
+        .collect()
+}
+
+/// For each part its cipher, and its first transfer's number under that key.
+fn ciphers_of(ciphers: &[Cipher]) -> impl Iterator<Item = (&Cipher, u64)> {
+    let numbers = || (0..TRANSFERS_PER_KEY as u64).step_by(PART);
+    let of_key = move |cipher| numbers().map(move |j| (cipher, j));
+    ciphers.iter().flat_map(of_key)
+}
+
+/// Both pads of each row, the first of which is transfer number j.
+fn hash_both(cipher: &Cipher, j: u64, rows: &[u128], delta: &Delta, pads: &mut [u128]) {
+    let mut pair = Zeroizing::new([Piece::default(); 2]);
+    let pieces = rows.chunks(BLOCKS).zip(pads.chunks_mut(2 * BLOCKS));
+    for (j, (rows, pads)) in (j..).step_by(BLOCKS).zip(pieces) {
+        let [zero, one] = &mut *pair;
+        load(zero, rows);
+        for (one, zero) in one.iter_mut().zip(&*zero) {
+            one.0 = zero.0.map(|block| block ^ delta.0);
+        }
+        cipher.hash(j, zero);
+        cipher.hash(j, one);
+        let quads = zero.iter().zip(&*one);
+        for (pads, (zero, one)) in pads.chunks_mut(8).zip(quads) {
+            let both = zero.0.iter().zip(&one.0);
+            let both = both.flat_map(|(&zero, &one)| [zero, one]);
+            pads.iter_mut().zip(both).for_each(|(to, pad)| *to = pad);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::super::base_ot::{BaseOtReceiver, BaseOtSender};
 use super::super::circuits::{ShareCircuit, ShareFunction};
 use super::super::garble::GarbledPieces;
 use super::super::hash::GarblingHash;
-use super::super::kernels::Cipher;
+use super::super::kernels::{Backend, Cipher, Quad};
 use super::super::labels::Stretch;
 use super::super::layer::Layer;
 use super::super::transfer_messages::{
@@ -61,6 +61,39 @@ fn rows_differ_by_delta_exactly_where_the_choice_is_set() {
             assert_eq!(receives.choices, choices);
             assert_correlated(&receives, &sends, &delta);
         }
+    }
+}
+
+/// Counts that one thread takes whole, that fill several parts and that leave a last part of a few rows.
+#[test]
+fn any_number_of_threads_extends_and_hashes_the_same() {
+    let of_threads = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(|| {
+            let mut rng = ChaCha20Rng::seed_from_u64(9);
+            let (mut receiver, mut sender, delta) = parties(Extension::default(), &mut rng);
+            let counts = [100, 16_384, 2 * 16_384 + 3, 70_001];
+            counts.map(|count| {
+                let (columns, receives) = receiver.extend_random(count);
+                let sends = sender.extend(count, &columns).unwrap();
+                assert_correlated(&receives, &sends, &delta);
+                let (keys, sends) = sends.into_random(&delta, &mut rng);
+                let receives = receives.into_random(&keys).unwrap();
+                for ((both, one), &c) in sends
+                    .pads()
+                    .iter()
+                    .zip(receives.pads())
+                    .zip(receives.choices())
+                {
+                    assert_eq!(both[usize::from(c)], *one);
+                }
+                (columns.columns.clone(), sends.pads().to_vec())
+            })
+        })
+    };
+    let one = of_threads(1);
+    for threads in [2, 3] {
+        assert!(of_threads(threads) == one);
     }
 }
 

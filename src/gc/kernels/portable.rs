@@ -1,25 +1,50 @@
 //! The kernels in plain Rust over the `aes` crate, which itself picks the best AES it finds.
 //!
-//! In and out as in `kernels`. This is the oracle of the other variants, and what runs without AVX-512. Each
-//! AND is done for the whole row at once: all blocks of its hashes (128 garbled, 64 evaluated) go to the
-//! cipher in one call, since that is what lets it keep its units busy; before and after come plain loops over
-//! neighbouring blocks, which the compiler turns into vector instructions.
+//! In and out as in `kernels`. This is the oracle of the other variants, and what runs without AVX-512. All of a
+//! call is one closure of the cipher's ([`Job`]): the compiler makes it once for each AES that the crate knows,
+//! with that one's registers for the loops around the AES too, of 256 bits beside VAES.
+
+use std::mem::ManuallyDrop;
 
 use aes::Aes128Enc;
 use aes::cipher::array::Array;
-use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use aes::cipher::consts::U16;
+use aes::cipher::{
+    BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit,
+};
 use bytemuck::{must_cast, must_cast_slice_mut};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::super::hash::GarblingHash;
 use super::super::labels::mask;
-use super::super::program::{And, Step};
-use super::{Bytes64, LANES, Quad, Row, Square, Work};
+use super::{QUADS, Quad, Row, Square};
+
+mod half_gates;
+
+pub(super) use half_gates::{evaluate, garble};
 
 /// The expanded key, and the key as a number. Boxed: it is much larger than the other variants' keys.
-pub(in crate::gc) type Key = Box<(Aes128Enc, u128)>;
+pub(in crate::gc) type Key = Box<Keys>;
+
+/// Wiped on drop; the expanded key wipes itself.
+pub(in crate::gc) struct Keys {
+    expanded: Aes128Enc,
+    number: u128,
+}
+
+impl ZeroizeOnDrop for Keys {}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.number.zeroize();
+    }
+}
 
 pub(super) fn key(key: &[u8; 16]) -> Key {
-    Box::new((Aes128Enc::new(&(*key).into()), u128::from_le_bytes(*key)))
+    Box::new(Keys {
+        expanded: Aes128Enc::new(&(*key).into()),
+        number: u128::from_le_bytes(*key),
+    })
 }
 
 pub(super) fn choose(zero: &mut Row, bits: u32, delta: u128) {
@@ -33,246 +58,243 @@ pub(super) fn lowest_bits(row: &Row) -> u32 {
     labels.fold(0, |bits, (lane, label)| bits | ((label & 1) as u32) << lane)
 }
 
-/// Blocks on their way through the hash: `H = inner ⊕ outer`.
+/// A [`Quad`] in words, which the compiler gathers in registers of any width: low half and high half of each block.
+type Four = [u64; 8];
+
+#[inline(always)]
+fn four(blocks: [u128; 4]) -> Four {
+    must_cast::<_, Four>(blocks.map(u128::to_le)).map(u64::from_le)
+}
+
+#[inline(always)]
+fn blocks(four: Four) -> [u128; 4] {
+    must_cast::<_, [u128; 4]>(four.map(u64::to_le)).map(u128::from_le)
+}
+
+/// All ones in every block whose lowest bit is set, else zeros.
+#[inline(always)]
+fn masks(x: Four) -> Four {
+    std::array::from_fn(|i| (x[i & !1] & 1).wrapping_neg())
+}
+
+/// 2x in GF(2^128).
+#[inline(always)]
+fn doubled(x: Four) -> Four {
+    std::array::from_fn(|i| {
+        let carry = x[i ^ 1] >> 63;
+        let carry = if i % 2 == 0 { carry * 0x87 } else { carry };
+        (x[i] << 1) ^ carry
+    })
+}
+
+/// Work under one key.
+trait Job {
+    /// `pi` replaces blocks x by π(x).
+    fn run(self, pi: &impl Fn(&mut [Four]));
+}
+
+/// A job as the cipher wants it. Everything below it is to be inlined, for the sake of its instructions.
+struct Closure<J>(J);
+
+impl<J> BlockSizeUser for Closure<J> {
+    type BlockSize = U16;
+}
+
+impl<J: Job> BlockCipherEncClosure for Closure<J> {
+    #[inline(always)]
+    fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
+        self.0.run(&|quads: &mut [Four]| {
+            each_word(quads, u64::to_le);
+            let bytes: &mut [[u8; 16]] = must_cast_slice_mut(quads);
+            let blocks = Array::cast_slice_from_core_mut(bytes);
+            let (many, rest) = Array::slice_as_chunks_mut(blocks);
+            for blocks in many {
+                backend.encrypt_par_blocks_inplace(blocks);
+            }
+            backend.encrypt_tail_blocks_inplace(rest);
+            each_word(quads, u64::from_le);
+        });
+    }
+}
+
+#[inline(always)]
+fn each_word(quads: &mut [Four], change: impl Fn(u64) -> u64) {
+    for word in quads.as_flattened_mut() {
+        *word = change(*word);
+    }
+}
+
+#[inline(always)]
+fn sum(x: Four, y: Four) -> Four {
+    std::array::from_fn(|i| x[i] ^ y[i])
+}
+
+/// Blocks on their way through the hash: `H = inner ⊕ outer`. Wiped on drop.
+#[repr(align(64))]
 struct Hashes {
-    inner: [u128; 4 * LANES],
-    outer: [u128; 4 * LANES],
+    inner: [Four; 4 * QUADS],
+    outer: [Four; 4 * QUADS],
+}
+
+impl Drop for Hashes {
+    fn drop(&mut self) {
+        self.inner.zeroize();
+        self.outer.zeroize();
+    }
 }
 
 impl Hashes {
-    const fn new() -> Self {
-        Self {
-            inner: [0; 4 * LANES],
-            outer: [0; 4 * LANES],
-        }
+    fn new() -> Self {
+        let [inner, outer] = [[[0; 8]; 4 * QUADS]; 2];
+        Self { inner, outer }
     }
 
-    /// Hashes the first `count` blocks of `inner`; the tweaks repeat as often as they fit in.
-    fn run(&mut self, key: &Key, hash: GarblingHash, count: usize, tweaks: &[u64]) {
+    /// Hashes the first `count` quads of `inner`; the tweaks repeat as often as they fit in.
+    #[inline(always)]
+    fn run(
+        &mut self,
+        pi: &impl Fn(&mut [Four]),
+        (hash, key): (GarblingHash, u128),
+        count: usize,
+        tweaks: &[Four],
+    ) {
         let (inner, outer) = (&mut self.inner[..count], &mut self.outer[..count]);
         match hash {
             GarblingHash::Tmmo => {
-                encrypt(&key.0, inner);
+                pi(inner);
                 tweaked(outer, inner, tweaks);
-                encrypt(&key.0, outer);
+                pi(outer);
             }
             GarblingHash::Rekeyed => {
                 outer.copy_from_slice(inner);
-                for (first, &j) in tweaks.iter().enumerate() {
-                    let fresh = Aes128Enc::new(&(key.1 ^ u128::from(j)).to_le_bytes().into());
-                    let blocks = outer[first..].iter_mut().step_by(tweaks.len());
-                    blocks.for_each(|block| encrypt(&fresh, std::slice::from_mut(block)));
-                }
+                encrypt_rekeyed(key, outer, tweaks);
             }
             GarblingHash::FixedKeyAsInPapers => {
-                for (to, &x) in outer.iter_mut().zip(&*inner) {
-                    *to = (x << 1) ^ (mask(x >> 127) & 0x87);
-                }
-                tweaked(inner, outer, tweaks);
-                outer.copy_from_slice(inner);
-                encrypt(&key.0, outer);
+                inner.iter_mut().for_each(|x| *x = doubled(*x));
+                tweaked(outer, inner, tweaks);
+                inner.copy_from_slice(outer);
+                pi(outer);
             }
         }
     }
 
-    /// The hashes of four neighbouring blocks.
-    fn at(&self, first: usize) -> [u128; 4] {
-        let (inner, outer) = (&self.inner[first..][..4], &self.outer[first..][..4]);
-        std::array::from_fn(|k| inner[k] ^ outer[k])
+    #[inline(always)]
+    fn at(&self, quad: usize) -> Four {
+        sum(self.inner[quad], self.outer[quad])
     }
 }
 
 /// `to = x ⊕ j`.
-fn tweaked(to: &mut [u128], x: &[u128], j: &[u64]) {
+#[inline(always)]
+fn tweaked(to: &mut [Four], x: &[Four], j: &[Four]) {
     for (to, x) in to.chunks_exact_mut(j.len()).zip(x.chunks_exact(j.len())) {
-        for ((to, x), &j) in to.iter_mut().zip(x).zip(j) {
-            *to = x ^ u128::from(j);
+        for ((to, x), j) in to.iter_mut().zip(x).zip(j) {
+            *to = sum(*x, *j);
         }
     }
 }
 
-/// π of every block, in one call.
-fn encrypt(key: &Aes128Enc, blocks: &mut [u128]) {
-    for block in &mut *blocks {
-        *block = block.to_le();
-    }
-    let bytes: &mut [[u8; 16]] = must_cast_slice_mut(blocks);
-    key.encrypt_blocks(Array::cast_slice_from_core_mut(bytes));
-    for block in blocks {
-        *block = u128::from_le(*block);
+/// `AES_{s ⊕ j}(x)`: one key for each tweak and the blocks at its place in all repetitions.
+#[inline(always)]
+fn encrypt_rekeyed(key: u128, x: &mut [Four], j: &[Four]) {
+    let n = j.len();
+    for (quad, tweaks) in j.iter().enumerate() {
+        for (k, tweak) in blocks(*tweaks).into_iter().enumerate() {
+            // Public, as are its parts: wiping it would take longer than using it.
+            let fresh = Aes128Enc::new(&(key ^ tweak).to_le_bytes().into());
+            let fresh = ManuallyDrop::new(fresh);
+            for x in x[quad..].iter_mut().step_by(n) {
+                let mut all = blocks(*x);
+                let mut block = all[k].to_le_bytes().into();
+                fresh.encrypt_block(&mut block);
+                all[k] = u128::from_le_bytes(block.into());
+                *x = four(all);
+            }
+        }
     }
 }
 
-/// Hashes of an AND, for all lanes.
-struct Gate<'a> {
-    key: &'a Key,
-    hash: GarblingHash,
-    quads: usize,
-    /// The inputs' labels, one row after the other.
-    x: [u128; 2 * LANES],
-    tweaks: [u64; 2 * LANES],
+/// `H(block, first + i)` of every block.
+struct Hashing<'a> {
     hashes: Hashes,
+    first: u64,
+    blocks: &'a mut [Quad],
 }
 
-impl<'a> Gate<'a> {
-    const fn new(key: &'a Key, work: &Work<'_>) -> Self {
-        Self {
-            key,
-            hash: work.hash,
-            quads: work.quads,
-            x: [0; 2 * LANES],
-            tweaks: [0; 2 * LANES],
-            hashes: Hashes::new(),
-        }
-    }
-
-    /// Hashes the inputs' labels, and where a shift is given these with the shift, at the tweaks `2i` and
-    /// `2i + 1` from `position` on. A negated input is shifted first.
-    fn run(&mut self, rows: &[Row], and: &And, position: usize, shift: Option<u128>) {
-        let n = 4 * self.quads;
-        let slots = [and.x, and.y].into_iter().zip(and.negated);
-        for (to, (slots, negated)) in self.x.chunks_exact_mut(n).zip(slots) {
-            let shift = mask(u128::from(negated)) & shift.unwrap_or(0);
-            let [x, y] = slots.map(|slot| &rows[slot as usize]);
-            for ((to, x), y) in to.as_chunks_mut().0.iter_mut().zip(x).zip(y) {
-                *to = std::array::from_fn::<_, 4, _>(|k| x.0[k] ^ y.0[k] ^ shift);
+impl Job for Hashing<'_> {
+    #[inline(always)]
+    fn run(mut self, pi: &impl Fn(&mut [Four])) {
+        let mut start = self.first;
+        for quads in self.blocks.chunks_mut(4 * QUADS) {
+            let mut tweaks = [[0; 8]; 4 * QUADS];
+            count_up(&mut tweaks, start);
+            let count = quads.len();
+            for (to, quad) in self.hashes.inner.iter_mut().zip(&*quads) {
+                *to = four(quad.0);
             }
-        }
-        let (even, odd) = self.tweaks.split_at_mut(n);
-        for (i, (even, odd)) in (position as u64..).zip(even.iter_mut().zip(odd)) {
-            (*even, *odd) = (2 * i, 2 * i + 1);
-        }
-        let (x, (plain, shifted)) = (&self.x[..2 * n], self.hashes.inner.split_at_mut(2 * n));
-        plain.copy_from_slice(x);
-        let mut count = 2 * n;
-        if let Some(shift) = shift {
-            shifted
-                .iter_mut()
-                .zip(x)
-                .for_each(|(to, x)| *to = x ^ shift);
-            count *= 2;
-        }
-        self.hashes
-            .run(self.key, self.hash, count, &self.tweaks[..2 * n]);
-    }
-
-    /// `N` rows of a quad's hashes.
-    fn hashes<const N: usize>(&self, quad: usize) -> [[u128; 4]; N] {
-        std::array::from_fn(|row| self.hashes.at(4 * (row * self.quads + quad)))
-    }
-
-    /// A quad of the inputs.
-    fn inputs(&self, quad: usize) -> [[u128; 4]; 2] {
-        [quad, self.quads + quad].map(|quad| std::array::from_fn(|k| self.x[4 * quad + k]))
-    }
-}
-
-pub(super) fn garble(key: &Key, work: Work<'_>, delta: u128, tables: &mut [Bytes64]) {
-    let mut gate = Gate::new(key, &work);
-    let mut tables = tables.chunks_exact_mut(2 * work.quads);
-    let mut position = work.first;
-    for step in work.steps {
-        match step {
-            Step::Xor { terms, to } => xor(work.rows, *terms, *to, work.quads),
-            Step::And(and) => {
-                let Some(tables) = tables.next() else { return };
-                let (t_g, t_e) = tables.split_at_mut(work.quads);
-                gate.run(work.rows, and, position, Some(delta));
-                for quad in 0..work.quads {
-                    let [a, b] = gate.inputs(quad);
-                    let [h_a, h_b, h_a1, h_b1] = gate.hashes(quad);
-                    let (mut g, mut e) = ([0; 4], [0; 4]);
-                    let mut out = work.rows[and.add as usize][quad].0;
-                    for k in 0..4 {
-                        g[k] = h_a[k] ^ h_a1[k] ^ (mask(b[k]) & delta);
-                        let difference = h_b[k] ^ h_b1[k];
-                        e[k] = difference ^ a[k];
-                        let w_g = h_a[k] ^ (mask(a[k]) & g[k]);
-                        let w_e = h_b[k] ^ (mask(b[k]) & difference);
-                        out[k] ^= w_g ^ w_e;
-                    }
-                    t_g[quad] = must_cast(g.map(u128::to_le));
-                    t_e[quad] = must_cast(e.map(u128::to_le));
-                    work.rows[and.to as usize][quad].0 = out;
-                }
-                position += work.lanes;
+            let hash = (GarblingHash::Tmmo, 0);
+            self.hashes.run(pi, hash, count, &tweaks[..count]);
+            for (i, quad) in quads.iter_mut().enumerate() {
+                quad.0 = blocks(self.hashes.at(i));
             }
+            start = start.wrapping_add(4 * count as u64);
         }
     }
 }
 
-pub(super) fn evaluate(key: &Key, work: Work<'_>, tables: &[Bytes64]) {
-    let mut gate = Gate::new(key, &work);
-    let mut tables = tables.chunks_exact(2 * work.quads);
-    let mut position = work.first;
-    for step in work.steps {
-        match step {
-            Step::Xor { terms, to } => xor(work.rows, *terms, *to, work.quads),
-            Step::And(and) => {
-                let Some(tables) = tables.next() else { return };
-                gate.run(work.rows, and, position, None);
-                for quad in 0..work.quads {
-                    let [a, b] = gate.inputs(quad);
-                    let [h_a, h_b] = gate.hashes(quad);
-                    let [g, e] = [tables[quad], tables[work.quads + quad]]
-                        .map(|row| must_cast::<_, [u128; 4]>(row).map(u128::from_le));
-                    let mut out = work.rows[and.add as usize][quad].0;
-                    for k in 0..4 {
-                        let w_g = h_a[k] ^ (mask(a[k]) & g[k]);
-                        let w_e = h_b[k] ^ (mask(b[k]) & (e[k] ^ a[k]));
-                        out[k] ^= w_g ^ w_e;
-                    }
-                    work.rows[and.to as usize][quad].0 = out;
-                }
-                position += work.lanes;
-            }
-        }
-    }
+/// Small numbers as blocks.
+#[inline(always)]
+fn counted(numbers: [u64; 4]) -> Four {
+    std::array::from_fn(|i| if i % 2 == 0 { numbers[i / 2] } else { 0 })
 }
 
-fn xor(rows: &mut [Row], terms: [u32; 4], to: u32, quads: usize) {
-    for quad in 0..quads {
-        rows[to as usize][quad].0 = sum(rows, terms, quad);
+/// Block i becomes `start + i`.
+#[inline(always)]
+fn count_up(quads: &mut [Four], start: u64) {
+    for (i, quad) in (0..).zip(quads) {
+        let first = start.wrapping_add(4 * i);
+        *quad = counted([0, 1, 2, 3].map(|k| first.wrapping_add(k)));
     }
-}
-
-/// One quad of a sum of rows.
-fn sum(rows: &[Row], terms: [u32; 4], quad: usize) -> [u128; 4] {
-    let [x, y, z, w] = terms.map(|slot| &rows[slot as usize][quad].0);
-    std::array::from_fn(|k| x[k] ^ y[k] ^ z[k] ^ w[k])
 }
 
 pub(super) fn hash(key: &Key, first: u64, blocks: &mut [Quad]) {
-    let mut hashes = Hashes::new();
-    let mut start = first;
-    for quads in blocks.chunks_mut(LANES) {
-        let count = 4 * quads.len();
-        let tweaks: [u64; 4 * LANES] = std::array::from_fn(|i| start.wrapping_add(i as u64));
-        for (to, quad) in hashes.inner.chunks_exact_mut(4).zip(&*quads) {
-            to.copy_from_slice(&quad.0);
+    let hashes = Hashes::new();
+    key.expanded.encrypt_with_backend(Closure(Hashing {
+        hashes,
+        first,
+        blocks,
+    }));
+}
+
+/// The stream `π(iv ⊕ i)`.
+struct Counting<'a> {
+    iv: u128,
+    start: u64,
+    out: &'a mut [Quad],
+}
+
+impl Job for Counting<'_> {
+    #[inline(always)]
+    fn run(self, pi: &impl Fn(&mut [Four])) {
+        let mut start = self.start;
+        let mut stream = Zeroizing::new([[0; 8]; 4 * QUADS]);
+        let iv = four([self.iv; 4]);
+        for quads in self.out.chunks_mut(stream.len()) {
+            let stream = &mut stream[..quads.len()];
+            count_up(stream, start);
+            stream.iter_mut().for_each(|i| *i = sum(*i, iv));
+            pi(stream);
+            for (quad, made) in quads.iter_mut().zip(&*stream) {
+                quad.0 = blocks(*made);
+            }
+            start = start.wrapping_add(4 * quads.len() as u64);
         }
-        hashes.run(key, GarblingHash::Tmmo, count, &tweaks[..count]);
-        for (i, quad) in quads.iter_mut().enumerate() {
-            quad.0 = hashes.at(4 * i);
-        }
-        start = start.wrapping_add(count as u64);
     }
 }
 
 pub(super) fn counter(key: &Key, iv: u128, start: u64, out: &mut [Quad]) {
-    let mut blocks = [0; 4 * LANES];
-    let mut start = start;
-    for quads in out.chunks_mut(LANES) {
-        let blocks = &mut blocks[..4 * quads.len()];
-        for (i, block) in (0_u64..).zip(&mut *blocks) {
-            *block = iv ^ u128::from(start.wrapping_add(i));
-        }
-        encrypt(&key.0, blocks);
-        for (quad, blocks) in quads.iter_mut().zip(blocks.as_chunks().0) {
-            quad.0 = *blocks;
-        }
-        start = start.wrapping_add(4 * LANES as u64);
-    }
+    let job = Closure(Counting { iv, start, out });
+    key.expanded.encrypt_with_backend(job);
 }
 
 /// Halves, quarters, … (Warren, *Hacker's Delight*, 7-3).
