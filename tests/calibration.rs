@@ -229,6 +229,12 @@ fn two_profiles_are_compared_row_by_row() {
     let worst = told["worst_case"].as_str().unwrap();
     assert!(worst.starts_with("add n=4096 limbs=3"), "{worst}");
     assert_eq!(compare(&ours, &ours)["within_3_percent"], 1.0);
+    let renamed = fs::read_to_string(&ours)
+        .unwrap()
+        .replace("made up", "another");
+    fs::write(&theirs, renamed).unwrap();
+    let (_, told, _) = nass(&["calibrate", "-o", &ours, "--compare", &theirs]);
+    assert!(told.contains("(processor: another, now made up)"), "{told}");
     let (_, told, code) = nass(&["calibrate", "-o", &ours, "--compare", "/nowhere.csv"]);
     assert_eq!(code, Some(2), "{told}");
 }

@@ -57,7 +57,7 @@ const TRANSFERS: [usize; 3] = [1024, 16_384, 131_072];
 /// Transfers of a small layer.
 const SMALLEST: usize = 128;
 /// Transfers of a large layer, whose rows no cache holds.
-const LAYER: usize = 1_600_000;
+const LAYER: usize = 2_000_000;
 /// Bytes touched at once.
 const TOUCHED: [usize; 1] = [16 << 20];
 /// Bytes sent at once.

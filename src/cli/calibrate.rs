@@ -70,9 +70,7 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
         )));
     }
     if let Some(other) = &args.compare {
-        let (ours, theirs) = (calibration::read(&path)?, calibration::read(other)?);
-        let agreement = ours.profile.agreement(&theirs.profile);
-        return output::present(&Compared::of(&agreement), globals);
+        return compare(&path, other, globals);
     }
     if args.fits {
         let prices = PriceList::new(&calibration::read(&path)?.profile);
@@ -98,6 +96,18 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
             write(&path, calibration, link, globals)
         }
     }
+}
+
+/// Tells how far two profiles agree, and what they were not measured alike under.
+fn compare(path: &Path, other: &Path, globals: &Globals) -> Result<(), Failure> {
+    let (ours, theirs) = (calibration::read(path)?, calibration::read(other)?);
+    let (ours, theirs) = (ours.profile, theirs.profile);
+    let differs = theirs.differs_from(&ours.environment);
+    if !differs.is_empty() {
+        let (other, list) = (other.display(), differs.join("; "));
+        output::warn(globals, &format!("{other} was measured elsewhere ({list})"));
+    }
+    output::present(&Compared::of(&ours.agreement(&theirs)), globals)
 }
 
 /// All that is built in, with one thread and with as many as were asked for, else as there are cores.

@@ -272,12 +272,11 @@ impl PriceList {
     }
 
     /// Notes a size outside those that were measured; of one alone it is a rate.
-    fn note_beyond(&self, (op, role, variant): BatchKey, size: f64, measured: &[(f64, f64)]) {
+    fn note_beyond(&self, (op, _, variant): BatchKey, size: f64, measured: &[(f64, f64)]) {
         if let [least, .., most] = measured
             && !(least.0..=most.0).contains(&size)
         {
-            let role = role.map_or_else(String::new, |role| format!(" of the {}", role.name()));
-            let name = format!("{}{role}{}", op.name(), variant.detail());
+            let name = format!("{}{}", op.name(), variant.detail());
             let told = format!("{name}, in sizes outside {} to {}", least.0, most.0);
             self.fitted.borrow_mut().insert(told);
         }
@@ -500,8 +499,7 @@ mod tests {
             (sender(10_000) - 10_000.0 * 3.1).abs() < 1e-6,
             "as the largest"
         );
-        let told =
-            "ot_correlated of the sender with extension=softspoken4, in sizes outside 10 to 1000";
+        let told = "ot_correlated with extension=softspoken4, in sizes outside 10 to 1000";
         assert_eq!(prices.fitted(), [told], "never silently");
     }
 
