@@ -109,8 +109,12 @@ fn a_search_needs_libtorch_and_is_absent_without() {
 
 #[test]
 fn calibration_refuses_what_it_does_not_measure() {
-    assert!(refusal(&["calibrate", "--link", "host:9"], 2).contains("loopback"));
-    assert!(refusal(&["calibrate", "--threads", "2"], 2).contains("expected 1"));
+    assert!(refusal(&["calibrate", "--link", "fast"], 2).contains("loopback"));
+    assert!(refusal(&["calibrate", "--link", "127.0.0.1:9"], 2).contains("--token"));
+    assert!(refusal(&["calibrate", "--token", "00"], 2).contains("hexadecimal"));
+    assert!(refusal(&["calibrate", "--serve-link", "nowhere"], 2).contains("HOST:PORT"));
+    assert!(refusal(&["calibrate", "--serve-link", "--quick"], 2).contains("cannot be used"));
+    assert!(refusal(&["calibrate", "--fits", "-o", "/nowhere.csv"], 2).contains("/nowhere.csv"));
     assert!(refusal(&["calibrate", "-o", "."], 2).contains("found a folder"));
 }
 

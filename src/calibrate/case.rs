@@ -40,6 +40,12 @@ pub enum Op {
     Send,
     /// A message of one byte there and back.
     RoundTrip,
+    /// Sending of bytes to another machine.
+    LinkOut,
+    /// Receiving of bytes from another machine.
+    LinkIn,
+    /// A short message to another machine and back.
+    LinkRoundTrip,
 }
 
 impl Op {
@@ -59,6 +65,9 @@ impl Op {
             Self::Touch => "touch",
             Self::Send => "send",
             Self::RoundTrip => "round_trip",
+            Self::LinkOut => "link_out",
+            Self::LinkIn => "link_in",
+            Self::LinkRoundTrip => "link_round_trip",
         }
     }
 
@@ -77,6 +86,9 @@ impl Op {
             Self::Touch,
             Self::Send,
             Self::RoundTrip,
+            Self::LinkOut,
+            Self::LinkIn,
+            Self::LinkRoundTrip,
         ];
         let he = HeOp::ALL.into_iter().map(Self::He);
         he.chain(others).find(|op| op.name() == name)
@@ -141,7 +153,7 @@ pub struct Case {
     /// `circuit=…;hash=…;ands=…;batch=…` for circuits, `circuit=…;labels=…;batch=…` for their labels; `role=…;batch=…` for transfers, with `extension=…`
     /// where they are extended; `bytes=…` for sending and touching.
     pub param: String,
-    /// Threads.
+    /// Threads that share a batch.
     pub threads: usize,
     /// Where the operands come from.
     pub working_set: WorkingSet,
@@ -206,8 +218,8 @@ impl Case {
             Op::BaseOt | Op::OtCorrelated | Op::OtRandom | Op::OtChosen | Op::OtDerandomize => {
                 number("batch")
             }
-            Op::Touch | Op::Send => number("bytes"),
-            Op::RoundTrip => Some(1.0),
+            Op::Touch | Op::Send | Op::LinkOut | Op::LinkIn => number("bytes"),
+            Op::RoundTrip | Op::LinkRoundTrip => Some(1.0),
             Op::He(_) => None,
         }
     }
@@ -221,6 +233,9 @@ impl fmt::Display for Case {
         }
         if !self.param.is_empty() {
             write!(f, " {}", self.param)?;
+        }
+        if self.threads > 1 {
+            write!(f, " threads={}", self.threads)?;
         }
         write!(f, " {}", self.working_set.name())
     }
@@ -237,6 +252,9 @@ mod tests {
             Op::GarbleTables,
             Op::EncodeLabels,
             Op::RoundTrip,
+            Op::LinkOut,
+            Op::LinkIn,
+            Op::LinkRoundTrip,
         ]) {
             assert_eq!(Op::from_name(op.name()), Some(op));
         }

@@ -8,8 +8,11 @@
 //! hashes, and tables and labels apart, at p of 20 bits. Transfers with every extension. Sizes grow by factors of
 //! at least eight, so that a line through them tells fixed cost from slope.
 //!
+//! On several threads: what is spread over them (`batch_workload`), in three rings, and circuits at p of 20 bits.
+//!
 //! Calibration is about time and protects no secret: the rings need not be secure.
 
+use super::batch_workload::SPREAD;
 use super::case::{Case, Op, WorkingSet};
 use super::workload::WorkloadError;
 use crate::bfv::{BfvLiteral, HeOp};
@@ -34,6 +37,8 @@ const RINGS: [(usize, usize); 13] = [
     (16384, 3),
     (16384, 4),
 ];
+/// Rings whose batches are spread over threads.
+const SPREAD_RINGS: [(usize, usize); 3] = [(4096, 2), (8192, 2), (8192, 4)];
 const LIMB_BITS: u32 = 50;
 /// Other rings: n, limbs, bits of a limb, key switching.
 const OTHERS: [(usize, usize, u32, KeySwitch); 4] = [
@@ -49,8 +54,10 @@ const CIRCUIT_BITS: [u32; 2] = [20, 30];
 const BATCHES: [usize; 3] = [64, 1024, 8192];
 /// Transfers in an extension.
 const TRANSFERS: [usize; 3] = [1024, 16_384, 131_072];
+/// Transfers of a small layer.
+const SMALLEST: usize = 128;
 /// Transfers of a large layer, whose rows no cache holds.
-const LAYER: usize = 1_310_720;
+const LAYER: usize = 2_000_000;
 /// Bytes touched at once.
 const TOUCHED: [usize; 1] = [16 << 20];
 /// Bytes sent at once.
@@ -86,15 +93,46 @@ impl Case {
                 }
             }
             let default = Extension::default();
-            cases.push(Self::extended(Op::OtCorrelated, default, role, LAYER));
-            let choices = BATCHES.map(|batch| batch * CIRCUIT_BITS[0] as usize);
-            let choices = choices.into_iter().chain([LAYER / 2]);
+            let extended = |count| Self::extended(Op::OtCorrelated, default, role, count);
+            cases.extend([SMALLEST, LAYER].map(extended));
+            let circuits = [1].into_iter().chain(BATCHES);
+            let choices = circuits.map(|batch| batch * CIRCUIT_BITS[0] as usize);
+            let choices = choices.chain([LAYER]);
             cases.extend(choices.map(|count| Self::transfer(Op::OtDerandomize, role, count)));
         }
         cases.extend(TOUCHED.map(|bytes| Self::link(Op::Touch, bytes)));
         cases.push(Self::link(Op::RoundTrip, 1));
         cases.extend(SENT.map(|bytes| Self::link(Op::Send, bytes)));
         Ok(cases)
+    }
+
+    /// What several threads share, each case once.
+    ///
+    /// # Errors
+    /// None that is known, as [`Case::builtin`].
+    pub fn on_threads(threads: usize) -> Result<Vec<Self>, WorkloadError> {
+        let rings = SPREAD_RINGS.into_iter();
+        let mut cases: Vec<Self> = rings.flat_map(|ring| Self::spread(ring, threads)).collect();
+        let hash = GarblingHash::default();
+        for op in [Op::GarbleTables, Op::Evaluate] {
+            for &batch in &BATCHES[1..] {
+                cases.push(Self {
+                    threads,
+                    ..Self::relu(op, hash, CIRCUIT_BITS[0], batch)?
+                });
+            }
+        }
+        Ok(cases)
+    }
+
+    /// The BFV operations of a ring that so many threads share.
+    pub(super) fn spread(ring: (usize, usize), threads: usize) -> Vec<Self> {
+        let spread = |case: &Self| {
+            let among = |op: &HeOp| case.op == Op::He(*op);
+            case.working_set == WorkingSet::Hot && SPREAD.iter().any(among)
+        };
+        let cases = Self::of_ring(ring).into_iter().filter(spread);
+        cases.map(|case| Self { threads, ..case }).collect()
     }
 
     /// The cases of circuits.
@@ -122,7 +160,7 @@ impl Case {
                 cases.push(Self::relu(Op::GarbleTables, hash, CIRCUIT_BITS[0], batch)?);
             }
         }
-        for batch in BATCHES {
+        for batch in [1].into_iter().chain(BATCHES) {
             let hash = GarblingHash::default();
             cases.push(Self::relu(Op::EncodeLabels, hash, CIRCUIT_BITS[0], batch)?);
         }
@@ -153,17 +191,18 @@ impl Case {
             working_set,
         };
         let hot = HeOp::ALL.map(|op| case(op, WorkingSet::Hot));
+        // Those that walk through the same set stand together: it is made once.
         let streamed = [
-            HeOp::Add,
-            HeOp::Hadamard,
-            HeOp::MultiplyAccumulate,
-            HeOp::Rotate,
-            HeOp::HoistedRotate,
+            (HeOp::Add, WorkingSet::Cold),
+            (HeOp::Hadamard, WorkingSet::Cold),
+            (HeOp::MultiplyAccumulate, WorkingSet::Cold),
+            (HeOp::MultiplyAccumulate, WorkingSet::Near),
+            (HeOp::MultiplyAccumulate, WorkingSet::Far),
+            (HeOp::Rotate, WorkingSet::Cold),
+            (HeOp::HoistedRotate, WorkingSet::Cold),
         ];
-        let sets = [WorkingSet::Near, WorkingSet::Far];
         hot.into_iter()
-            .chain(streamed.map(|op| case(op, WorkingSet::Cold)))
-            .chain(sets.map(|set| case(HeOp::MultiplyAccumulate, set)))
+            .chain(streamed.map(|(op, set)| case(op, set)))
             .collect()
     }
 
@@ -328,6 +367,17 @@ mod tests {
                     "{op:?} at {n} × {limbs}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn several_threads_share_each_case_that_one_has_alone() {
+        let alone = Case::builtin().unwrap();
+        let shared = Case::on_threads(4).unwrap();
+        assert_eq!(shared.len(), 5 * SPREAD_RINGS.len() + 4);
+        for case in shared {
+            assert_eq!(case.threads, 4);
+            assert!(alone.contains(&Case { threads: 1, ..case }));
         }
     }
 

@@ -8,7 +8,7 @@
 //! | `evaluate` | the label transfer read, a layer evaluated piece by piece; cold, with tables in turn from 64 MB |
 //! | `ot_derandomize` | receiver: shares to choices, corrections written; sender: corrections read, label transfer written |
 //!
-//! A time is that of the whole batch.
+//! A time is that of the whole batch. Several threads garble or evaluate as many pieces side by side.
 
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ use rand::rngs::ChaCha20Rng;
 use super::case::{Case, Op, WorkingSet};
 use super::cases::relu;
 use super::ot_workload::{self, Transfers, generator, written};
+use super::threads::Threads;
 use super::workload::{Workload, WorkloadError};
 use crate::gc::{
     ChoiceCorrections, EvaluatedPieces, EvaluatorInputs, Extension, GarbledPieces, GarblerInputs,
@@ -40,9 +41,12 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
         .ok_or_else(refused)?;
     match (case.op, case.role()) {
         (Op::Garble, _) => Circuits::of(case, count)?.garble_workload(),
-        (Op::GarbleTables, _) => Circuits::of(case, count)?.tables_workload(),
+        (Op::GarbleTables, _) => Circuits::of(case, count)?.tables_workload(Threads::of(case)?),
         (Op::EncodeLabels, _) => Circuits::of(case, count)?.labels_workload(),
-        (Op::Evaluate, _) => Circuits::of(case, count)?.evaluate_workload(case.working_set),
+        (Op::Evaluate, _) => {
+            let threads = Threads::of(case)?;
+            Circuits::of(case, count)?.evaluate_workload(case.working_set, threads)
+        }
         (Op::BaseOt | Op::OtCorrelated | Op::OtRandom | Op::OtChosen, _) => {
             ot_workload::workload(case, count)
         }
@@ -87,6 +91,7 @@ impl Circuits {
         let hash = case.hash().ok_or_else(refused)?;
         let same = Case {
             working_set: case.working_set,
+            threads: case.threads,
             ..Case::relu(case.op, hash, case.p_bits, batch)?
         } == *case;
         Self::new(same.then_some(circuit).ok_or_else(refused)?, hash, batch)
@@ -132,14 +137,18 @@ impl Circuits {
         Ok(inputs.encode_into(&self.layer, shares, masks, out)?)
     }
 
-    /// Garbles the layer without the garbler's labels; gives back what would encode them.
-    fn garble_tables(&mut self) -> Vec<GarblerInputs> {
-        let (mut out, mut waiting) = (Vec::new(), Vec::new());
+    /// Garbles the layer without the garbler's labels, as many pieces at a time as there are buffers; gives back
+    /// what would encode them.
+    fn garble_tables(&mut self, out: &mut [Vec<u8>]) -> Vec<GarblerInputs> {
+        let mut waiting = Vec::new();
         let mut pieces = self.start();
-        while let Some(inputs) = pieces.next_into(&mut out, &mut self.rng) {
-            waiting.push(inputs);
+        loop {
+            let group = pieces.next_group_into(out, &mut self.rng);
+            if group.is_empty() {
+                return waiting;
+            }
+            waiting.extend(group);
         }
-        waiting
     }
 
     /// The same with every piece kept.
@@ -176,18 +185,22 @@ impl Circuits {
         Ok(written(|out| transfer.write(out)))
     }
 
-    /// The evaluator's shares of the results.
+    /// The evaluator's shares of the results, so many pieces at a time.
     fn evaluate(
         &self,
         garbled: &[Garbled],
         transfer: &[u8],
         pending: PendingLabels,
+        at_a_time: usize,
     ) -> Result<Vec<u64>, WorkloadError> {
         let transfer = LabelTransfer::read(self.transfers.count, transfer)?;
         let mut pieces = EvaluatedPieces::new(&self.layer, pending.receive(&transfer)?)?;
         let mut outputs = Vec::with_capacity(self.batch);
-        for Garbled { tables, labels } in garbled {
-            pieces.next(PieceMessages { tables, labels }, &mut outputs)?;
+        for group in garbled.chunks(at_a_time) {
+            let messages = group
+                .iter()
+                .map(|Garbled { tables, labels }| PieceMessages { tables, labels });
+            pieces.next_group(&messages.collect::<Vec<_>>(), &mut outputs)?;
         }
         Ok(outputs)
     }
@@ -206,16 +219,19 @@ impl Circuits {
         Ok(Workload::again(size, move || self.garble(|_| ())))
     }
 
-    fn tables_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
+    fn tables_workload(mut self, threads: Threads) -> Result<Workload<'static>, WorkloadError> {
         let [size, _] = self.sizes()?;
-        Ok(Workload::again(size, move || Ok(self.garble_tables())))
+        let mut out = vec![Vec::new(); threads.count()];
+        Ok(Workload::again(size, move || {
+            Ok(threads.run(|| self.garble_tables(&mut out)))
+        }))
     }
 
     fn labels_workload(self) -> Result<Workload<'static>, WorkloadError> {
         let [_, size] = self.sizes()?;
         let shared = std::rc::Rc::new(std::cell::RefCell::new(self));
         let circuits = std::rc::Rc::clone(&shared);
-        let prepare = move || Ok(circuits.borrow_mut().garble_tables());
+        let prepare = move || Ok(circuits.borrow_mut().garble_tables(&mut [Vec::new()]));
         let mut out = Vec::new();
         let run = move |waiting: Vec<GarblerInputs>| {
             let circuits = shared.borrow();
@@ -225,13 +241,17 @@ impl Circuits {
         Ok(Workload::once(size, prepare, run))
     }
 
-    fn evaluate_workload(mut self, set: WorkingSet) -> Result<Workload<'static>, WorkloadError> {
+    fn evaluate_workload(
+        mut self,
+        set: WorkingSet,
+        threads: Threads,
+    ) -> Result<Workload<'static>, WorkloadError> {
         let [tables, labels] = self.sizes()?;
         let (garbled, inputs) = self.garble_and_keep()?;
         let (corrections, _) = self.choose(self.transfers.receives())?;
         let transfer = self.transfer(inputs, self.transfers.sends()?, &corrections)?;
-        let shared = std::rc::Rc::new(self);
-        let circuits = std::rc::Rc::clone(&shared);
+        let shared = Arc::new(self);
+        let circuits = Arc::clone(&shared);
         let prepare = move || Ok(circuits.choose(circuits.transfers.receives())?.1);
         let copies = match set {
             WorkingSet::Hot => 0,
@@ -242,7 +262,7 @@ impl Circuits {
         let mut next = 0;
         let run = move |pending| {
             next = (next + 1) % turns.len();
-            shared.evaluate(&turns[next], &transfer, pending)
+            threads.run(|| shared.evaluate(&turns[next], &transfer, pending, threads.count()))
         };
         Ok(Workload::once(Bytes(0), prepare, run))
     }
@@ -282,7 +302,7 @@ mod tests {
             let (corrections, pending) = circuits.choose(circuits.transfers.receives()).unwrap();
             let sends = circuits.transfers.sends().unwrap();
             let transfer = circuits.transfer(inputs, sends, &corrections).unwrap();
-            let outputs = circuits.evaluate(&garbled, &transfer, pending).unwrap();
+            let outputs = circuits.evaluate(&garbled, &transfer, pending, 2).unwrap();
             for (i, &output) in outputs.iter().enumerate() {
                 let (a, b) = (circuits.garbler_shares[i], circuits.evaluator_shares[i]);
                 let expected = circuits

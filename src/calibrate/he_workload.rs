@@ -35,24 +35,24 @@ const ROTATION: Rotation = Rotation::rows(1);
 /// Operands of every BFV operation in one ring.
 pub(super) struct HeOperands {
     case: Case,
-    params: BfvParams,
-    secret: SecretKey,
+    pub(super) params: BfvParams,
+    pub(super) secret: SecretKey,
     public: PublicKey,
-    evaluator: Evaluator,
-    slots: Vec<u64>,
-    factor: Vec<u64>,
+    pub(super) evaluator: Evaluator,
+    pub(super) slots: Vec<u64>,
+    pub(super) factor: Vec<u64>,
     accumulator: Ciphertext,
     other: Ciphertext,
     plaintext: Plaintext,
     decomposed: Decomposed,
     polynomial: Vec<u64>,
     seeded: Vec<u8>,
-    reply: Vec<u8>,
+    pub(super) reply: Vec<u8>,
     keys: Vec<u8>,
     plaintexts: Turns<Plaintext>,
     ciphertexts: Turns<Ciphertext>,
     turned: Option<(Evaluator, Turns<Rotation>)>,
-    rng: ChaCha20Rng,
+    pub(super) rng: ChaCha20Rng,
 }
 
 /// Values that are taken in turn.
@@ -214,7 +214,7 @@ impl HeOperands {
         Ok(())
     }
 
-    fn bytes(&self, op: HeOp) -> Bytes {
+    pub(super) fn bytes(&self, op: HeOp) -> Bytes {
         let params = &self.params;
         let size = match op {
             HeOp::EncryptSecret => params.seeded_ciphertext_size(),
@@ -349,7 +349,7 @@ const fn of_ciphertext(set: WorkingSet) -> WorkingSet {
     }
 }
 
-fn written(message: &impl Wire) -> Vec<u8> {
+pub(super) fn written(message: &impl Wire) -> Vec<u8> {
     let mut bytes = Vec::new();
     message.write(&mut bytes);
     bytes

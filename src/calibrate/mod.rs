@@ -5,6 +5,7 @@
 //!
 //! Besides `verify` the only room that reads the clock.
 
+mod batch_workload;
 mod case;
 mod cases;
 mod clock;
@@ -17,12 +18,13 @@ mod ot_workload;
 mod profile;
 mod runner;
 mod statistics;
+mod threads;
 mod workload;
 
 pub use case::{Case, FAR, NEAR, Op, WorkingSet};
 pub use clock::{Effort, Moment, Taken, now, sample, time, timed};
 pub use environment::{environment, hostname};
 pub use profile::{Agreement, COLUMNS, Profile, ProfileError, Record};
-pub use runner::{Calibration, calibrate};
-pub use statistics::{Summary, fit_line, fit_plane, summarize};
+pub use runner::{Calibration, Sampled, Taking, calibrate};
+pub use statistics::{RESAMPLES, Summary, fit_line, fit_plane, summarize};
 pub use workload::{Operands, Workload, WorkloadError};

@@ -2,7 +2,7 @@
 //!
 //! Comment lines `# key: value` describe the machine, then one row a case. A reader refuses what it
 //! does not understand, by line number. Times are medians in nanoseconds for one operation, with a
-//! 95 % confidence interval of the median.
+//! 95 % confidence interval of the median. Rows of several threads hold the time of one operation of a batch.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use thiserror::Error;
 
 use super::case::{Case, Op, WorkingSet};
+use super::environment::differences;
 use crate::units::{Bytes, Nanos};
 
 /// The columns, in order.
@@ -156,12 +157,7 @@ impl Profile {
 
     /// What the environment says otherwise than `here`, of what times depend on: `key: then, now`.
     pub fn differs_from(&self, here: &BTreeMap<String, String>) -> Vec<String> {
-        let decisive = ["processor", "features", "governor", "nass", "rustc"];
-        let differs = |key: &&str| {
-            let (then, now) = (self.environment.get(*key)?, here.get(*key)?);
-            (then != now).then(|| format!("{key}: {then}, now {now}"))
-        };
-        decisive.iter().filter_map(differs).collect()
+        differences(&self.environment, here)
     }
 
     /// The profile as text.

@@ -7,13 +7,14 @@
 //!
 //! A case that cannot be run does not end the calibration; it is named in the result.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::case::{Case, Op};
 use super::clock::{Effort, sample};
 use super::environment::environment;
 use super::profile::{Profile, Record};
-use super::statistics::summarize;
+use super::statistics::{RESAMPLES, Summary, summarize};
 use super::workload::{Operands, WorkloadError};
 use crate::units::{Bytes, Nanos};
 
@@ -28,18 +29,54 @@ pub struct Calibration {
     pub profile: Profile,
     /// The cases that failed, and why.
     pub failed: Vec<(Case, WorkloadError)>,
-    /// Every sample of the others, in the order of the profile's records and of time.
-    pub samples: Vec<Vec<Nanos>>,
+    /// The others' samples, in the order of the profile's records.
+    pub samples: Vec<Sampled>,
+}
+
+/// The samples of a case.
+#[derive(Debug)]
+pub struct Sampled {
+    /// In the order of time.
+    pub times: Vec<Nanos>,
+    /// Summed up.
+    pub summary: Summary,
+}
+
+/// Samples of a case that were taken elsewhere.
+#[derive(Debug)]
+pub struct Taking {
+    /// What was measured.
+    pub case: Case,
+    /// Bytes that it sends.
+    pub bytes: Bytes,
+    /// The samples.
+    pub times: Vec<Nanos>,
 }
 
 impl Calibration {
-    /// The samples as CSV: the columns of a case as in the profile, then one sample a row.
+    /// Sums up samples that were taken elsewhere; cases without any are left out.
+    pub fn of(taken: Vec<Taking>) -> Self {
+        let (mut cases, mut samples) = (Vec::new(), Vec::new());
+        for Taking { case, bytes, times } in taken {
+            cases.push(case);
+            samples.push(Samples {
+                times,
+                bytes,
+                failure: None,
+            });
+        }
+        sum_up(&cases, samples)
+    }
+
+    /// The samples as CSV: the columns of a case as in the profile, then one sample a row, and 1 for outliers.
     pub fn samples_csv(&self) -> String {
-        let mut text = String::from("op,n,limbs,q_bits,p_bits,param,threads,working_set,ns\n");
-        for (record, samples) in self.profile.records.iter().zip(&self.samples) {
+        let columns = "op,n,limbs,q_bits,p_bits,param,threads,working_set,ns,outlier\n";
+        let mut text = String::from(columns);
+        for (record, Sampled { times, summary }) in self.profile.records.iter().zip(&self.samples) {
             let key = record.case.key();
-            for sample in samples {
-                let _ = writeln!(text, "{key},{:.2}", sample.0);
+            for time in times {
+                let outlier = u8::from(summary.is_outlier(*time));
+                let _ = writeln!(text, "{key},{:.2},{outlier}", time.0);
             }
         }
         text
@@ -54,7 +91,7 @@ struct Samples {
     failure: Option<WorkloadError>,
 }
 
-/// Measures `cases` with one thread. `progress` is told how much is done, of how much, and what comes
+/// Measures `cases`, those of one thread on the caller's. `progress` is told how much is done, of how much, and what comes
 /// next.
 pub fn calibrate(
     cases: &[Case],
@@ -120,14 +157,14 @@ fn sum_up(cases: &[Case], samples: Vec<Samples>) -> Calibration {
                     high: summary.high,
                     bytes,
                 });
-                kept.push(times);
+                kept.push(Sampled { times, summary });
             }
             (None, None) => {}
         }
     }
     take_off_round_trip(&mut records);
     let profile = Profile {
-        environment: environment(1),
+        environment: environment_of(cases, &kept),
         records,
     };
     Calibration {
@@ -137,19 +174,33 @@ fn sum_up(cases: &[Case], samples: Vec<Samples>) -> Calibration {
     }
 }
 
+/// The machine, and how times were summed up.
+fn environment_of(cases: &[Case], kept: &[Sampled]) -> BTreeMap<String, String> {
+    let threads = cases.iter().map(|case| case.threads).max().unwrap_or(1);
+    let mut environment = environment(threads);
+    let interval = format!("95 %, percentile bootstrap of {RESAMPLES} medians");
+    let of = |count: fn(&Summary) -> u64| kept.iter().map(|s| count(&s.summary)).sum::<u64>();
+    let (outliers, samples) = (of(|s| s.outliers), of(|s| s.samples));
+    let outliers = format!("{outliers} of {samples} samples, modified z-score above 3.5");
+    environment.insert("interval".to_owned(), interval);
+    environment.insert("outliers".to_owned(), outliers);
+    environment
+}
+
 /// A message is sent when its acknowledgement, a round trip later, is here.
 fn take_off_round_trip(records: &mut [Record]) {
-    let round_trip = records
-        .iter()
-        .find(|record| record.case.op == Op::RoundTrip);
-    let round_trip = round_trip.map_or(Nanos(0.0), |record| record.median);
-    for record in records
-        .iter_mut()
-        .filter(|record| record.case.op == Op::Send)
-    {
-        let less = |time: Nanos| Nanos((time - round_trip).0.max(LEAST_SHARE * time.0));
-        (record.low, record.median, record.high) =
-            (less(record.low), less(record.median), less(record.high));
+    for (op, trip) in [
+        (Op::Send, Op::RoundTrip),
+        (Op::LinkOut, Op::LinkRoundTrip),
+        (Op::LinkIn, Op::LinkRoundTrip),
+    ] {
+        let round_trip = records.iter().find(|record| record.case.op == trip);
+        let round_trip = round_trip.map_or(Nanos(0.0), |record| record.median);
+        for record in records.iter_mut().filter(|record| record.case.op == op) {
+            let less = |time: Nanos| Nanos((time - round_trip).0.max(LEAST_SHARE * time.0));
+            (record.low, record.median, record.high) =
+                (less(record.low), less(record.median), less(record.high));
+        }
     }
 }
 

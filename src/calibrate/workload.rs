@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::case::{Case, Op};
 use super::clock::time;
 use super::he_workload::HeOperands;
-use super::{gc_workload, link_workload, memory_workload};
+use super::{batch_workload, gc_workload, link_workload, memory_workload};
 use crate::bfv::{BfvError, WireError};
 use crate::gc::GcError;
 use crate::units::{Bytes, Nanos};
@@ -45,6 +45,9 @@ pub enum WorkloadError {
     /// A circuit or transfer refused.
     #[error(transparent)]
     Gc(#[from] GcError),
+    /// The system has no more threads.
+    #[error("threads cannot be started")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
     /// The link failed.
     #[error("the loopback link failed")]
     Link(#[from] io::Error),
@@ -105,6 +108,14 @@ impl<'a> Workload<'a> {
         }
     }
 
+    /// The same with the time of one of the `count` operations that a run does.
+    pub(super) fn for_each_of(self, count: usize) -> Self {
+        let Self { bytes, mut timed } = self;
+        let share = 1.0 / count.max(1) as f64;
+        let timed = Box::new(move |calls| Ok(timed(calls)? * share));
+        Self { bytes, timed }
+    }
+
     /// Bytes that the operation sends or stores.
     pub const fn bytes(&self) -> Bytes {
         self.bytes
@@ -132,6 +143,7 @@ impl Operands {
     /// The case describes nothing that can be run.
     pub fn workload(&mut self, case: &Case) -> Result<Workload<'_>, WorkloadError> {
         match case.op {
+            Op::He(_) if case.threads != 1 => batch_workload::workload(case),
             Op::He(op) => {
                 let kept = self.he.take().filter(|kept| kept.serves(case));
                 let operands = match kept {
@@ -149,8 +161,12 @@ impl Operands {
             | Op::OtRandom
             | Op::OtChosen
             | Op::OtDerandomize => gc_workload::workload(case),
+            _ if case.threads != 1 => Err(WorkloadError::case(case, "work for several threads")),
             Op::Touch => memory_workload::workload(case),
             Op::Send | Op::RoundTrip => link_workload::workload(case),
+            Op::LinkOut | Op::LinkIn | Op::LinkRoundTrip => {
+                Err(WorkloadError::case(case, "work of this machine alone"))
+            }
         }
     }
 }
@@ -190,6 +206,11 @@ mod tests {
                 ..Case::transfer(Op::BaseOt, OtRole::Sender, 1)
             },
             Case::transfer(Op::BaseOt, OtRole::Sender, 5),
+            Case::link(Op::LinkOut, 1),
+            Case {
+                threads: 2,
+                ..Case::link(Op::Send, 1)
+            },
             Case {
                 param: "bytes=x".to_owned(),
                 ..Case::link(Op::Send, 1)

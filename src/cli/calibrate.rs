@@ -1,53 +1,69 @@
-//! `nass calibrate`: measures this machine and writes its profile.
+//! `nass calibrate`: measures this machine, or its link to another one, and writes a profile.
+
+mod compared;
+mod fitted;
+mod link;
+mod measured;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use serde::Serialize;
-
+use self::compared::Compared;
+use self::fitted::Fitted;
+use self::link::Peer;
+use self::measured::Measured;
 use super::calibration;
 use super::error::Failure;
 use super::globals::Globals;
 use super::output::{self, Progress};
-use crate::calibrate::{Agreement, Calibration, Case, Effort, Profile, Record, calibrate};
-use crate::report::{Align, Grid, Present, ReportError};
-use crate::units::Nanos;
+use crate::calibrate::{Calibration, Case, Effort, Profile, calibrate};
+use crate::predict::PriceList;
+use crate::verify::Token;
 
 /// Measure what this machine takes for each operation, and write its profile
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  nass calibrate\n  nass calibrate --quick -o mine.csv\n  nass calibrate -o mine.csv --compare earlier.csv"
+    after_help = "Examples:\n  nass calibrate\n  nass calibrate --quick -o mine.csv\n  nass calibrate -o mine.csv --compare earlier.csv\n  nass calibrate -o mine.csv --fits\n  nass calibrate --serve-link 0.0.0.0:7000\n  nass calibrate -o mine.csv --link other:7000 --token TOKEN"
 )]
 pub(super) struct Args {
     /// Half a minute instead of several; less exact
     #[arg(long)]
     quick: bool,
-    /// The link that is measured
-    #[arg(long, value_enum, default_value_t)]
-    link: Link,
+    /// `loopback`, or also the link to the machine that runs `--serve-link` at HOST:PORT. Where FILE is there,
+    /// that link alone is measured and put into it
+    #[arg(long, value_name = "LINK", default_value = "loopback")]
+    link: String,
+    /// Measure nothing: answer one machine that measures its link to this one
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:0",
+        conflicts_with_all = ["quick", "link", "compare", "fits", "output"])]
+    serve_link: Option<String>,
+    /// What the measuring machine shows the answering one, which prints it [default of `--serve-link`: random]
+    #[arg(long, value_name = "HEX")]
+    token: Option<Token>,
     /// Measure nothing: tell how far the profile agrees with this one
-    #[arg(long, value_name = "FILE", conflicts_with = "quick")]
+    #[arg(long, value_name = "OTHER", conflicts_with_all = ["quick", "link"])]
     compare: Option<PathBuf>,
-    /// Where the profile goes [default: `calibration/HOST.csv` of this host]
+    /// Measure nothing: show the profile's fits over n and limbs, and how far its rows lie from them
+    #[arg(long, conflicts_with_all = ["quick", "link", "compare"])]
+    fits: bool,
+    /// Where the profile goes, or is [default: `calibration/HOST.csv` of this host]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
-/// Links that can be measured.
-#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
-enum Link {
-    /// TCP between two threads of this machine
-    #[default]
-    Loopback,
-}
+/// Time for a link.
+const QUICK_LINK: Duration = Duration::from_secs(3);
+const FULL_LINK: Duration = Duration::from_secs(12);
+/// Share of a case's samples far out from which it was disturbed.
+const DISTURBED: f64 = 0.25;
+/// Share of the cases disturbed from which the machine was not quiet; on a quiet one about 5 % are, since samples of
+/// some operations are all but equal and any other one is far out.
+const UNQUIET: f64 = 0.1;
 
 pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
-    let Link::Loopback = args.link;
-    let threads = globals.threads_or(NonZeroUsize::MIN);
-    if threads != 1 {
-        return Err(Failure::unusable(format_args!(
-            "--threads {threads}: operations are measured with one thread only; expected 1"
-        )));
+    if let Some(addr) = &args.serve_link {
+        return link::serve(addr, args.token, globals);
     }
     let path = args.output.unwrap_or_else(calibration::of_this_host);
     if path.is_dir() {
@@ -57,23 +73,55 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
         )));
     }
     if let Some(other) = &args.compare {
-        let (ours, theirs) = (calibration::read(&path)?, calibration::read(other)?);
-        let agreement = ours.profile.agreement(&theirs.profile);
-        return output::present(&Compared::of(&agreement), globals);
+        return compare(&path, other, globals);
     }
+    if args.fits {
+        let prices = PriceList::new(&calibration::read(&path)?.profile);
+        return output::present(&Fitted::of(&prices), globals);
+    }
+    let peer = Peer::of(&args.link, args.token)?;
     if cfg!(debug_assertions) {
         output::warn(
             globals,
             "this program was built without optimization; its times say little",
         );
     }
-    let effort = if args.quick {
-        Effort::QUICK
+    let (effort, budget) = if args.quick {
+        (Effort::QUICK, QUICK_LINK)
     } else {
-        Effort::FULL
+        (Effort::FULL, FULL_LINK)
     };
-    let cases = Case::builtin().map_err(Failure::job)?;
-    write(&path, measure(&cases, effort, globals), globals)
+    match peer {
+        Some(peer) if path.exists() => add_link(&path, &peer, budget, globals),
+        peer => {
+            let link = peer.map(|peer| peer.measure(budget)).transpose()?;
+            let calibration = measure(&cases(globals)?, effort, globals);
+            write(&path, calibration, link, globals)
+        }
+    }
+}
+
+/// Tells how far two profiles agree, and what they were not measured alike under.
+fn compare(path: &Path, other: &Path, globals: &Globals) -> Result<(), Failure> {
+    let (ours, theirs) = (calibration::read(path)?, calibration::read(other)?);
+    let (ours, theirs) = (ours.profile, theirs.profile);
+    let differs = theirs.differs_from(&ours.environment);
+    if !differs.is_empty() {
+        let (other, list) = (other.display(), differs.join("; "));
+        output::warn(globals, &format!("{other} was measured elsewhere ({list})"));
+    }
+    output::present(&Compared::of(&ours.agreement(&theirs)), globals)
+}
+
+/// All that is built in, with one thread and with as many as were asked for, else as there are cores.
+fn cases(globals: &Globals) -> Result<Vec<Case>, Failure> {
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let threads = globals.threads_or(cores);
+    let mut cases = Case::builtin().map_err(Failure::job)?;
+    if threads > 1 {
+        cases.extend(Case::on_threads(threads).map_err(Failure::job)?);
+    }
+    Ok(cases)
 }
 
 fn measure(cases: &[Case], effort: Effort, globals: &Globals) -> Calibration {
@@ -85,180 +133,82 @@ fn measure(cases: &[Case], effort: Effort, globals: &Globals) -> Calibration {
     })
 }
 
+/// Measures a link and puts it into the profile that is there, its samples beside it.
+fn add_link(path: &Path, peer: &Peer, budget: Duration, globals: &Globals) -> Result<(), Failure> {
+    let mut profile = calibration::read(path)?.profile;
+    let link = peer.measure(budget)?;
+    link::put(&link.profile, &mut profile);
+    write_profile(path, &profile, globals)?;
+    write_samples(&path.with_extension("link.samples.csv"), &link, globals)?;
+    link::warn_of_directions(&link.profile, globals);
+    output::present(&Measured::of(&link), globals)
+}
+
+fn write_profile(path: &Path, profile: &Profile, globals: &Globals) -> Result<(), Failure> {
+    output::write_file(path, profile.to_csv().as_bytes())?;
+    output::say(globals, &format!("wrote {}", path.display()));
+    Ok(())
+}
+
+fn write_samples(path: &Path, calibration: &Calibration, globals: &Globals) -> Result<(), Failure> {
+    output::write_file(path, calibration.samples_csv().as_bytes())?;
+    output::say(globals, &format!("wrote {}", path.display()));
+    Ok(())
+}
+
 /// Writes the profile if all was measured. Else what there was before stays, and what was measured
 /// goes beside it.
-fn write(path: &Path, calibration: Calibration, globals: &Globals) -> Result<(), Failure> {
-    let samples = calibration.samples_csv();
-    let Calibration {
-        profile, failed, ..
-    } = calibration;
-    if failed.is_empty() {
-        output::write_file(path, profile.to_csv().as_bytes())?;
-        let beside = path.with_extension("samples.csv");
-        output::write_file(&beside, samples.as_bytes())?;
-        let (path, beside) = (path.display(), beside.display());
-        output::say(globals, &format!("wrote {path} and {beside}"));
-        return output::present(&Measured::of(&profile), globals);
+fn write(
+    path: &Path,
+    mut calibration: Calibration,
+    link: Option<Calibration>,
+    globals: &Globals,
+) -> Result<(), Failure> {
+    if let Some(link) = link {
+        link::put(&link.profile, &mut calibration.profile);
+        link::warn_of_directions(&link.profile, globals);
+        calibration.samples.extend(link.samples);
     }
-    for (case, reason) in &failed {
+    if calibration.failed.is_empty() {
+        write_profile(path, &calibration.profile, globals)?;
+        write_samples(&path.with_extension("samples.csv"), &calibration, globals)?;
+        warn_of_outliers(&calibration, globals);
+        return output::present(&Measured::of(&calibration), globals);
+    }
+    for (case, reason) in &calibration.failed {
         output::warn(globals, &format!("{case}: {reason}"));
     }
     let partial = path.with_extension("partial.csv");
-    output::write_file(&partial, profile.to_csv().as_bytes())?;
-    let (failed, partial) = (failed.len(), partial.display());
+    output::write_file(&partial, calibration.profile.to_csv().as_bytes())?;
+    let (failed, partial) = (calibration.failed.len(), partial.display());
     Err(Failure::Job(anyhow::anyhow!(
         "{failed} cases could not be measured; the others are in {partial}"
     )))
 }
 
-/// How far two profiles agree, as it is printed.
-#[derive(Serialize)]
-struct Compared {
-    cases: usize,
-    median_difference: f64,
-    within_3_percent: f64,
-    within_10_percent: f64,
-    worst_case: String,
-    worst_difference: f64,
-}
-
-impl Compared {
-    fn of(agreement: &Agreement) -> Self {
-        let worst = agreement.worst.as_ref();
-        Self {
-            cases: agreement.cases,
-            median_difference: agreement.median,
-            within_3_percent: agreement.within_3,
-            within_10_percent: agreement.within_10,
-            worst_case: worst.map_or_else(String::new, |(case, _)| case.to_string()),
-            worst_difference: worst.map_or(0.0, |(_, by)| *by),
-        }
-    }
-
-    fn grid(&self, share: impl Fn(f64) -> String) -> Grid {
-        use Align::{Left, Right};
-        let columns = [
-            ("cases", Right),
-            ("median difference", Right),
-            ("within 3 %", Right),
-            ("within 10 %", Right),
-            ("worst", Right),
-            ("case", Left),
-        ];
-        let mut grid = Grid::new("agreement of two profiles", &columns);
-        let shares = [
-            self.median_difference,
-            self.within_3_percent,
-            self.within_10_percent,
-            self.worst_difference,
-        ];
-        let cases = [self.cases.to_string()];
-        let shares = shares.map(share);
-        let worst = [self.worst_case.clone()];
-        grid.row(cases.into_iter().chain(shares).chain(worst));
-        grid
-    }
-}
-
-impl Present for Compared {
-    fn table(&self) -> String {
-        self.grid(|share| format!("{:.1} %", 100.0 * share))
-            .to_text()
-    }
-
-    fn csv(&self) -> Result<String, ReportError> {
-        self.grid(|share| share.to_string()).to_csv()
-    }
-}
-
-/// A profile as it is printed.
-#[derive(Serialize)]
-#[serde(transparent)]
-struct Measured(Vec<Row>);
-
-#[derive(Serialize)]
-struct Row {
-    op: &'static str,
-    n: usize,
-    limbs: usize,
-    param: String,
-    working_set: &'static str,
-    samples: u64,
-    seconds: f64,
-    low: f64,
-    high: f64,
-    bytes: u64,
-}
-
-impl Measured {
-    fn of(profile: &Profile) -> Self {
-        Self(profile.records.iter().map(Row::of).collect())
-    }
-
-    fn grid(&self, time: impl Fn(f64) -> String) -> Grid {
-        use Align::{Left, Right};
-        let columns = [
-            ("op", Left),
-            ("n", Right),
-            ("limbs", Right),
-            ("param", Left),
-            ("working_set", Left),
-            ("samples", Right),
-            ("seconds", Right),
-            ("low", Right),
-            ("high", Right),
-            ("bytes", Right),
-        ];
-        let mut grid = Grid::new("calibration", &columns);
-        for row in &self.0 {
-            let names = [row.op.to_owned(), row.n.to_string(), row.limbs.to_string()];
-            let place = [
-                row.param.clone(),
-                row.working_set.to_owned(),
-                row.samples.to_string(),
-            ];
-            let times = [row.seconds, row.low, row.high].map(&time);
-            let bytes = [row.bytes.to_string()];
-            grid.row(names.into_iter().chain(place).chain(times).chain(bytes));
-        }
-        grid
-    }
-}
-
-impl Row {
-    fn of(record: &Record) -> Self {
-        let case = &record.case;
-        Self {
-            op: case.op.name(),
-            n: case.n,
-            limbs: case.limbs,
-            param: case.param.clone(),
-            working_set: case.working_set.name(),
-            samples: record.samples,
-            seconds: record.median.seconds(),
-            low: record.low.seconds(),
-            high: record.high.seconds(),
-            bytes: record.bytes.0,
-        }
-    }
-}
-
-impl Present for Measured {
-    fn table(&self) -> String {
-        self.grid(|seconds| Nanos::from_seconds(seconds).to_string())
-            .to_text()
-    }
-
-    fn csv(&self) -> Result<String, ReportError> {
-        self.grid(|seconds| seconds.to_string()).to_csv()
+/// Warns of a machine that was not quiet.
+fn warn_of_outliers(calibration: &Calibration, globals: &Globals) {
+    let share = |s: &crate::calibrate::Summary| s.outliers as f64 / s.samples as f64;
+    let summaries = calibration.samples.iter().map(|of| &of.summary);
+    let disturbed = summaries.filter(|s| share(s) > DISTURBED).count();
+    let of = calibration.samples.len();
+    if disturbed as f64 > UNQUIET * of as f64 {
+        let told = format!(
+            "{disturbed} of {of} cases have outliers in more than a quarter of their samples: \
+             was the machine doing something else?"
+        );
+        output::warn(globals, &told);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::collections::BTreeSet;
 
     use super::*;
+    use crate::calibrate::{Op, Taking};
+    use crate::report::Present as _;
+    use crate::units::{Bytes, Nanos};
 
     const ONCE: Effort = Effort {
         warm_up: Duration::ZERO,
@@ -267,32 +217,55 @@ mod tests {
     };
 
     #[test]
-    fn only_one_thread_and_a_file_are_accepted() {
-        let args = || Args {
-            quick: true,
-            compare: None,
-            link: Link::Loopback,
-            output: Some(".".into()),
+    fn one_thread_and_as_many_as_asked_for_are_measured() {
+        let threads = |asked: usize| {
+            let globals = Globals {
+                threads: NonZeroUsize::new(asked),
+                ..Globals::default()
+            };
+            let cases = cases(&globals).unwrap();
+            cases.iter().map(|c| c.threads).collect::<BTreeSet<_>>()
         };
-        let two = Globals {
-            threads: NonZeroUsize::new(2),
-            ..Globals::default()
+        assert_eq!(threads(1), BTreeSet::from([1]));
+        assert_eq!(threads(3), BTreeSet::from([1, 3]));
+        assert!(threads(0).contains(&1), "as many as there are cores");
+    }
+
+    #[test]
+    fn a_link_takes_the_place_of_the_one_before() {
+        let link = |nanos: f64, addr: &str| {
+            let ops = [Op::LinkRoundTrip, Op::LinkOut, Op::LinkIn];
+            let taken = ops.map(|op| Taking {
+                case: Case::link(op, 1),
+                bytes: Bytes(1),
+                times: vec![Nanos(nanos); 3],
+            });
+            let mut profile = Calibration::of(taken.into()).profile;
+            profile.environment = [("link".to_owned(), addr.to_owned())].into();
+            profile
         };
-        let failure = run(args(), &two).unwrap_err();
-        assert!(failure.to_string().contains("expected 1"));
-        assert!(matches!(failure, Failure::Input(_)));
-        let failure = run(args(), &Globals::default()).unwrap_err();
-        assert!(failure.to_string().contains("found a folder"));
+        let mut profile = measure(&[Case::link(Op::Touch, 1)], ONCE, &Globals::default()).profile;
+        for (nanos, addr) in [(1e6, "a:1"), (2e6, "b:2")] {
+            link::put(&link(nanos, addr), &mut profile);
+            assert_eq!(profile.records.len(), 4);
+            assert_eq!(profile.records[1].median, Nanos(nanos));
+            assert_eq!(profile.environment["link"], addr);
+        }
+        assert!(profile.environment.contains_key("processor"));
+        assert_eq!(
+            Profile::from_csv(&profile.to_csv()).unwrap().records.len(),
+            4
+        );
     }
 
     #[test]
     fn a_profile_is_printed_row_by_row() {
         let cases = Case::of_ring((64, 1));
-        let measured = Measured::of(&measure(&cases, ONCE, &Globals::default()).profile);
+        let measured = Measured::of(&measure(&cases, ONCE, &Globals::default()));
         assert!(measured.table().contains("multiply_accumulate"));
         let csv = measured.csv().unwrap();
         assert_eq!(csv.lines().count(), cases.len() + 1);
-        assert!(csv.starts_with("op,n,limbs,param,"), "{csv}");
+        assert!(csv.starts_with("op,n,limbs,param,threads,"), "{csv}");
     }
 
     #[test]
@@ -309,7 +282,7 @@ mod tests {
             verbosity: crate::cli::Verbosity::Quiet,
             ..Globals::default()
         };
-        let failure = write(&path, measure(&cases, ONCE, &quiet), &quiet).unwrap_err();
+        let failure = write(&path, measure(&cases, ONCE, &quiet), None, &quiet).unwrap_err();
         assert!(
             failure
                 .to_string()

@@ -70,6 +70,14 @@ enum Command {
 }
 
 impl Command {
+    /// Threads of the pool: one unless more were asked for. Calibration has pools of its own beside one thread.
+    fn threads(&self, globals: &Globals) -> usize {
+        match self {
+            Self::Calibrate(_) => 1,
+            _ => globals.threads_or(NonZeroUsize::MIN),
+        }
+    }
+
     fn run(self, globals: &Globals) -> Result<(), Failure> {
         match self {
             Self::Calibrate(args) => calibrate::run(args, globals),
@@ -99,7 +107,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match Cli::try_parse_from(arguments) {
         Ok(cli) => {
             let globals = cli.globals.into();
-            set_threads(&globals);
+            set_threads(cli.command.threads(&globals));
             cli.command.run(&globals)
         }
         Err(error) => error::of_arguments(&error),
@@ -113,9 +121,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// The pool for independent pieces of work: one thread unless more were asked for.
-fn set_threads(globals: &Globals) {
-    let threads = globals.threads_or(NonZeroUsize::MIN);
+/// The pool for independent pieces of work.
+fn set_threads(threads: usize) {
     // A pool that stands already belongs to a program that runs several commands.
     let _ = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)

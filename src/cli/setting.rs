@@ -18,6 +18,9 @@ enum Protocol {
     Gazelle,
 }
 
+/// The link to another machine that the profile measured.
+const MEASURED: &str = "measured";
+
 /// How large p must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Bound {
@@ -33,7 +36,7 @@ pub(super) struct SettingArgs {
     /// Profile of the machine [default: this host's, else the reference machine's]
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
-    /// `loopback` as the profile measured it, `lan`, `wan`, or `mbit=…,rtt_ms=…`
+    /// `loopback` or, between machines, `measured`, as the profile measured them; `lan`, `wan`, or `mbit=…,rtt_ms=…`
     #[arg(long, value_name = "LINK", default_value = "loopback")]
     link: String,
     /// Protocol between the parties
@@ -65,7 +68,7 @@ pub(super) struct SettingArgs {
 /// What it means; owns what [`Setting`] borrows.
 #[derive(Debug)]
 pub(super) struct OwnedSetting {
-    /// The link, where it is not the machine's own loopback.
+    /// The link that sendings imitate.
     pub(super) shaped: Option<Link>,
     /// How the profile's machine differs from this one.
     elsewhere: Option<String>,
@@ -106,6 +109,11 @@ impl SettingArgs {
         }
     }
 
+    /// Whether parties on two machines have the link that is priced, and need not imitate it.
+    pub(super) fn link_is_there(&self) -> bool {
+        self.link == MEASURED
+    }
+
     /// Reads the profile and settles the link.
     pub(super) fn resolve(&self, globals: &Globals) -> Result<OwnedSetting, Failure> {
         if self.flooding == 0 {
@@ -135,10 +143,11 @@ impl SettingArgs {
     }
 }
 
-/// `loopback` as the profile measured it, `lan`, `wan`, or `mbit=…,rtt_ms=…`.
+/// `loopback` or `measured` as the profile measured them, `lan`, `wan`, or `mbit=…,rtt_ms=…`.
 pub(super) fn link(text: &str, prices: &PriceList) -> Result<Link, Failure> {
     match text {
         "loopback" => prices.loopback().map_err(Failure::input),
+        MEASURED => prices.distant().map_err(Failure::input),
         "lan" => Ok(Link::LAN),
         "wan" => Ok(Link::WAN),
         other => Link::parse(other).map_err(Failure::input),

@@ -147,7 +147,15 @@ struct Session {
 }
 
 impl Session {
-    fn new(args: &Args, jobs: Vec<Job>, setting: OwnedSetting, seed: u64) -> Result<Self, Failure> {
+    fn new(
+        args: &Args,
+        jobs: Vec<Job>,
+        mut setting: OwnedSetting,
+        seed: u64,
+    ) -> Result<Self, Failure> {
+        if args.role != Role::Both && args.setting.link_is_there() {
+            setting.shaped = None;
+        }
         let default = if args.layers.is_some() { 5 } else { 1 };
         let inferences = usize::from(args.inferences.unwrap_or(default));
         let mut longest: f64 = 0.0;

@@ -1,7 +1,7 @@
-//! How the parties of `nass verify` find each other: listen, connect, show the token; the second process.
+//! How the parties of `nass verify` and the ends of `nass calibrate --link` find each other: listen, connect, show the token; the second process.
 
 use std::ffi::OsString;
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::net::{IpAddr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -60,8 +60,7 @@ fn is_loopback(ip: IpAddr) -> bool {
 /// Connects to the server and shows it the token.
 pub(super) fn connect(addr: &str, token: &Token) -> Result<TcpStream, Failure> {
     check_address(addr)?;
-    let connected = TcpStream::connect(addr);
-    let stream = connected
+    let stream = reach(addr)
         .with_context(|| format!("{addr}: cannot connect"))
         .map_err(Failure::Job)?;
     let own = stream.try_clone().map_err(Failure::job)?;
@@ -70,10 +69,22 @@ pub(super) fn connect(addr: &str, token: &Token) -> Result<TcpStream, Failure> {
     Ok(stream)
 }
 
+/// Connects to the first address that answers in time.
+fn reach(addr: &str) -> io::Result<TcpStream> {
+    let mut failed = io::ErrorKind::AddrNotAvailable.into();
+    for addr in addr.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&addr, GREETING) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
 fn check_address(addr: &str) -> Result<(), Failure> {
     let read = addr
         .to_socket_addrs()
-        .with_context(|| format!("--addr {addr}: expected HOST:PORT"));
+        .with_context(|| format!("{addr}: expected HOST:PORT"));
     read.map(|_| ()).map_err(Failure::Input)
 }
 

@@ -4,12 +4,14 @@
 //! [`PriceList`]. The paper's performance characterization engine (Bian et al. 2020, section 4.2).
 
 mod estimate;
+mod he_fit;
 mod linked_prices;
 mod prediction;
 mod price_keys;
 mod price_list;
 
 pub use estimate::{PredictError, Setting, estimate, he_report, plan, plan_with};
+pub use he_fit::{FitPoint, HeFit};
 pub use linked_prices::LinkedPrices;
 pub use prediction::{
     BytesSplit, CircuitsReport, HeReport, LayerPrediction, LinkReport, Prediction, PredictionTotal,

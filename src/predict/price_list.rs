@@ -6,17 +6,20 @@
 //! such rows is used within the n and limbs that they span, and named in [`PriceList::fitted`]; beyond
 //! there is no price. Circuits and transfers are measured in batches of several sizes s (batch ·
 //! ANDs, or transfers), apart for each hash and extension, the smallest a single circuit. Between two neighbours time is a line in s: a fixed
-//! cost and a slope; beyond the sizes measured the nearest one's time for each AND or transfer holds.
-//! The link is a line, t = fixed + slope · bytes; with one size alone, slope · bytes.
+//! cost and a slope; beyond the sizes measured the nearest one's time for each AND or transfer holds, which is named
+//! in [`PriceList::fitted`] too. An operation measured at one size alone has a rate.
+//! The link is a line, t = fixed + slope · bytes; with one size alone, slope · bytes. Of a link to another machine
+//! the slower direction counts, as [`Link`] has one bandwidth.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use thiserror::Error;
 
+use super::he_fit::{HeFit, he_fits};
 use super::price_keys::{Variant, name_of, ring_of, serves};
 use crate::bfv::HeOp;
-use crate::calibrate::{FAR, NEAR, Op, Profile, WorkingSet, fit_line, fit_plane};
+use crate::calibrate::{FAR, NEAR, Op, Profile, WorkingSet, fit_line};
 use crate::gc::{GarblingHash, ShareCircuit};
 use crate::protocol::{Delivery, Link, OtRole, RingSize, Streams, Task};
 use crate::units::{Bytes, Nanos};
@@ -42,9 +45,10 @@ pub enum PriceError {
 #[derive(Debug)]
 pub struct PriceList {
     exact: BTreeMap<HeKey, Nanos>,
-    planes: BTreeMap<(HeOp, WorkingSet), Plane>,
+    fits: BTreeMap<(HeOp, WorkingSet), HeFit>,
     batches: BTreeMap<BatchKey, Vec<(f64, f64)>>,
     link: Option<Link>,
+    distant: Option<Link>,
     fitted: RefCell<BTreeSet<String>>,
     rows: RefCell<HashMap<(RingSize, WorkingSet), Row>>,
 }
@@ -54,35 +58,7 @@ pub(super) type Row = [f64; HeOp::ALL.len()];
 
 /// Operations in batches: which, whose side, in which variant.
 type BatchKey = (Op, Option<OtRole>, Variant);
-type HeKey = (HeOp, RingSize, WorkingSet);
-
-/// ln t = c₀ + c₁·ln n + c₂·ln limbs over measured rows.
-#[derive(Debug)]
-struct Plane {
-    /// c₀, c₁, c₂.
-    fit: [f64; 3],
-    /// ln n and ln limbs of the rows.
-    points: Vec<[f64; 2]>,
-}
-
-impl Plane {
-    /// The fit, if `ring` lies within what was measured.
-    fn at(&self, ring: RingSize) -> Option<Nanos> {
-        let at = [(ring.n as f64).ln(), (ring.limbs as f64).ln()];
-        let within = |axis: usize| {
-            let axis = |point: &[f64; 2]| point.get(axis).copied().unwrap_or_default();
-            let spanned = self.points.iter().map(axis);
-            let (least, greatest) = spanned
-                .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| {
-                    (a.min(x), b.max(x))
-                });
-            (least..=greatest).contains(&axis(&at))
-        };
-        let [c0, c1, c2] = self.fit;
-        let known = ring.special == 1 && within(0) && within(1);
-        known.then(|| Nanos((c0 + c1 * at[0] + c2 * at[1]).exp()))
-    }
-}
+pub(super) type HeKey = (HeOp, RingSize, WorkingSet);
 
 impl PriceList {
     /// The prices of `profile`.
@@ -109,16 +85,18 @@ impl PriceList {
             .into_iter()
             .map(|(key, (_, time))| (key, time))
             .collect();
-        let planes = planes(&exact);
+        let fits = he_fits(&exact);
         for sizes in batches.values_mut() {
             sizes.sort_by(|a, b| a.0.total_cmp(&b.0));
         }
-        let link = link(&batches);
+        let link = link(&batches, Op::Send, Op::RoundTrip);
+        let distant = distant(&batches);
         Self {
             exact,
-            planes,
+            fits,
             batches,
             link,
+            distant,
             fitted: RefCell::default(),
             rows: RefCell::default(),
         }
@@ -131,6 +109,21 @@ impl PriceList {
     pub fn loopback(&self) -> Result<Link, PriceError> {
         self.link
             .ok_or_else(|| not_measured(Op::Send, String::new()))
+    }
+
+    /// The link to another machine as the profile measured it.
+    ///
+    /// # Errors
+    /// The profile did not measure one.
+    pub fn distant(&self) -> Result<Link, PriceError> {
+        let detail = " (`--link HOST:PORT` of `nass calibrate`)";
+        self.distant
+            .ok_or_else(|| not_measured(Op::LinkOut, detail.to_owned()))
+    }
+
+    /// The fit of each BFV operation over ring degree and limbs, with its residuals.
+    pub fn fits(&self) -> impl Iterator<Item = &HeFit> {
+        self.fits.values()
     }
 
     /// What tasks were priced by a fit and not by a row of their own, so far.
@@ -246,7 +239,7 @@ impl PriceList {
         if let Some(time) = self.exact.get(&(op, ring, set)) {
             return Ok(*time);
         }
-        if let Some(time) = self.planes.get(&(op, set)).and_then(|plane| plane.at(ring)) {
+        if let Some(time) = self.fits.get(&(op, set)).and_then(|fit| fit.at(ring)) {
             return Ok(time);
         }
         match set {
@@ -278,6 +271,17 @@ impl PriceList {
         }
     }
 
+    /// Notes a size outside those that were measured; of one alone it is a rate.
+    fn note_beyond(&self, (op, _, variant): BatchKey, size: f64, measured: &[(f64, f64)]) {
+        if let [least, .., most] = measured
+            && !(least.0..=most.0).contains(&size)
+        {
+            let name = format!("{}{}", op.name(), variant.detail());
+            let told = format!("{name}, in sizes outside {} to {}", least.0, most.0);
+            self.fitted.borrow_mut().insert(told);
+        }
+    }
+
     /// The price of memory touched first; profiles older than its measurement have none, which is noted.
     fn touch(&self, bytes: f64) -> Nanos {
         let price = self.batch((Op::Touch, None, Variant::Only), bytes);
@@ -300,27 +304,14 @@ impl PriceList {
                 let share = (size - low.0) / (high.0 - low.0);
                 low.1 + share * (high.1 - low.1)
             }
-            (Some(&nearest), None) | (None, Some(&nearest)) => nearest.1 / nearest.0 * size,
+            (Some(&nearest), None) | (None, Some(&nearest)) => {
+                self.note_beyond(key, size, measured);
+                nearest.1 / nearest.0 * size
+            }
             (None, None) => return Err(not_measured(key.0, key.2.detail())),
         };
         Ok(Nanos(time))
     }
-}
-
-/// The fit of each operation, over its rows with one special prime.
-fn planes(exact: &BTreeMap<HeKey, Nanos>) -> BTreeMap<(HeOp, WorkingSet), Plane> {
-    type Points = Vec<([f64; 2], f64)>;
-    let mut rows: BTreeMap<(HeOp, WorkingSet), Points> = BTreeMap::new();
-    for (&(op, ring, set), time) in exact.iter().filter(|((_, ring, _), _)| ring.special == 1) {
-        let at = [(ring.n as f64).ln(), (ring.limbs as f64).ln()];
-        rows.entry((op, set)).or_default().push((at, time.0.ln()));
-    }
-    let plane = |(key, rows): (_, Vec<_>)| {
-        let points = rows.iter().map(|(at, _)| *at).collect();
-        let fit = fit_plane(&rows)?;
-        Some((key, Plane { fit, points }))
-    };
-    rows.into_iter().filter_map(plane).collect()
 }
 
 /// ANDs of a circuit that a script holds, and that is therefore a sound one.
@@ -346,16 +337,26 @@ fn not_measured(op: Op, detail: String) -> PriceError {
     }
 }
 
-fn link(batches: &BTreeMap<BatchKey, Vec<(f64, f64)>>) -> Option<Link> {
+/// The link that these two operations measured.
+fn link(batches: &BTreeMap<BatchKey, Vec<(f64, f64)>>, send: Op, trip: Op) -> Option<Link> {
     let of = |op| batches.get(&(op, None, Variant::Only));
-    let sent = of(Op::Send)?;
+    let sent = of(send)?;
     let alone = sent.first().map(|(bytes, time)| time / bytes);
-    let ns_per_byte = fit_line(sent).map(|(slope, _)| slope).or(alone)?;
-    let (_, round_trip) = of(Op::RoundTrip)?.first()?;
+    let fitted = fit_line(sent).map(|(slope, _)| slope);
+    let ns_per_byte = fitted.filter(|slope| *slope > 0.0).or(alone)?;
+    let (_, round_trip) = of(trip)?.first()?;
     Some(Link {
         mbit_per_s: 8e3 / ns_per_byte,
         rtt_ms: round_trip / 1e6,
     })
+}
+
+/// The link to another machine, in its slower direction.
+fn distant(batches: &BTreeMap<BatchKey, Vec<(f64, f64)>>) -> Option<Link> {
+    let way = |op| link(batches, op, Op::LinkRoundTrip);
+    let (out, back) = (way(Op::LinkOut)?, way(Op::LinkIn)?);
+    let mbit_per_s = out.mbit_per_s.min(back.mbit_per_s);
+    Some(Link { mbit_per_s, ..out })
 }
 
 #[cfg(test)]
@@ -492,11 +493,14 @@ mod tests {
             (sender(316) - 1048.0).abs() < 1e-6,
             "on the line through its neighbours"
         );
+        assert!(prices.fitted().is_empty());
         assert!((sender(5) - 5.0 * 13.0).abs() < 1e-6, "as the smallest");
         assert!(
             (sender(10_000) - 10_000.0 * 3.1).abs() < 1e-6,
             "as the largest"
         );
+        let told = "ot_correlated with extension=softspoken4, in sizes outside 10 to 1000";
+        assert_eq!(prices.fitted(), [told], "never silently");
     }
 
     /// Each extension and each hash has its own rows; those that name none were measured with the first ones.
@@ -560,6 +564,44 @@ mod tests {
     fn the_link_is_a_line_through_what_was_sent() {
         let link = prices().loopback().unwrap();
         assert!((link.mbit_per_s - 4000.0).abs() < 1e-6 && (link.rtt_ms - 0.02).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_link_to_another_machine_is_its_slower_direction() {
+        let mut records = vec![record(Op::LinkRoundTrip, 0, 0, "bytes=1", 3e6)];
+        for bytes in [1000.0, 10_000.0] {
+            let param = format!("bytes={bytes}");
+            records.push(record(Op::LinkOut, 0, 0, &param, 500.0 + 80.0 * bytes));
+            records.push(record(Op::LinkIn, 0, 0, &param, 8.0 * bytes));
+        }
+        let mut profile = Profile {
+            records,
+            ..Profile::default()
+        };
+        let link = PriceList::new(&profile).distant().unwrap();
+        assert!((link.mbit_per_s - 100.0).abs() < 1e-6 && link.rtt_ms == 3.0);
+        assert!(PriceList::new(&profile).loopback().is_err());
+        profile.records.truncate(1);
+        let refused = PriceList::new(&profile).distant().unwrap_err();
+        assert!(
+            refused.to_string().contains("--link HOST:PORT"),
+            "{refused}"
+        );
+    }
+
+    /// Prices are those of one thread; what several share is kept for the reader of the profile.
+    #[test]
+    fn rows_of_several_threads_price_nothing() {
+        let mut shared = record(Op::He(HeOp::Add), 4096, 2, "special=50", 1.0);
+        shared.case.threads = 2;
+        let list = PriceList::new(&Profile {
+            records: vec![
+                shared,
+                record(Op::He(HeOp::Add), 4096, 2, "special=50", 7.0),
+            ],
+            ..Profile::default()
+        });
+        assert_eq!(list.task(&additions(4096, 2)), Ok(Nanos(14.0)));
     }
 
     #[test]

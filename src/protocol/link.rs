@@ -23,7 +23,9 @@ pub struct Link {
 #[non_exhaustive]
 pub enum LinkError {
     /// Not of the form `mbit=…,rtt_ms=…`, nor a preset.
-    #[error("link `{0}`: expected `mbit=<number>,rtt_ms=<number>` or one of loopback, lan, wan")]
+    #[error(
+        "link `{0}`: expected `mbit=<number>,rtt_ms=<number>` or one of loopback, measured, lan, wan"
+    )]
     Form(String),
     /// A number out of range.
     #[error("link field `{field}`: `{value}` is not a {expected}")]

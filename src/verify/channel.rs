@@ -129,8 +129,13 @@ impl Channel {
     /// Receives bytes that are no part of the protocol, uncounted.
     pub fn receive_raw(&mut self, count: usize) -> Result<Vec<u8>, ChannelError> {
         let mut bytes = vec![0; count];
-        self.read(&mut bytes, now() + self.patience)?;
+        self.receive_raw_into(&mut bytes)?;
         Ok(bytes)
+    }
+
+    /// The same into memory that is there.
+    pub fn receive_raw_into(&mut self, bytes: &mut [u8]) -> Result<(), ChannelError> {
+        self.read(bytes, now() + self.patience)
     }
 
     /// Receives the message that comes next.

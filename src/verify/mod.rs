@@ -1,10 +1,12 @@
 //! The prediction checked: the same layers run for real between two parties, measured beside predicted.
 //!
+//! [`measure_link`] measures the link between two machines beforehand.
 //! [`serve`] and [`request`] carry out a script over a [`Channel`]; [`compare()`] sets the run beside its
 //! prediction. Besides `calibrate` the only room that reads the clock, through it.
 
 mod channel;
 mod compare;
+mod echo;
 mod memory;
 mod outcome;
 mod random_layers;
@@ -16,6 +18,7 @@ mod token;
 
 pub use channel::{Channel, ChannelError};
 pub use compare::{acts, compare, compare_layer};
+pub use echo::{EchoError, measure_link, serve_link};
 pub use memory::peak_memory;
 pub use outcome::{
     Measured, PeakMemory, PredictionError, Verification, VerifiedAct, VerifiedCircuits,
