@@ -13,9 +13,11 @@ use thiserror::Error;
 use super::case::{Case, Op};
 use super::clock::time;
 use super::he_workload::HeOperands;
-use super::{gc_workload, link_workload, memory_workload};
+use super::{gc_workload, link_workload, memory_workload, value_workload};
 use crate::bfv::{BfvError, WireError};
 use crate::gc::GcError;
+use crate::packing::PackingError;
+use crate::protocol::ValueOp;
 use crate::units::{Bytes, Nanos};
 
 /// Why a case could not be run.
@@ -45,6 +47,9 @@ pub enum WorkloadError {
     /// A circuit or transfer refused.
     #[error(transparent)]
     Gc(#[from] GcError),
+    /// A layer cannot be packed.
+    #[error(transparent)]
+    Packing(#[from] PackingError),
     /// The link failed.
     #[error("the loopback link failed")]
     Link(#[from] io::Error),
@@ -149,6 +154,10 @@ impl Operands {
             | Op::OtRandom
             | Op::OtChosen
             | Op::OtDerandomize => gc_workload::workload(case),
+            Op::Values(ValueOp::ReadChoices | ValueOp::AcceptChoices | ValueOp::ReceiveLabels) => {
+                gc_workload::workload(case)
+            }
+            Op::Values(op) => value_workload::workload(case, op),
             Op::Touch => memory_workload::workload(case),
             Op::Send | Op::RoundTrip => link_workload::workload(case),
         }

@@ -11,14 +11,18 @@
 //!
 //! Set-up, once a session: keys of each ring, encoded weights, base transfers.
 
+use std::collections::BTreeMap;
+
 use super::circuit_script::LayerOfCircuits;
 use super::error::ProtocolError;
+use super::linear_values::{self, LinearValues};
 use super::roles::{CircuitSettings, Party, Phase, RingSize};
 use super::shares;
 use super::steps::{
     Held, Planner, Rings, StepKnown, layer_params, moduli, operands_held_by_server, plan_step,
     shares_known,
 };
+use super::values::ValueOp;
 use super::work::{Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Streams, Task};
 use crate::bfv::{HeOp, OpCounts};
 use crate::network::ResolvedNetwork;
@@ -157,14 +161,24 @@ impl Writer<'_> {
                 message(MessageKind::Keys, payload),
             );
             let counts = [(HeOp::LoadKey, count as u64)];
-            self.server(Act::LoadKeys(index), he(&keys.crypto, &counts), None);
+            let mut tasks = he(&keys.crypto, &counts);
+            let bytes = key_bytes(&keys.crypto) * count as u64;
+            tasks.push(Task::Touch { bytes });
+            self.server(Act::LoadKeys(index), tasks, None);
         }
+        let mut reserved: BTreeMap<(usize, usize), u64> = BTreeMap::new();
         for (index, step) in self.steps.iter().enumerate() {
             if let StepPlan::Linear { crypto, plan, .. } = step {
                 self.step = Some(index);
                 let counts = [(HeOp::Encode, plan.weight_count() as u64)];
                 let mut tasks = he(crypto, &counts);
-                let bytes = encoded(crypto, plan);
+                tasks.push(LinearValues::of(plan).arrange());
+                // What one layer has reserved serves the next one of the same ring.
+                let working = working_bytes(crypto, plan).0;
+                let reserved = reserved.entry((crypto.n, crypto.q.len())).or_default();
+                let more = working.saturating_sub(*reserved);
+                *reserved += more;
+                let bytes = encoded(crypto, plan) + Bytes(more);
                 tasks.push(Task::Touch { bytes });
                 self.server(Act::EncodeWeights, tasks, None);
             }
@@ -178,7 +192,9 @@ impl Writer<'_> {
         (self.step, self.phase) = (Some(index), Phase::Offline);
         let steps = self.steps;
         match &steps[index] {
-            StepPlan::Linear { .. } => self.server(Act::DrawShare, vec![], None),
+            StepPlan::Linear { plan, .. } => {
+                self.server(Act::DrawShare, LinearValues::of(plan).draw(), None);
+            }
             StepPlan::Local => self.local(index),
             StepPlan::Circuit {
                 circuit,
@@ -214,7 +230,8 @@ impl Writer<'_> {
     fn local(&mut self, index: usize) {
         for party in [Party::Client, Party::Server] {
             if self.known[index].result.of(party) == self.phase {
-                self.act(party, Act::Local, vec![], None);
+                let task = linear_values::local(&self.network.steps[index]);
+                self.act(party, Act::Local, vec![task], None);
             }
         }
     }
@@ -230,7 +247,9 @@ impl Writer<'_> {
             plan.input_ciphertexts() as u64,
             plan.output_ciphertexts() as u64,
         );
-        let encrypt = he(crypto, &[(HeOp::EncryptSecret, inputs)]);
+        let values = LinearValues::of(plan);
+        let mut encrypt = he(crypto, &[(HeOp::EncryptSecret, inputs)]);
+        encrypt.push(values.pack());
         let input = Bytes(params.seeded_ciphertext_size() as u64) * inputs;
         self.client(
             Act::EncryptInput,
@@ -249,20 +268,25 @@ impl Writer<'_> {
         ]
         .into_iter()
         .collect();
-        let polynomial = 8 * crypto.n * crypto.q.len();
+        let rotated = match plan.counts()[HeOp::Rotate] {
+            0 => Bytes(0),
+            _ => key_bytes(crypto) + Bytes(16 * (crypto.n * crypto.q.len()) as u64),
+        };
         let streams = Streams {
             weights: encoded(crypto, plan),
-            ciphertexts: Bytes((2 * polynomial * plan.working_ciphertexts()) as u64),
+            // Between two sums a rotation reads its key and writes its result.
+            ciphertexts: working_bytes(crypto, plan) + rotated,
             keys: plan.rotations().len() as u64,
         };
-        let tasks = Task::he(&(around + plan.counts()), ring_size(crypto), streams);
+        let mut tasks = Task::he(&(around + plan.counts()), ring_size(crypto), streams);
+        if operand == Held::Yes {
+            tasks.push(values.pack());
+        }
         let reply = Bytes(params.reply_size() as u64) * outputs;
         self.server(Act::ApplyLinear, tasks, message(MessageKind::Reply, reply));
-        self.client(
-            Act::DecryptReply,
-            he(crypto, &[(HeOp::Decrypt, outputs)]),
-            None,
-        );
+        let mut decrypt = he(crypto, &[(HeOp::Decrypt, outputs)]);
+        decrypt.push(values.unpack());
+        self.client(Act::DecryptReply, decrypt, None);
         Ok(())
     }
 
@@ -271,8 +295,9 @@ impl Writer<'_> {
             let width = u64::from(shares::width(moduli[last.domain]));
             let bits = width * last.shape_out.len() as u64;
             let opening = message(MessageKind::Opening, Bytes::of_bits(bits));
-            self.server(Act::Open, vec![], opening);
-            self.client(Act::Reconstruct, vec![], None);
+            let task = |op| vec![Task::values(op, last.shape_out.len() as u64)];
+            self.server(Act::Open, task(ValueOp::WriteShare), opening);
+            self.client(Act::Reconstruct, task(ValueOp::JoinShares), None);
         }
     }
 }
@@ -285,6 +310,18 @@ fn he(crypto: &LayerCrypto, counts: &[(HeOp, u64)]) -> Vec<Task> {
 /// Size of a layer's encoded weights.
 fn encoded(crypto: &LayerCrypto, plan: &Plan) -> Bytes {
     Bytes((8 * crypto.n * crypto.q.len() * plan.weight_count()) as u64)
+}
+
+/// Size of the ciphertexts that are held at once.
+fn working_bytes(crypto: &LayerCrypto, plan: &Plan) -> Bytes {
+    Bytes((16 * crypto.n * crypto.q.len() * plan.working_ciphertexts()) as u64)
+}
+
+/// Size of the key of one rotation: for each digit of a ciphertext two polynomials over all primes.
+fn key_bytes(crypto: &LayerCrypto) -> Bytes {
+    let (limbs, special) = (crypto.q.len(), crypto.special.len());
+    let digits = limbs * (crypto.switching().digits() as usize).max(1);
+    Bytes((16 * crypto.n * digits * (limbs + special)) as u64)
 }
 
 fn ring_size(crypto: &LayerCrypto) -> RingSize {
