@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bfv::HeOp;
 use crate::gc::{Extension, GarblingHash};
-use crate::protocol::OtRole;
+use crate::protocol::{OtRole, ValueOp};
 
 /// An operation that calibration measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +34,8 @@ pub enum Op {
     OtChosen,
     /// One prepared transfer turned to the choice that is wanted, one side.
     OtDerandomize,
+    /// Work on plain values.
+    Values(ValueOp),
     /// The first touch of memory that the process did not have.
     Touch,
     /// Sending of bytes over the link.
@@ -62,6 +64,7 @@ impl Op {
             Self::OtRandom => "ot_random",
             Self::OtChosen => "ot_chosen",
             Self::OtDerandomize => "ot_derandomize",
+            Self::Values(op) => op.name(),
             Self::Touch => "touch",
             Self::Send => "send",
             Self::RoundTrip => "round_trip",
@@ -91,7 +94,8 @@ impl Op {
             Self::LinkRoundTrip,
         ];
         let he = HeOp::ALL.into_iter().map(Self::He);
-        he.chain(others).find(|op| op.name() == name)
+        let values = ValueOp::ALL.into_iter().map(Self::Values);
+        he.chain(values).chain(others).find(|op| op.name() == name)
     }
 }
 
@@ -108,17 +112,23 @@ pub enum WorkingSet {
     /// The same operands again and again.
     Hot,
     /// One operand taken in turn from a set larger than the caches: a product's plaintext, a rotation's key, the
-    /// tables of circuits.
+    /// tables of circuits. Of what an action does once or a few times: after the caches have been swept.
     Cold,
-    /// As [`WorkingSet::Far`], with ciphertexts from [`NEAR`] bytes.
+    /// As [`WorkingSet::Far`], with [`NEAR`] bytes.
     Near,
+    /// As [`WorkingSet::Far`], with [`MIDDLE`] bytes.
+    Middle,
     /// Of a product, the encoded plaintext from a set larger than the caches, and the ciphertext in turn from
-    /// one of [`FAR`] bytes.
+    /// one of [`FAR`] bytes. Of a rotation, the key from memory, and before each as many bytes swept through the
+    /// caches, or with a ciphertext decomposed once, the results kept in as many bytes.
     Far,
 }
 
 /// Size of the set that the ciphertexts of a [`WorkingSet::Near`] product are taken from.
 pub const NEAR: usize = 6 << 20;
+
+/// The same for [`WorkingSet::Middle`].
+pub const MIDDLE: usize = 10 << 20;
 
 /// Size of the set that the ciphertexts of a [`WorkingSet::Far`] product are taken from: beyond a core's own
 /// caches, within what cores share.
@@ -131,6 +141,7 @@ impl WorkingSet {
             Self::Hot => "hot",
             Self::Cold => "cold",
             Self::Near => "near",
+            Self::Middle => "middle",
             Self::Far => "far",
         }
     }
@@ -151,7 +162,7 @@ pub struct Case {
     pub p_bits: u32,
     /// `special=<bits>` (`special=<bits>+<bits>` for two primes) or `digit=<bits>` for BFV;
     /// `circuit=…;hash=…;ands=…;batch=…` for circuits, `circuit=…;labels=…;batch=…` for their labels; `role=…;batch=…` for transfers, with `extension=…`
-    /// where they are extended; `bytes=…` for sending and touching.
+    /// where they are extended; `values=…` for work on plain values; `bytes=…` for sending and touching.
     pub param: String,
     /// Threads that share a batch.
     pub threads: usize,
@@ -218,6 +229,7 @@ impl Case {
             Op::BaseOt | Op::OtCorrelated | Op::OtRandom | Op::OtChosen | Op::OtDerandomize => {
                 number("batch")
             }
+            Op::Values(_) => number("values"),
             Op::Touch | Op::Send | Op::LinkOut | Op::LinkIn => number("bytes"),
             Op::RoundTrip | Op::LinkRoundTrip => Some(1.0),
             Op::He(_) => None,
@@ -247,7 +259,8 @@ mod tests {
 
     #[test]
     fn every_name_reads_back() {
-        for op in HeOp::ALL.into_iter().map(Op::He).chain([
+        let values = ValueOp::ALL.into_iter().map(Op::Values);
+        for op in HeOp::ALL.into_iter().map(Op::He).chain(values).chain([
             Op::Garble,
             Op::GarbleTables,
             Op::EncodeLabels,

@@ -18,7 +18,7 @@ use super::workload::WorkloadError;
 use crate::bfv::{BfvLiteral, HeOp};
 use crate::gc::{BASE_TRANSFERS, Extension, GarblingHash, ShareCircuit, ShareFunction};
 use crate::network::Requantize;
-use crate::protocol::OtRole;
+use crate::protocol::{OtRole, ValueOp};
 use crate::ring::{is_accepted_prime, is_plaintext_prime};
 
 /// Ring degrees and numbers of limbs.
@@ -47,6 +47,24 @@ const OTHERS: [(usize, usize, u32, KeySwitch); 4] = [
     (8192, 2, 60, KeySwitch::Special(&[60])),
     (8192, 4, 44, KeySwitch::Special(&[44, 45])),
 ];
+/// What is measured cold too: operands that are streamed, and what an action does once or a few times.
+const COLD: [HeOp; 12] = [
+    HeOp::Add,
+    HeOp::Hadamard,
+    HeOp::MultiplyAccumulate,
+    HeOp::Rotate,
+    HeOp::HoistedRotate,
+    HeOp::AddPlain,
+    HeOp::Decompose,
+    HeOp::EncryptSecret,
+    HeOp::Expand,
+    HeOp::Rerandomize,
+    HeOp::Decrypt,
+    HeOp::ModSwitch,
+];
+/// What is measured with ciphertexts of several sizes in all.
+const IN_SETS: [HeOp; 3] = [HeOp::MultiplyAccumulate, HeOp::Rotate, HeOp::HoistedRotate];
+const SETS: [WorkingSet; 3] = [WorkingSet::Near, WorkingSet::Middle, WorkingSet::Far];
 const P_BITS: u32 = 20;
 /// Bits of p of the circuits.
 const CIRCUIT_BITS: [u32; 2] = [20, 30];
@@ -57,7 +75,11 @@ const TRANSFERS: [usize; 3] = [1024, 16_384, 131_072];
 /// Transfers of a small layer.
 const SMALLEST: usize = 128;
 /// Transfers of a large layer, whose rows no cache holds.
-const LAYER: usize = 2_000_000;
+const LAYER: usize = 1_310_720;
+/// Plain values worked on: multiples of 2560 are whole images, and bits of whole circuits.
+const VALUES: [usize; 2] = [2560, 163_840];
+/// Slots worked on, whole ciphertexts.
+const SLOTS: [usize; 2] = [8192, 163_840];
 /// Bytes touched at once.
 const TOUCHED: [usize; 1] = [16 << 20];
 /// Bytes sent at once.
@@ -99,6 +121,10 @@ impl Case {
             let choices = circuits.map(|batch| batch * CIRCUIT_BITS[0] as usize);
             let choices = choices.chain([LAYER]);
             cases.extend(choices.map(|count| Self::transfer(Op::OtDerandomize, role, count)));
+        }
+        for op in ValueOp::ALL {
+            let sizes = if op.counts_slots() { SLOTS } else { VALUES };
+            cases.extend(sizes.map(|count| Self::values(op, count)));
         }
         cases.extend(TOUCHED.map(|bytes| Self::link(Op::Touch, bytes)));
         cases.push(Self::link(Op::RoundTrip, 1));
@@ -192,17 +218,10 @@ impl Case {
         };
         let hot = HeOp::ALL.map(|op| case(op, WorkingSet::Hot));
         // Those that walk through the same set stand together: it is made once.
-        let streamed = [
-            (HeOp::Add, WorkingSet::Cold),
-            (HeOp::Hadamard, WorkingSet::Cold),
-            (HeOp::MultiplyAccumulate, WorkingSet::Cold),
-            (HeOp::MultiplyAccumulate, WorkingSet::Near),
-            (HeOp::MultiplyAccumulate, WorkingSet::Far),
-            (HeOp::Rotate, WorkingSet::Cold),
-            (HeOp::HoistedRotate, WorkingSet::Cold),
-        ];
+        let in_set = |set| IN_SETS.map(|op| case(op, set));
         hot.into_iter()
-            .chain(streamed.map(|(op, set)| case(op, set)))
+            .chain(COLD.map(|op| case(op, WorkingSet::Cold)))
+            .chain(SETS.into_iter().flat_map(in_set))
             .collect()
     }
 
@@ -243,6 +262,11 @@ impl Case {
             op,
             format!("role={role};extension={extension};batch={count}"),
         )
+    }
+
+    /// Work on a number of plain values.
+    pub fn values(op: ValueOp, count: usize) -> Self {
+        Self::without_ring(Op::Values(op), format!("values={count}"))
     }
 
     /// A number of bytes sent over the link, or touched.

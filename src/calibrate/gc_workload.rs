@@ -5,27 +5,32 @@
 //! | `garble` | a layer garbled piece by piece, the garbler's inputs encoded; each piece is written where the last one was |
 //! | `garble_tables` | the same without the garbler's inputs |
 //! | `encode_labels` | the garbler's inputs of a layer encoded, piece by piece |
-//! | `evaluate` | the label transfer read, a layer evaluated piece by piece; cold, with tables in turn from 64 MB |
+//! | `evaluate` | a layer evaluated piece by piece; cold, with tables in turn from 64 MB |
+//! | `receive_labels` | the label transfer read and unmasked |
+//! | `read_choices` | shares to choices |
+//! | `accept_choices` | corrections read and taken into the labels that are garbled for |
 //! | `ot_derandomize` | receiver: shares to choices, corrections written; sender: corrections read, label transfer written |
 //!
-//! A time is that of the whole batch. Several threads garble or evaluate as many pieces side by side.
+//! A time is that of the whole batch. Several threads garble or evaluate as many pieces side by side. Transfers,
+//! choices and labels are measured after a sweep through the caches.
 
 use std::sync::Arc;
 
 use rand::RngExt;
 use rand::rngs::ChaCha20Rng;
 
-use super::case::{Case, Op, WorkingSet};
+use super::case::{Case, FAR, Op, WorkingSet};
 use super::cases::relu;
 use super::ot_workload::{self, Transfers, generator, written};
+use super::sweep::Sweep;
 use super::threads::Threads;
 use super::workload::{Workload, WorkloadError};
 use crate::gc::{
-    ChoiceCorrections, EvaluatedPieces, EvaluatorInputs, Extension, GarbledPieces, GarblerInputs,
-    GarblingHash, GcSizes, LabelTransfer, Layer, PendingLabels, PieceMessages, PreparedReceives,
-    PreparedSends, ShareCircuit,
+    ChoiceCorrections, EvaluatedPieces, EvaluatorInputs, EvaluatorLabels, Extension, GarbledPieces,
+    GarblerInputs, GarblingHash, GcSizes, LabelTransfer, Layer, PendingLabels, PieceMessages,
+    PreparedReceives, PreparedSends, ShareCircuit,
 };
-use crate::protocol::OtRole;
+use crate::protocol::{OtRole, ValueOp};
 use crate::units::Bytes;
 
 /// Least size of the tables that cold evaluations take in turn.
@@ -35,7 +40,8 @@ const LARGEST: usize = 1 << 24;
 
 pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> {
     let refused = || WorkloadError::case(case, "batch of circuits or transfers");
-    let count = case.param("batch").and_then(|batch| batch.parse().ok());
+    let count = case.param("batch").or_else(|| case.param("values"));
+    let count = count.and_then(|count| count.parse().ok());
     let count = count
         .filter(|count| (1..=LARGEST).contains(count))
         .ok_or_else(refused)?;
@@ -51,11 +57,16 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
             ot_workload::workload(case, count)
         }
         (Op::OtDerandomize, Some(role)) => {
-            let circuit = relu(DERANDOMIZED_BITS).ok_or_else(refused)?;
-            let batch = count / circuit.evaluator_input_bits();
-            let whole = batch > 0 && count % circuit.evaluator_input_bits() == 0;
-            let batch = whole.then_some(batch).ok_or_else(refused)?;
-            Circuits::new(circuit, GarblingHash::default(), batch)?.derandomize_workload(role)
+            let circuits = Circuits::of_transfers(count).ok_or_else(refused)??;
+            circuits.derandomize_workload(role)
+        }
+        (Op::Values(op), _) => {
+            let circuits = Circuits::of_transfers(count).ok_or_else(refused)??;
+            match op {
+                ValueOp::ReadChoices => Ok(circuits.choices_workload()),
+                ValueOp::AcceptChoices => circuits.accept_workload(),
+                _ => circuits.receive_workload(),
+            }
         }
         _ => Err(refused()),
     }
@@ -95,6 +106,14 @@ impl Circuits {
             ..Case::relu(case.op, hash, case.p_bits, batch)?
         } == *case;
         Self::new(same.then_some(circuit).ok_or_else(refused)?, hash, batch)
+    }
+
+    /// Circuits with so many transfers in all; `None` if it is no whole number of circuits.
+    fn of_transfers(count: usize) -> Option<Result<Self, WorkloadError>> {
+        let circuit = relu(DERANDOMIZED_BITS)?;
+        let each = circuit.evaluator_input_bits();
+        let whole = count > 0 && count.is_multiple_of(each);
+        whole.then(|| Self::new(circuit, GarblingHash::default(), count / each))
     }
 
     fn new(circuit: ShareCircuit, hash: GarblingHash, batch: usize) -> Result<Self, WorkloadError> {
@@ -185,16 +204,24 @@ impl Circuits {
         Ok(written(|out| transfer.write(out)))
     }
 
+    /// The evaluator's labels, unmasked.
+    fn receive(
+        &self,
+        transfer: &[u8],
+        pending: PendingLabels,
+    ) -> Result<EvaluatorLabels, WorkloadError> {
+        let transfer = LabelTransfer::read(self.transfers.count, transfer)?;
+        Ok(pending.receive(&transfer)?)
+    }
+
     /// The evaluator's shares of the results, so many pieces at a time.
     fn evaluate(
         &self,
         garbled: &[Garbled],
-        transfer: &[u8],
-        pending: PendingLabels,
+        labels: EvaluatorLabels,
         at_a_time: usize,
     ) -> Result<Vec<u64>, WorkloadError> {
-        let transfer = LabelTransfer::read(self.transfers.count, transfer)?;
-        let mut pieces = EvaluatedPieces::new(&self.layer, pending.receive(&transfer)?)?;
+        let mut pieces = EvaluatedPieces::new(&self.layer, labels)?;
         let mut outputs = Vec::with_capacity(self.batch);
         for group in garbled.chunks(at_a_time) {
             let messages = group
@@ -252,7 +279,10 @@ impl Circuits {
         let transfer = self.transfer(inputs, self.transfers.sends()?, &corrections)?;
         let shared = Arc::new(self);
         let circuits = Arc::clone(&shared);
-        let prepare = move || Ok(circuits.choose(circuits.transfers.receives())?.1);
+        let prepare = move || {
+            let pending = circuits.choose(circuits.transfers.receives())?.1;
+            circuits.receive(&transfer, pending)
+        };
         let copies = match set {
             WorkingSet::Hot => 0,
             _ => COLD / (tables + labels).0.max(1) as usize,
@@ -260,10 +290,40 @@ impl Circuits {
         let mut turns: Vec<Vec<Garbled>> = (0..copies).map(|_| garbled.clone()).collect();
         turns.push(garbled);
         let mut next = 0;
-        let run = move |pending| {
+        let run = move |labels| {
             next = (next + 1) % turns.len();
-            threads.run(|| shared.evaluate(&turns[next], &transfer, pending, threads.count()))
+            threads.run(|| shared.evaluate(&turns[next], labels, threads.count()))
         };
+        Ok(Workload::once(Bytes(0), prepare, run))
+    }
+
+    fn choices_workload(self) -> Workload<'static> {
+        let read = move |()| Ok(self.layer.choices(&self.evaluator_shares)?);
+        Workload::once(Bytes(0), Sweep::of(FAR).after(|| Ok(())), read)
+    }
+
+    fn accept_workload(self) -> Result<Workload<'static>, WorkloadError> {
+        let (corrections, _) = self.choose(self.transfers.receives())?;
+        let shared = std::rc::Rc::new(self);
+        let circuits = std::rc::Rc::clone(&shared);
+        let prepare = Sweep::of(FAR).after(move || circuits.transfers.sends());
+        let run = move |sends| {
+            let read = ChoiceCorrections::read(shared.transfers.count, &corrections)?;
+            let (layer, delta) = (&shared.layer, &shared.transfers.delta);
+            Ok(GarbledPieces::corrected(layer, sends, &read, delta)?)
+        };
+        Ok(Workload::once(Bytes(0), prepare, run))
+    }
+
+    fn receive_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
+        let inputs = self.garble(|_| ())?;
+        let (corrections, _) = self.choose(self.transfers.receives())?;
+        let transfer = self.transfer(inputs, self.transfers.sends()?, &corrections)?;
+        let shared = std::rc::Rc::new(self);
+        let circuits = std::rc::Rc::clone(&shared);
+        let prepare = move || Ok(circuits.choose(circuits.transfers.receives())?.1);
+        let prepare = Sweep::of(FAR).after(prepare);
+        let run = move |pending| shared.receive(&transfer, pending);
         Ok(Workload::once(Bytes(0), prepare, run))
     }
 
@@ -275,15 +335,15 @@ impl Circuits {
         Ok(match role {
             OtRole::Receiver => Workload::once(
                 Bytes(choices as u64),
-                move || Ok(circuits.borrow().transfers.receives()),
+                Sweep::of(FAR).after(move || Ok(circuits.borrow().transfers.receives())),
                 move |receives| shared.borrow().choose(receives),
             ),
             OtRole::Sender => Workload::once(
                 Bytes(0),
-                move || {
+                Sweep::of(FAR).after(move || {
                     let sends = circuits.borrow().transfers.sends()?;
                     Ok((circuits.borrow_mut().garble(|_| ())?, sends))
-                },
+                }),
                 move |(inputs, sends)| shared.borrow().transfer(inputs, sends, &corrections),
             ),
         })
@@ -302,7 +362,8 @@ mod tests {
             let (corrections, pending) = circuits.choose(circuits.transfers.receives()).unwrap();
             let sends = circuits.transfers.sends().unwrap();
             let transfer = circuits.transfer(inputs, sends, &corrections).unwrap();
-            let outputs = circuits.evaluate(&garbled, &transfer, pending, 2).unwrap();
+            let labels = circuits.receive(&transfer, pending).unwrap();
+            let outputs = circuits.evaluate(&garbled, labels, 2).unwrap();
             for (i, &output) in outputs.iter().enumerate() {
                 let (a, b) = (circuits.garbler_shares[i], circuits.evaluator_shares[i]);
                 let expected = circuits
@@ -330,7 +391,13 @@ mod tests {
                 ]
                 .map(|(op, count)| Case::transfer(op, role, count))
             });
-        for case in circuits.into_iter().chain(sides) {
+        let values = [
+            ValueOp::ReadChoices,
+            ValueOp::AcceptChoices,
+            ValueOp::ReceiveLabels,
+        ];
+        let values = values.map(|op| Case::values(op, 60));
+        for case in circuits.into_iter().chain(sides).chain(values) {
             let mut workload = workload(&case).unwrap();
             assert!(workload.time(2).unwrap().0 > 0.0, "{case}");
         }

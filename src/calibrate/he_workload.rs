@@ -10,14 +10,17 @@
 //! | `load_key` | one Galois key read and expanded |
 //! | `decode` | a copy of the polynomial decoded |
 //!
-//! The others are the calls of the same name. Cold operations take one operand in turn from a set of
-//! more than 96 MB: an encoded plaintext, or for `add` a ciphertext. Near and far products take their ciphertext in
-//! turn too; cold rotations their key, from more than 48 MB.
+//! The others are the calls of the same name. Cold sums and products take one operand in turn from a set of
+//! more than 96 MB: an encoded plaintext, or for `add` a ciphertext. Near, middle and far products take their
+//! ciphertext in turn too; cold rotations their key, from more than 48 MB. Of the others a cold one follows a sweep
+//! through the caches, and so does a near, middle or far rotation; the results of hoisted ones are kept in as many
+//! bytes, and take each other's place.
 
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
 
-use super::case::{Case, FAR, NEAR, WorkingSet};
+use super::case::{Case, FAR, MIDDLE, NEAR, WorkingSet};
+use super::sweep::Sweep;
 use super::workload::{Workload, WorkloadError};
 use crate::bfv::{
     BfvParams, Ciphertext, Decomposed, Evaluator, GaloisKeys, HeOp, HeOps, Plaintext, PublicKey,
@@ -74,11 +77,24 @@ impl<T: Clone> Turns<T> {
         self.all.resize_with(whole / size + 1, || value.clone());
     }
 
+    /// Puts a value where the next one of the set is, and gives back that; the value itself of an empty set.
+    fn replace(&mut self, value: T) -> T {
+        self.next = if self.next + 1 < self.all.len() {
+            self.next + 1
+        } else {
+            0
+        };
+        match self.all.get_mut(self.next) {
+            Some(place) => std::mem::replace(place, value),
+            None => value,
+        }
+    }
+
     /// `hot` itself, or the next of the set.
     fn take<'a>(&'a mut self, set: WorkingSet, hot: &'a T) -> &'a T {
         match set {
             WorkingSet::Hot => hot,
-            WorkingSet::Cold | WorkingSet::Near | WorkingSet::Far => {
+            WorkingSet::Cold | WorkingSet::Near | WorkingSet::Middle | WorkingSet::Far => {
                 self.next = if self.next + 1 < self.all.len() {
                     self.next + 1
                 } else {
@@ -152,6 +168,14 @@ impl HeOperands {
     ) -> Result<Workload<'_>, WorkloadError> {
         self.fill(op, set)?;
         let bytes = self.bytes(op);
+        if let Some(swept) = swept(op, set) {
+            let mut sweep = Sweep::of(swept);
+            let prepare = move || {
+                sweep.run();
+                Ok(())
+            };
+            return Ok(Workload::once(bytes, prepare, move |()| self.run(op, set)));
+        }
         Ok(match op {
             HeOp::Add => Workload::again(bytes, move || self.add(set)),
             HeOp::Hadamard => Workload::again(bytes, move || self.hadamard(set)),
@@ -176,24 +200,38 @@ impl HeOperands {
         })
     }
 
+    /// One of the operations that are measured after a sweep.
+    fn run(&mut self, op: HeOp, set: WorkingSet) -> Result<(), WorkloadError> {
+        match op {
+            HeOp::Rotate => drop(self.rotate(set)?),
+            HeOp::Decompose => drop(self.decompose()?),
+            HeOp::EncryptSecret => drop(self.encrypt_secret()?),
+            HeOp::Expand => drop(self.expand()?),
+            HeOp::Rerandomize => self.rerandomize()?,
+            HeOp::Decrypt => drop(self.decrypt()?),
+            HeOp::ModSwitch => drop(self.mod_switch()?),
+            _ => self.add_plain()?,
+        }
+        Ok(())
+    }
+
     /// Makes the set that a cold operation walks through; a hot one needs none.
     fn fill(&mut self, op: HeOp, set: WorkingSet) -> Result<(), WorkloadError> {
         let poly = 8 * self.params.degree() * self.params.limbs();
-        let of_ciphertexts = match (set, op) {
-            (WorkingSet::Cold, HeOp::Add) => Some(COLD),
-            (WorkingSet::Near, _) => Some(NEAR),
-            (WorkingSet::Far, _) => Some(FAR),
-            (WorkingSet::Hot | WorkingSet::Cold, _) => None,
+        let of_ciphertexts = match op {
+            HeOp::Add if set == WorkingSet::Cold => Some(COLD),
+            _ => spread(set),
         };
         self.ciphertexts = Turns::none();
         if let Some(whole) = of_ciphertexts {
             self.ciphertexts.fill(&self.other, 2 * poly, whole);
         }
         let rotation = matches!(op, HeOp::Rotate | HeOp::HoistedRotate);
-        if set == WorkingSet::Hot || rotation || op == HeOp::Add {
-            self.plaintexts = Turns::none();
-        } else {
+        let product = matches!(op, HeOp::Hadamard | HeOp::MultiplyAccumulate);
+        if set != WorkingSet::Hot && product {
             self.plaintexts.fill(&self.plaintext, poly, COLD);
+        } else {
+            self.plaintexts = Turns::none();
         }
         if set == WorkingSet::Hot || !rotation {
             self.turned = None;
@@ -262,9 +300,11 @@ impl HeOperands {
         Ok(self.evaluator.decompose(&self.other))
     }
 
+    /// The result of before, whose place the new one takes where results are kept.
     fn hoisted_rotate(&mut self, set: WorkingSet) -> Result<Ciphertext, WorkloadError> {
         let (evaluator, rotation) = turn(&mut self.turned, &self.evaluator, set);
-        Ok(evaluator.rotate_decomposed(&self.decomposed, rotation)?)
+        let rotated = evaluator.rotate_decomposed(&self.decomposed, rotation)?;
+        Ok(self.ciphertexts.replace(rotated))
     }
 
     fn encode(&self) -> Result<Plaintext, WorkloadError> {
@@ -345,7 +385,35 @@ fn turn<'a>(
 const fn of_ciphertext(set: WorkingSet) -> WorkingSet {
     match set {
         WorkingSet::Hot | WorkingSet::Cold => WorkingSet::Hot,
-        WorkingSet::Near | WorkingSet::Far => set,
+        WorkingSet::Near | WorkingSet::Middle | WorkingSet::Far => set,
+    }
+}
+
+/// Bytes of ciphertexts that are in turn.
+const fn spread(set: WorkingSet) -> Option<usize> {
+    match set {
+        WorkingSet::Hot | WorkingSet::Cold => None,
+        WorkingSet::Near => Some(NEAR),
+        WorkingSet::Middle => Some(MIDDLE),
+        WorkingSet::Far => Some(FAR),
+    }
+}
+
+/// Bytes swept through the caches before the operation, if it is measured so.
+const fn swept(op: HeOp, set: WorkingSet) -> Option<usize> {
+    match (op, set) {
+        (HeOp::Rotate, _) => spread(set),
+        (
+            HeOp::AddPlain
+            | HeOp::Decompose
+            | HeOp::EncryptSecret
+            | HeOp::Expand
+            | HeOp::Rerandomize
+            | HeOp::Decrypt
+            | HeOp::ModSwitch,
+            WorkingSet::Cold,
+        ) => Some(FAR),
+        _ => None,
     }
 }
 

@@ -18,10 +18,12 @@ mod ot_workload;
 mod profile;
 mod runner;
 mod statistics;
+mod sweep;
 mod threads;
+mod value_workload;
 mod workload;
 
-pub use case::{Case, FAR, NEAR, Op, WorkingSet};
+pub use case::{Case, FAR, MIDDLE, NEAR, Op, WorkingSet};
 pub use clock::{Effort, Moment, Taken, now, sample, time, timed};
 pub use environment::{environment, hostname};
 pub use profile::{Agreement, COLUMNS, Profile, ProfileError, Record};

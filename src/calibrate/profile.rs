@@ -297,6 +297,7 @@ impl<'a> Row<'a> {
             "hot" => WorkingSet::Hot,
             "cold" => WorkingSet::Cold,
             "near" => WorkingSet::Near,
+            "middle" => WorkingSet::Middle,
             "far" => WorkingSet::Far,
             _ => return Err(self.refused(7, "`hot` or `cold`")),
         };

@@ -13,9 +13,11 @@ use thiserror::Error;
 use super::case::{Case, Op};
 use super::clock::time;
 use super::he_workload::HeOperands;
-use super::{batch_workload, gc_workload, link_workload, memory_workload};
+use super::{batch_workload, gc_workload, link_workload, memory_workload, value_workload};
 use crate::bfv::{BfvError, WireError};
 use crate::gc::GcError;
+use crate::packing::PackingError;
+use crate::protocol::ValueOp;
 use crate::units::{Bytes, Nanos};
 
 /// Why a case could not be run.
@@ -48,6 +50,9 @@ pub enum WorkloadError {
     /// The system has no more threads.
     #[error("threads cannot be started")]
     Threads(#[from] rayon::ThreadPoolBuildError),
+    /// A layer cannot be packed.
+    #[error(transparent)]
+    Packing(#[from] PackingError),
     /// The link failed.
     #[error("the loopback link failed")]
     Link(#[from] io::Error),
@@ -162,6 +167,10 @@ impl Operands {
             | Op::OtChosen
             | Op::OtDerandomize => gc_workload::workload(case),
             _ if case.threads != 1 => Err(WorkloadError::case(case, "work for several threads")),
+            Op::Values(ValueOp::ReadChoices | ValueOp::AcceptChoices | ValueOp::ReceiveLabels) => {
+                gc_workload::workload(case)
+            }
+            Op::Values(op) => value_workload::workload(case, op),
             Op::Touch => memory_workload::workload(case),
             Op::Send | Op::RoundTrip => link_workload::workload(case),
             Op::LinkOut | Op::LinkIn | Op::LinkRoundTrip => {

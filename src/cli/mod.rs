@@ -28,6 +28,7 @@ mod setting;
 mod verify;
 mod verify_jobs;
 mod verify_server;
+mod verify_token;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;

@@ -18,11 +18,12 @@ use super::output;
 use super::setting::{OwnedSetting, SettingArgs};
 use super::verify_jobs::{self as jobs, Job, Layers};
 use super::verify_server::{self as server, ServerProcess};
+use super::verify_token::TokenArgs;
 use crate::network::evaluate;
 use crate::predict::CircuitsReport;
 use crate::protocol::Party;
 use crate::verify::{
-    Channel, PeakMemory, SessionSettings, Token, VerifiedLayers, acts, compare, compare_layer,
+    Channel, PeakMemory, Run, SessionSettings, VerifiedLayers, acts, compare, compare_layer,
     request, serve, summaries,
 };
 
@@ -40,7 +41,7 @@ enum Role {
 /// Run layers between two parties and set what is measured beside what is predicted
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  nass verify toy\n  nass verify toy --link mbit=100,rtt_ms=40\n  nass verify toy --garbler client --delivery streamed\n  nass verify --layers random:50 --seed 1\n  nass verify toy --role server --addr 127.0.0.1:7000 --weight-seed 1\n  nass verify toy --role client --addr 127.0.0.1:7000 --weight-seed 1 --token TOKEN"
+    after_help = "Examples:\n  nass verify toy\n  nass verify toy --link mbit=100,rtt_ms=40\n  nass verify toy --garbler client --delivery streamed\n  nass verify --layers random:50 --seed 1\n  nass verify toy --role server --addr 127.0.0.1:7000 --weight-seed 1\n  nass verify toy --role client --addr 127.0.0.1:7000 --weight-seed 1 --token-file FILE"
 )]
 pub(super) struct Args {
     /// A name that `nass networks` lists, or a `.toml` file
@@ -64,11 +65,10 @@ pub(super) struct Args {
     /// Where the server listens, with `--role client` or `server`; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
     addr: String,
-    /// What the client shows the server, as the server printed it [default for the server: random]
-    #[arg(long, value_name = "HEX")]
-    token: Option<Token>,
-    /// Seconds for one message after which the other party counts as gone [default: 30 beyond what the run is
-    /// predicted to take]
+    #[command(flatten)]
+    token: TokenArgs,
+    /// Seconds for one message, and for the client to come, after which the other party counts as gone [default:
+    /// 30 beyond what the run is predicted to take; for the client to come 600]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     patience: Option<u32>,
     #[command(flatten)]
@@ -82,8 +82,26 @@ pub(super) struct Args {
 
 /// Patience beyond the predicted time.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a server waits for its client.
+const WAITING: Duration = Duration::from_secs(600);
+
+impl Args {
+    /// The patience that was asked for.
+    fn patience(&self) -> Option<Duration> {
+        self.patience
+            .map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
+    /// How long the server waits for its client.
+    fn waiting(&self) -> Duration {
+        self.patience().unwrap_or(WAITING)
+    }
+}
 
 pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
+    if args.role == Role::Both {
+        args.token.refuse()?;
+    }
     let seed = match args.weight_seed.or(globals.seed) {
         Some(seed) => seed,
         None if args.role == Role::Both || args.weights.is_some() => globals.rng()?.random(),
@@ -102,17 +120,12 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
     let session = Session::new(&args, jobs, setting, seed)?;
     match args.role {
         Role::Server => {
-            let token = args.token.map_or_else(
-                || Ok(Token::random(&mut globals.rng()?)),
-                Ok::<Token, Failure>,
-            )?;
-            let stream = server::accept(&args.addr, &token, globals)?;
+            let token = args.token.of_server(globals)?;
+            let stream = server::accept(&args.addr, &token, args.waiting(), globals)?;
             session.serve(stream, globals)
         }
         Role::Client => {
-            let need =
-                || Failure::unusable("--role client needs the --token that the server printed");
-            let token = args.token.clone().ok_or_else(need)?;
+            let token = args.token.of_client()?;
             session.request(server::connect(&args.addr, &token)?, globals)
         }
         Role::Both => {
@@ -163,10 +176,9 @@ impl Session {
             let told = job.predict(&setting)?;
             longest = longest.max(told.total.seconds.total + told.setup.seconds);
         }
-        let told = args
-            .patience
-            .map(|seconds| Duration::from_secs(seconds.into()));
-        let patience = told.unwrap_or(PATIENCE + Duration::from_secs_f64(longest.clamp(0.0, 1e6)));
+        let patience = args
+            .patience()
+            .unwrap_or(PATIENCE + Duration::from_secs_f64(longest.clamp(0.0, 1e6)));
         // A folder that cannot be written in is told before anybody connects.
         if let Some(job) = jobs.first() {
             for party in [Party::Client, Party::Server] {
@@ -183,11 +195,26 @@ impl Session {
         })
     }
 
+    /// What is run, session by session. Random layers take turns and are run again in further rounds: repeats that
+    /// lie apart do not all fall into a time in which the machine is slow.
+    fn sessions(&self) -> impl Iterator<Item = &Job> {
+        let rounds = if self.layers.is_some() {
+            self.inferences
+        } else {
+            1
+        };
+        (0..rounds).flat_map(|_| &self.jobs)
+    }
+
     /// How one party runs a job.
     fn settings(&self, party: Party, job: &Job) -> Result<SessionSettings, Failure> {
         let circuits = &job.script.circuits;
         Ok(SessionSettings {
-            inferences: self.inferences,
+            inferences: if self.layers.is_some() {
+                1
+            } else {
+                self.inferences
+            },
             inbox: circuits::inbox(self.store.as_deref(), party, circuits)?,
         })
     }
@@ -203,7 +230,7 @@ impl Session {
     fn serve(&self, stream: TcpStream, globals: &Globals) -> Result<(), Failure> {
         let mut channel = self.channel(stream)?;
         let mut rng = party_rng(globals, "server")?;
-        for job in &self.jobs {
+        for job in self.sessions() {
             let rng = ChaCha20Rng::from_rng(&mut rng);
             let settings = self.settings(Party::Server, job)?;
             serve(&mut channel, &job.script, &job.weights, settings, rng).map_err(Failure::job)?;
@@ -253,6 +280,30 @@ impl Session {
         Err(Failure::job(anyhow::anyhow!(what)))
     }
 
+    /// Every job as often as was asked for, in rounds.
+    fn rounds(
+        &self,
+        channel: &mut Channel,
+        rng: &mut ChaCha20Rng,
+        globals: &Globals,
+    ) -> Result<Vec<Run>, Failure> {
+        let all = self.jobs.len() * self.inferences;
+        let bar = output::Progress::new(globals, all as u64, "verifying");
+        let mut runs: Vec<Run> = Vec::new();
+        for (index, job) in self.sessions().enumerate() {
+            bar.set(index as u64);
+            let own = ChaCha20Rng::from_rng(rng);
+            let settings = self.settings(Party::Client, job)?;
+            let run = request(channel, &job.script, &job.input, settings, own);
+            let run = run.map_err(Failure::job)?;
+            match runs.get_mut(index % self.jobs.len()) {
+                Some(runs) => runs.append(run),
+                None => runs.push(run),
+            }
+        }
+        Ok(runs)
+    }
+
     fn random_layers(
         &self,
         channel: &mut Channel,
@@ -260,23 +311,20 @@ impl Session {
         rng: &mut ChaCha20Rng,
         globals: &Globals,
     ) -> Result<(), Failure> {
-        let mut random_layers = Vec::new();
+        let runs = self.rounds(channel, rng, globals)?;
+        let (mut random_layers, mut all_acts) = (Vec::new(), Vec::new());
         let mut peak_memory = PeakMemory::default();
-        let bar = output::Progress::new(globals, self.jobs.len() as u64, "verifying");
-        for (index, job) in self.jobs.iter().enumerate() {
-            bar.set(index as u64);
+        for (job, run) in self.jobs.iter().zip(runs) {
             let (script, input) = (&job.script, &job.input);
             let expected = evaluate(&script.network, &job.weights, input).map_err(Failure::job)?;
-            let own = ChaCha20Rng::from_rng(rng);
-            let settings = self.settings(Party::Client, job)?;
-            let run = request(channel, script, input, settings, own);
-            let run = run.map_err(Failure::job)?;
             let prediction = job.predict(&self.setting)?;
+            let setting = self.setting.setting();
+            let of_layer = acts(script, &run, setting.prices, &setting.link);
+            all_acts.extend(of_layer.map_err(Failure::input)?);
             random_layers.extend(compare_layer(prediction, script, &run, &expected));
             let [client, server] = run.peak_memory;
             peak_memory = PeakMemory { client, server };
         }
-        drop(bar);
         let setting = self.setting.setting();
         let first = self.jobs.first();
         let none = Failure::unusable("expected a layer");
@@ -290,6 +338,7 @@ impl Session {
             inferences: self.inferences,
             summary: summaries(&random_layers),
             random_layers,
+            acts: all_acts,
             peak_memory,
             all_equal,
         };

@@ -16,7 +16,7 @@ use crate::predict::{Prediction, estimate, plan};
 use crate::protocol::{Script, StepPlan};
 use crate::verify::{LEAST_SECONDS, random_layer};
 
-/// Random layers that are predicted to take more seconds are passed over.
+/// Random layers that are predicted to take more seconds of computation are passed over.
 const MOST_SECONDS: f64 = 0.12;
 /// Layers that are drawn at most for each that is run.
 const DRAWS: usize = 40;
@@ -118,20 +118,16 @@ fn random(
         let Ok(job) = Job::new(network, None, setting, rng) else {
             continue;
         };
-        let seconds = job
-            .predict(setting)?
-            .layers
-            .first()
-            .map(|l| l.seconds.total);
-        if seconds.is_some_and(|s| (LEAST_SECONDS..MOST_SECONDS).contains(&s)) {
+        let seconds = job.predict(setting)?.total.seconds;
+        if (LEAST_SECONDS..MOST_SECONDS).contains(&(seconds.client + seconds.server)) {
             jobs.push(job);
         }
     }
     if jobs.len() < count {
         let found = jobs.len();
         return Err(Failure::unusable(format_args!(
-            "--layers random:{count}: only {found} layers of {LEAST_SECONDS} to {MOST_SECONDS} s \
-             were found over this link"
+            "--layers random:{count}: only {found} layers of {LEAST_SECONDS} to {MOST_SECONDS} s of \
+             computation were found"
         )));
     }
     Ok(jobs)

@@ -11,19 +11,22 @@ use anyhow::Context as _;
 use super::error::Failure;
 use super::globals::Globals;
 use super::output;
-use crate::verify::{Channel, Token};
+use super::verify_token::{self, ServerToken};
+use crate::verify::{Channel, GREETING, Stranger, Token, admit};
 
 /// How the server tells where it listens.
 const LISTENING: &str = "listening on ";
 /// How it tells its token.
 const TOKEN: &str = "token ";
-/// How long a stranger may take to show the token.
-const GREETING: Duration = Duration::from_secs(10);
-/// Strangers that are sent away before the server gives up.
-const STRANGERS: usize = 8;
 
-/// Listens, tells where, and gives back the connection of the client that shows the token.
-pub(super) fn accept(addr: &str, token: &Token, globals: &Globals) -> Result<TcpStream, Failure> {
+/// Listens, tells where, and gives back the connection of the client that shows the token within `patience`.
+/// A token of the server's own drawing is told too: its client has to get it somehow.
+pub(super) fn accept(
+    addr: &str,
+    token: &ServerToken,
+    patience: Duration,
+    globals: &Globals,
+) -> Result<TcpStream, Failure> {
     check_address(addr)?;
     let listener = TcpListener::bind(addr);
     let listener = listener
@@ -35,22 +38,19 @@ pub(super) fn accept(addr: &str, token: &Token, globals: &Globals) -> Result<Tcp
             "listens beyond this machine; what the parties send is not hidden from the network";
         output::warn(globals, told);
     }
-    output::print(&format!("{LISTENING}{addr}\n{TOKEN}{token}\n"))?;
-    for _ in 0..STRANGERS {
-        let (stream, peer) = listener.accept().map_err(Failure::job)?;
-        let shown = stream
-            .try_clone()
-            .map_err(Failure::job)
-            .and_then(|stream| Channel::new(stream, GREETING).map_err(Failure::job))
-            .and_then(|mut channel| token.expect(&mut channel).map_err(Failure::job));
-        match shown {
-            Ok(true) => return Ok(stream),
-            Ok(false) => output::warn(globals, &format!("{peer} showed another token; sent away")),
-            Err(error) => output::warn(globals, &format!("{peer} showed no token: {error}")),
-        }
-    }
-    let many = "too many strangers connected without the token";
-    Err(Failure::job(anyhow::anyhow!(many)))
+    let (token, shown) = match token {
+        ServerToken::Given(token) => (token, String::new()),
+        ServerToken::Drawn(token) => (token, format!("{TOKEN}{token}\n")),
+    };
+    output::print(&format!("{LISTENING}{addr}\n{shown}"))?;
+    let sent_away = |peer, why| {
+        let what = match why {
+            Stranger::OtherToken => "another token",
+            Stranger::NoToken => "no token",
+        };
+        output::warn(globals, &format!("{peer} showed {what}; sent away"));
+    };
+    admit(&listener, token, patience, sent_away).map_err(Failure::job)
 }
 
 fn is_loopback(ip: IpAddr) -> bool {
@@ -99,10 +99,11 @@ impl ServerProcess {
         let given: Vec<OsString> = std::env::args_os().skip(1).collect();
         command.args(without(
             &given,
-            &["--role", "--token"],
+            &["--role"],
             &["-v", "--verbose", "-q", "--quiet"],
         ));
         command.args(["--role", "server", "--quiet"]);
+        command.env_remove(verify_token::VARIABLE);
         if !given
             .iter()
             .any(|argument| argument.to_string_lossy().starts_with("--weight"))

@@ -1,7 +1,7 @@
 //! Adds up a script: every task at its price, every message over the link.
 //!
 //! Actions are summed one after the other. In the online phase the parties do take turns; in the
-//! set-up and offline the server's drawing of shares, which is not priced, may overlap the client's work.
+//! set-up and offline the server's drawing of shares may overlap the client's work.
 
 use std::collections::BTreeMap;
 
@@ -286,6 +286,7 @@ fn count(task: &Task, ops: &mut BTreeMap<String, u64>) {
         }
         Task::He { .. }
         | Task::Touch { .. }
+        | Task::Values { .. }
         | Task::BaseOt { .. }
         | Task::ExtendOt { .. }
         | Task::DerandomizeOt { .. }

@@ -19,7 +19,7 @@ use thiserror::Error;
 use super::he_fit::{HeFit, he_fits};
 use super::price_keys::{Variant, name_of, ring_of, serves};
 use crate::bfv::HeOp;
-use crate::calibrate::{FAR, NEAR, Op, Profile, WorkingSet, fit_line};
+use crate::calibrate::{FAR, MIDDLE, NEAR, Op, Profile, WorkingSet, fit_line, fit_plane};
 use crate::gc::{GarblingHash, ShareCircuit};
 use crate::protocol::{Delivery, Link, OtRole, RingSize, Streams, Task};
 use crate::units::{Bytes, Nanos};
@@ -144,11 +144,10 @@ impl PriceList {
                 streams,
             } => {
                 self.note_fit(*op, *ring);
-                let again = count.saturating_sub(streams.keys) as f64;
-                let first = self.he(*op, *ring, WorkingSet::Cold)? * streams.keys as f64;
-                Ok(first + self.product(*op, *ring, *streams)? * again)
+                self.operations((*op, *count), *ring, *streams)
             }
-            Task::Touch { bytes } => Ok(self.touch(bytes.0 as f64)),
+            Task::Touch { bytes } => Ok(self.younger(Op::Touch, bytes.0 as f64)),
+            Task::Values { op, count } => Ok(self.younger(Op::Values(*op), *count as f64)),
             Task::BaseOt { role, count } => {
                 self.transfers(Op::BaseOt, *role, Variant::Only, *count)
             }
@@ -186,21 +185,42 @@ impl PriceList {
         }
     }
 
-    /// The price of an operation that reads `streams`. Of a product it depends on the set that ciphertexts are
-    /// taken from: a line from none to [`NEAR`] bytes, another one to [`FAR`], where it ends.
-    fn product(&self, op: HeOp, ring: RingSize, streams: Streams) -> Result<Nanos, PriceError> {
-        if streams.weights <= CACHED {
-            return self.he(op, ring, WorkingSet::Hot);
-        }
-        let of = |set| self.he(op, ring, set);
-        let (at, near, far) = (streams.ciphertexts.0 as f64, NEAR as f64, FAR as f64);
-        let ((low, from), (high, to)) = if at <= near {
-            ((0.0, of(WorkingSet::Cold)?), (near, of(WorkingSet::Near)?))
-        } else {
-            ((near, of(WorkingSet::Near)?), (far, of(WorkingSet::Far)?))
+    /// The price of `count` operations of an action. A product streams its weights, the first rotation by each
+    /// key that; of what else an action does, the first one finds nothing at hand.
+    fn operations(
+        &self,
+        (op, count): (HeOp, u64),
+        ring: RingSize,
+        streams: Streams,
+    ) -> Result<Nanos, PriceError> {
+        let (first, again) = match op {
+            HeOp::Hadamard | HeOp::MultiplyAccumulate if streams.weights > CACHED => (count, 0),
+            HeOp::Rotate | HeOp::HoistedRotate => {
+                (streams.keys, count.saturating_sub(streams.keys))
+            }
+            HeOp::Hadamard | HeOp::MultiplyAccumulate | HeOp::Add => (0, count),
+            _ => (count.min(1), count.saturating_sub(1)),
         };
-        let share = ((at - low) / (high - low)).min(1.0);
-        Ok(from + (to - from) * share)
+        let first = self.streamed(op, ring, streams.ciphertexts)? * first as f64;
+        Ok(first + self.he(op, ring, WorkingSet::Hot)? * again as f64)
+    }
+
+    /// The price of an operation that streams its weights or its key. It depends on the set that ciphertexts are
+    /// taken from and put into: lines through what was measured, from none to [`FAR`] bytes, where they end.
+    fn streamed(&self, op: HeOp, ring: RingSize, ciphertexts: Bytes) -> Result<Nanos, PriceError> {
+        let sets = [
+            (0, WorkingSet::Cold),
+            (NEAR, WorkingSet::Near),
+            (MIDDLE, WorkingSet::Middle),
+            (FAR, WorkingSet::Far),
+        ];
+        let at = ciphertexts.0 as f64;
+        let above = sets.iter().position(|&(bytes, _)| bytes as f64 >= at);
+        let above = above.unwrap_or(sets.len() - 1).max(1);
+        let (low, high) = (sets[above - 1], sets[above]);
+        let (from, to) = (self.he(op, ring, low.1)?, self.he(op, ring, high.1)?);
+        let share = (at - low.0 as f64) / (high.0 - low.0) as f64;
+        Ok(from + (to - from) * share.min(1.0))
     }
 
     fn transfers(
@@ -243,7 +263,8 @@ impl PriceList {
             return Ok(time);
         }
         match set {
-            WorkingSet::Far => self.he(op, ring, WorkingSet::Near),
+            WorkingSet::Far => self.he(op, ring, WorkingSet::Middle),
+            WorkingSet::Middle => self.he(op, ring, WorkingSet::Near),
             WorkingSet::Near => self.he(op, ring, WorkingSet::Cold),
             WorkingSet::Cold => self.he(op, ring, WorkingSet::Hot),
             WorkingSet::Hot => Err(not_measured(Op::He(op), format!(" at {}", name_of(ring)))),
@@ -282,12 +303,16 @@ impl PriceList {
         }
     }
 
-    /// The price of memory touched first; profiles older than its measurement have none, which is noted.
-    fn touch(&self, bytes: f64) -> Nanos {
-        let price = self.batch((Op::Touch, None, Variant::Only), bytes);
+    /// The price of memory touched first, or of work on plain values; profiles older than their measurement have
+    /// none, which is noted.
+    fn younger(&self, op: Op, size: f64) -> Nanos {
+        if size == 0.0 {
+            return Nanos(0.0);
+        }
+        let price = self.batch((op, None, Variant::Only), size);
         price.unwrap_or_else(|_| {
-            let noted = "first touch of memory, as nothing (not in the profile)";
-            self.fitted.borrow_mut().insert(noted.to_owned());
+            let noted = format!("{op}, as nothing (not in the profile)");
+            self.fitted.borrow_mut().insert(noted);
             Nanos(0.0)
         })
     }

@@ -15,6 +15,7 @@
 use super::error::ProtocolError;
 use super::gazelle::{Writer, message};
 use super::roles::{Choices, CircuitSettings, Delivery, Known, OtRole, OwnLabels};
+use super::values::ValueOp;
 use super::work::{Act, MessageKind, StepPlan, Task};
 use crate::gc::{
     BASE_TRANSFERS, BaseOtOffer, BaseOtReply, GcSizes, PieceSizes, ShareCircuit, TreeSums,
@@ -26,6 +27,7 @@ pub(super) struct LayerOfCircuits {
     circuit: ShareCircuit,
     choices: Choices,
     own_labels: OwnLabels,
+    batch: u64,
     transfers: u64,
     sizes: GcSizes,
 }
@@ -45,6 +47,7 @@ impl LayerOfCircuits {
             circuit,
             choices: settings.choices(operand),
             own_labels: settings.own_labels(operand),
+            batch: batch as u64,
             transfers: (circuit.evaluator_input_bits() * batch) as u64,
             sizes: GcSizes::with_extension(&circuit, batch, settings.extension)?,
         })
@@ -77,21 +80,25 @@ impl Writer<'_> {
     pub(super) fn circuits_offline(&mut self, layer: &LayerOfCircuits) {
         let (garbler, evaluator) = (self.circuits.garbler, self.circuits.garbler.other());
         let (count, extension) = (layer.transfers, self.circuits.extension);
-        self.act(garbler, Act::DrawShare, vec![], None);
-        let task = |role| {
-            vec![Task::ExtendOt {
-                role,
-                extension,
-                count,
-            }]
+        let draw = Task::values(ValueOp::DrawShare, layer.batch);
+        self.act(garbler, Act::DrawShare, vec![draw], None);
+        let task = |role| Task::ExtendOt {
+            role,
+            extension,
+            count,
         };
+        let mut extend = vec![task(OtRole::Receiver)];
         let columns = match layer.choices {
-            Choices::Given => layer.sizes.extension_given,
+            Choices::Given => {
+                extend.push(Task::values(ValueOp::ReadChoices, count));
+                layer.sizes.extension_given
+            }
             Choices::Corrected | Choices::Transferred => layer.sizes.extension,
         };
         let columns = message(MessageKind::Extension, columns);
-        self.act(evaluator, Act::ExtendOt, task(OtRole::Receiver), columns);
-        self.act(garbler, Act::AcceptExtension, task(OtRole::Sender), None);
+        self.act(evaluator, Act::ExtendOt, extend, columns);
+        let accept = vec![task(OtRole::Sender)];
+        self.act(garbler, Act::AcceptExtension, accept, None);
         if self.circuits.delivery == Delivery::Split {
             for (index, piece) in layer.sizes.pieces.iter().enumerate() {
                 self.garble(layer, index, piece);
@@ -111,14 +118,17 @@ impl Writer<'_> {
             if layer.own_labels == OwnLabels::AfterTables {
                 self.send_labels(layer, index, piece);
             }
-            let task = Task::Evaluate {
+            let mut tasks = vec![Task::Evaluate {
                 circuit: layer.circuit,
                 hash: self.circuits.hash,
                 batch: piece.circuits,
                 delivery: self.circuits.delivery,
-            };
+            }];
+            if index == 0 && layer.choices == Choices::Transferred {
+                tasks.push(Task::values(ValueOp::ReceiveLabels, layer.transfers));
+            }
             let evaluator = self.circuits.garbler.other();
-            self.act(evaluator, Act::Evaluate(index), vec![task], None);
+            self.act(evaluator, Act::Evaluate(index), tasks, None);
         }
     }
 
@@ -126,14 +136,15 @@ impl Writer<'_> {
         let (garbler, evaluator) = (self.circuits.garbler, self.circuits.garbler.other());
         let count = layer.transfers;
         let task = |role| vec![Task::DerandomizeOt { role, count }];
+        let (receiver, sender) = (OtRole::Receiver, OtRole::Sender);
         let choices = message(MessageKind::Choices, layer.sizes.corrections);
-        self.act(evaluator, Act::Choose, task(OtRole::Receiver), choices);
-        let answer = task(OtRole::Sender);
+        self.act(evaluator, Act::Choose, task(receiver), choices);
         if layer.choices == Choices::Transferred {
             let labels = message(MessageKind::Labels, layer.sizes.label_transfer);
-            self.act(garbler, Act::TransferLabels, answer, labels);
+            self.act(garbler, Act::TransferLabels, task(sender), labels);
         } else {
-            self.act(garbler, Act::AcceptChoices, answer, None);
+            let accept = Task::values(ValueOp::AcceptChoices, count);
+            self.act(garbler, Act::AcceptChoices, vec![accept], None);
         }
     }
 

@@ -122,9 +122,7 @@ impl<'a, R: CryptoRng> Client<'a, R> {
         let residues = PartyError::Residues {
             kind: MessageKind::Opening,
         };
-        let other = shares::unpack(&payload, own.len(), p).ok_or(residues)?;
-        let joined = |(&a, &b): (&u64, &u64)| shares::joined(&step.kind, a, b, p);
-        self.result = Some(own.iter().zip(&other).map(joined).collect());
+        self.result = Some(shares::opened(&step.kind, own, &payload, p).ok_or(residues)?);
         Ok(Vec::new())
     }
 }

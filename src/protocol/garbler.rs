@@ -7,13 +7,14 @@
 
 use std::collections::VecDeque;
 
-use rand::{CryptoRng, RngExt};
+use rand::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::error::PartyError;
 use super::inbox::Inbox;
 use super::party::{View, out_of_order, written};
 use super::roles::{Choices, OwnLabels};
+use super::shares;
 use super::work::{Act, Action, MessageKind};
 use crate::gc::{
     BaseOtOffer, BaseOtReceiver, ChoiceCorrections, ChosenSeeds, Delta, ExtensionColumns,
@@ -239,8 +240,7 @@ fn draw_mask<R: CryptoRng>(
     view.layer(action)?;
     let (_, step) = view.step(action)?;
     let p = view.p_out(step);
-    let mut draw = || rng.random_range(0..p);
-    let share = (0..step.shape_out.len()).map(|_| draw()).collect();
+    let share = shares::drawn(step.shape_out.len(), p, rng);
     view.store(action, share)?;
     Ok(Vec::new())
 }

@@ -13,14 +13,18 @@
 //! Set-up, once a session: keys of each ring, encoded weights, base transfers. Where memory for encoded weights is
 //! bounded, those of some steps are encoded online, one by one.
 
+use std::collections::BTreeMap;
+
 use super::circuit_script::LayerOfCircuits;
 use super::error::ProtocolError;
+use super::linear_values::{self, LinearValues};
 use super::roles::{CircuitSettings, Party, Phase, ProtocolSettings, RingSize, WeightEncoding};
 use super::shares;
 use super::steps::{
     Held, Planner, Rings, StepKnown, keep_weights, layer_params, moduli, operands_held_by_server,
     plan_step, shares_known,
 };
+use super::values::ValueOp;
 use super::work::{
     Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Streams, Task, encoded,
 };
@@ -165,8 +169,12 @@ impl Writer<'_> {
                 message(MessageKind::Keys, payload),
             );
             let counts = [(HeOp::LoadKey, count as u64)];
-            self.server(Act::LoadKeys(index), he(&keys.crypto, &counts), None);
+            let mut tasks = he(&keys.crypto, &counts);
+            let bytes = key_bytes(&keys.crypto) * count as u64;
+            tasks.push(Task::Touch { bytes });
+            self.server(Act::LoadKeys(index), tasks, None);
         }
+        let mut reserved: BTreeMap<(usize, usize), u64> = BTreeMap::new();
         for (index, step) in self.steps.iter().enumerate() {
             if let StepPlan::Linear {
                 crypto,
@@ -176,10 +184,16 @@ impl Writer<'_> {
             } = step
             {
                 self.step = Some(index);
-                let tasks = match weights {
+                let mut tasks = match weights {
                     WeightEncoding::Ahead => encode_ahead(crypto, plan),
                     WeightEncoding::Streamed => Vec::new(),
                 };
+                // What one layer has reserved serves the next one of the same ring.
+                let working = working_bytes(crypto, plan).0;
+                let reserved = reserved.entry((crypto.n, crypto.q.len())).or_default();
+                let more = working.saturating_sub(*reserved);
+                *reserved += more;
+                tasks.push(Task::Touch { bytes: Bytes(more) });
                 self.server(Act::EncodeWeights, tasks, None);
             }
         }
@@ -192,7 +206,9 @@ impl Writer<'_> {
         (self.step, self.phase) = (Some(index), Phase::Offline);
         let steps = self.steps;
         match &steps[index] {
-            StepPlan::Linear { .. } => self.server(Act::DrawShare, vec![], None),
+            StepPlan::Linear { plan, .. } => {
+                self.server(Act::DrawShare, LinearValues::of(plan).draw(), None);
+            }
             StepPlan::Local => self.local(index),
             StepPlan::Circuit {
                 circuit,
@@ -233,7 +249,8 @@ impl Writer<'_> {
     fn local(&mut self, index: usize) {
         for party in [Party::Client, Party::Server] {
             if self.known[index].result.of(party) == self.phase {
-                self.act(party, Act::Local, vec![], None);
+                let task = linear_values::local(&self.network.steps[index]);
+                self.act(party, Act::Local, vec![task], None);
             }
         }
     }
@@ -249,7 +266,9 @@ impl Writer<'_> {
             crypto.windows().inputs(plan) as u64,
             plan.output_ciphertexts() as u64,
         );
-        let encrypt = he(crypto, &[(HeOp::EncryptSecret, inputs)]);
+        let values = LinearValues::of(plan);
+        let mut encrypt = he(crypto, &[(HeOp::EncryptSecret, inputs)]);
+        encrypt.push(values.pack());
         let input = Bytes(params.seeded_ciphertext_size() as u64) * inputs;
         self.client(
             Act::EncryptInput,
@@ -274,21 +293,29 @@ impl Writer<'_> {
         ]
         .into_iter()
         .collect();
-        let polynomial = 8 * crypto.n * crypto.q.len();
+        let rotated = match plan.counts()[HeOp::Rotate] {
+            0 => Bytes(0),
+            _ => key_bytes(crypto) + Bytes(16 * (crypto.n * crypto.q.len()) as u64),
+        };
         let streams = Streams {
             weights: waiting,
-            ciphertexts: Bytes((2 * polynomial * crypto.windows().working(plan)) as u64),
+            // Between two sums a rotation reads its key and writes its result.
+            ciphertexts: working_bytes(crypto, plan) + rotated,
             keys: plan.rotations().len() as u64,
         };
         let counts = around + crypto.windows().counts(plan.counts());
-        let tasks = Task::he(&counts, ring_size(crypto), streams);
+        let mut tasks = Task::he(&counts, ring_size(crypto), streams);
+        if operand == Held::Yes {
+            tasks.push(values.pack());
+        }
+        if weights == WeightEncoding::Streamed {
+            tasks.push(values.arrange());
+        }
         let reply = Bytes(params.reply_size() as u64) * outputs;
         self.server(Act::ApplyLinear, tasks, message(MessageKind::Reply, reply));
-        self.client(
-            Act::DecryptReply,
-            he(crypto, &[(HeOp::Decrypt, outputs)]),
-            None,
-        );
+        let mut decrypt = he(crypto, &[(HeOp::Decrypt, outputs)]);
+        decrypt.push(values.unpack());
+        self.client(Act::DecryptReply, decrypt, None);
         Ok(())
     }
 
@@ -297,8 +324,9 @@ impl Writer<'_> {
             let width = u64::from(shares::width(moduli[last.domain]));
             let bits = width * last.shape_out.len() as u64;
             let opening = message(MessageKind::Opening, Bytes::of_bits(bits));
-            self.server(Act::Open, vec![], opening);
-            self.client(Act::Reconstruct, vec![], None);
+            let task = |op| vec![Task::values(op, last.shape_out.len() as u64)];
+            self.server(Act::Open, task(ValueOp::WriteShare), opening);
+            self.client(Act::Reconstruct, task(ValueOp::JoinShares), None);
         }
     }
 }
@@ -311,6 +339,7 @@ fn he(crypto: &LayerCrypto, counts: &[(HeOp, u64)]) -> Vec<Task> {
 /// Encoding of all of a layer's weights, and the memory that they come to.
 fn encode_ahead(crypto: &LayerCrypto, plan: &Plan) -> Vec<Task> {
     let mut tasks = he(crypto, &[(HeOp::Encode, encodings(crypto, plan))]);
+    tasks.push(LinearValues::of(plan).arrange());
     let bytes = encoded(crypto, plan);
     tasks.push(Task::Touch { bytes });
     tasks
@@ -319,6 +348,18 @@ fn encode_ahead(crypto: &LayerCrypto, plan: &Plan) -> Vec<Task> {
 /// Polynomials that hold a layer's weights.
 fn encodings(crypto: &LayerCrypto, plan: &Plan) -> u64 {
     (crypto.windows().count() * plan.weight_count()) as u64
+}
+
+/// Size of the ciphertexts that are held at once.
+fn working_bytes(crypto: &LayerCrypto, plan: &Plan) -> Bytes {
+    Bytes((16 * crypto.n * crypto.q.len() * crypto.windows().working(plan)) as u64)
+}
+
+/// Size of the key of one rotation: for each digit of a ciphertext two polynomials over all primes.
+fn key_bytes(crypto: &LayerCrypto) -> Bytes {
+    let (limbs, special) = (crypto.q.len(), crypto.special.len());
+    let digits = limbs * (crypto.switching().digits() as usize).max(1);
+    Bytes((16 * crypto.n * digits * (limbs + special)) as u64)
 }
 
 fn ring_size(crypto: &LayerCrypto) -> RingSize {

@@ -12,12 +12,14 @@ mod evaluator;
 mod garbler;
 mod gazelle;
 mod inbox;
+mod linear_values;
 mod link;
 mod party;
 mod roles;
 mod server;
 mod shares;
 mod steps;
+mod values;
 mod work;
 
 pub use client::Client;
@@ -30,6 +32,8 @@ pub use roles::{
     WeightEncoding,
 };
 pub use server::Server;
+pub(crate) use shares::{drawn, local_sums, negated, opened, pack};
+pub use values::ValueOp;
 pub use work::{
     Act, Action, FRAME_HEADER, Message, MessageKind, RingKeys, Script, StepPlan, Streams, Task,
 };

@@ -23,6 +23,8 @@ pub(super) struct View<'a> {
     pub(super) script: &'a Script,
     params: Vec<Option<BfvParams>>,
     layers: Vec<Option<Arc<Layer>>>,
+    /// Whether the server's share of a step's operand can be anything but zero, by step.
+    held: Vec<Held>,
     input: Zeroizing<Vec<u64>>,
     shares: Vec<Option<Zeroizing<Vec<u64>>>>,
 }
@@ -57,6 +59,7 @@ impl<'a> View<'a> {
             script,
             params,
             layers,
+            held: operands_held_by_server(&script.network),
             input,
             shares,
         })
@@ -186,8 +189,7 @@ impl<'a> View<'a> {
     /// Whether the server's share of the step's operand can be anything but zero.
     pub(super) fn operand_is_shared(&self, action: &Action) -> Result<bool, PartyError> {
         let (index, _) = self.step(action)?;
-        let held = operands_held_by_server(&self.script.network);
-        Ok(held.get(index) == Some(&Held::Yes))
+        Ok(self.held.get(index) == Some(&Held::Yes))
     }
 
     /// Stores the party's share of a local step's result.

@@ -3,7 +3,7 @@
 //! It walks through a [`Script`]: [`Server::perform`] does one of its actions, given the messages that
 //! have arrived, and returns the message that ends it. No I/O and no clock here.
 
-use rand::{CryptoRng, RngExt};
+use rand::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::circuit_side::CircuitSide;
@@ -126,10 +126,10 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let (index, step) = self.view.step(action)?;
         let p = self.view.p_out(step);
         let (count, n) = (plan.output_ciphertexts(), params.degree());
-        let mut draw = || (0..n).map(|_| self.rng.random_range(0..p)).collect();
+        let mut draw = || shares::drawn(n, p, &mut self.rng);
         let r: Zeroizing<Vec<Vec<u64>>> = Zeroizing::new((0..count).map(|_| draw()).collect());
         let share = plan.unpack_output(&r);
-        let negated = |slots: &Vec<u64>| slots.iter().map(|&r| (p - r) % p).collect();
+        let negated = |slots: &Vec<u64>| shares::negated(slots, p);
         self.masks[index] = Zeroizing::new(r.iter().map(negated).collect());
         let share = self.with_bias(action, share)?;
         self.view.store(action, share)?;

@@ -3,6 +3,8 @@
 //! All values are residues in `0..p`. A sum of shares is a share of the sum, so these steps need no
 //! message. Values are in channel, row, column order.
 
+use rand::{CryptoRng, RngExt};
+
 use crate::network::{PoolParams, Shape, Step, StepKind};
 
 /// x mod p for a signed x.
@@ -19,13 +21,33 @@ fn centred(x: u64, p: u64) -> i64 {
     }
 }
 
-/// a + b mod p.
+/// a + b mod p, of residues.
 pub(super) fn add(a: u64, b: u64, p: u64) -> u64 {
-    ((u128::from(a) + u128::from(b)) % u128::from(p)) as u64
+    let (sum, over) = a.overflowing_add(b);
+    let beyond = u64::from(over | (sum >= p));
+    sum.wrapping_sub(p & beyond.wrapping_neg())
+}
+
+/// Uniform residues.
+pub(crate) fn drawn<R: CryptoRng>(count: usize, p: u64, rng: &mut R) -> Vec<u64> {
+    (0..count).map(|_| rng.random_range(0..p)).collect()
+}
+
+/// −r mod p for each residue r.
+pub(crate) fn negated(residues: &[u64], p: u64) -> Vec<u64> {
+    let of = |&r: &u64| (p - r) & u64::from(r != 0).wrapping_neg();
+    residues.iter().map(of).collect()
+}
+
+/// The values that one's own shares and the other party's packed ones stand for; `None` if those do not fit.
+pub(crate) fn opened(kind: &StepKind, own: &[u64], packed: &[u8], p: u64) -> Option<Vec<i64>> {
+    let other = unpack(packed, own.len(), p)?;
+    let joined = |(&a, &b): (&u64, &u64)| joined(kind, a, b, p);
+    Some(own.iter().zip(&other).map(joined).collect())
 }
 
 /// The value of a step's result that two shares stand for: their XOR for a place, else their centred sum.
-pub(super) fn joined(kind: &StepKind, a: u64, b: u64, p: u64) -> i64 {
+fn joined(kind: &StepKind, a: u64, b: u64, p: u64) -> i64 {
     match kind {
         StepKind::Argmax => (a ^ b) as i64,
         _ => centred(add(a, b, p), p),
@@ -53,10 +75,7 @@ pub(super) fn windows(pool: &PoolParams, operand: Shape, result: Shape) -> Vec<u
 pub(super) fn local(step: &Step, operands: &[&[u64]], p: u64) -> Option<Vec<u64>> {
     match (&step.kind, operands) {
         (StepKind::SumPool(pool), [x]) => {
-            let window = pool.kernel[0] * pool.kernel[1];
-            let indices = windows(pool, step.shape_in, step.shape_out);
-            let sum = |window: &[usize]| window.iter().fold(0, |sum, &i| add(sum, x[i], p));
-            Some(indices.chunks(window).map(sum).collect())
+            Some(local_sums(pool, (step.shape_in, step.shape_out), x, p))
         }
         (StepKind::Flatten, [x]) => Some(x.to_vec()),
         (StepKind::Add(shifts), [x, y]) => {
@@ -67,6 +86,19 @@ pub(super) fn local(step: &Step, operands: &[&[u64]], p: u64) -> Option<Vec<u64>
         }
         _ => None,
     }
+}
+
+/// The sums over a pool's windows.
+pub(crate) fn local_sums(
+    pool: &PoolParams,
+    (operand, result): (Shape, Shape),
+    x: &[u64],
+    p: u64,
+) -> Vec<u64> {
+    let window = pool.kernel[0] * pool.kernel[1];
+    let indices = windows(pool, operand, result);
+    let sum = |window: &[usize]| window.iter().fold(0, |sum, &i| add(sum, x[i], p));
+    indices.chunks(window).map(sum).collect()
 }
 
 /// A party's operand of a garbled circuit: the share itself, or window after window for a max pool.
@@ -81,29 +113,43 @@ pub(super) fn circuit_operand(step: &Step, share: &[u64]) -> Vec<u64> {
 }
 
 /// Residues packed at `bits` bits each, least significant bit first.
-pub(super) fn pack(values: &[u64], bits: u32) -> Vec<u8> {
-    let mut bytes = vec![0u8; (values.len() * bits as usize).div_ceil(8)];
-    for (index, value) in values.iter().enumerate() {
-        for bit in 0..bits as usize {
-            let place = index * bits as usize + bit;
-            bytes[place / 8] |= ((value >> bit & 1) as u8) << (place % 8);
+pub(crate) fn pack(values: &[u64], bits: u32) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity((values.len() * bits as usize).div_ceil(8));
+    let (mut held, mut kept) = (0u128, 0);
+    for &value in values {
+        held |= u128::from(value) << kept;
+        kept += bits;
+        while kept >= 8 {
+            bytes.push(held as u8);
+            held >>= 8;
+            kept -= 8;
         }
+    }
+    if kept > 0 {
+        bytes.push(held as u8);
     }
     bytes
 }
 
 /// What [`pack`] packed: `count` residues below `p`; `None` if the length or a value does not fit.
-pub(super) fn unpack(bytes: &[u8], count: usize, p: u64) -> Option<Vec<u64>> {
-    let bits = width(p) as usize;
-    let bit = |place: usize| u64::from(bytes[place / 8] >> (place % 8) & 1);
-    let value = |index: usize| (0..bits).fold(0, |v, b| v | bit(index * bits + b) << b);
-    let fits = bytes.len() == (count * bits).div_ceil(8);
-    let values: Vec<u64> = if fits {
-        (0..count).map(value).collect()
-    } else {
+fn unpack(bytes: &[u8], count: usize, p: u64) -> Option<Vec<u64>> {
+    let bits = width(p);
+    if bytes.len() != count.checked_mul(bits as usize)?.div_ceil(8) {
         return None;
-    };
-    values.iter().all(|&v| v < p).then_some(values)
+    }
+    let mask = (1u128 << bits) - 1;
+    let (mut held, mut kept, mut rest) = (0u128, 0, bytes.iter());
+    let mut values = Vec::with_capacity(count);
+    for _ in 0..count {
+        while kept < bits {
+            held |= u128::from(*rest.next()?) << kept;
+            kept += 8;
+        }
+        values.push((held & mask) as u64);
+        held >>= bits;
+        kept -= bits;
+    }
+    values.iter().all(|&value| value < p).then_some(values)
 }
 
 /// Bits of the residues modulo p.
@@ -113,6 +159,9 @@ pub(super) fn width(p: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::ChaCha20Rng;
+
     use super::*;
 
     #[test]
@@ -132,6 +181,38 @@ mod tests {
         };
         let indices = windows(&pool, Shape::new(1, 2, 4), Shape::new(1, 1, 2));
         assert_eq!(indices, [0, 1, 4, 5, 2, 3, 6, 7]);
+    }
+
+    /// Bit by bit.
+    fn packed_slowly(values: &[u64], bits: u32) -> Vec<u8> {
+        let bit = |place: usize| {
+            let (value, bit) = (place / bits as usize, place % bits as usize);
+            values
+                .get(value)
+                .map_or(0, |value| (value >> bit & 1) as u8)
+        };
+        let bytes = (values.len() * bits as usize).div_ceil(8);
+        let byte = |at: usize| (0..8).map(|b| bit(8 * at + b) << b).sum();
+        (0..bytes).map(byte).collect()
+    }
+
+    #[test]
+    fn residues_of_any_width_are_added_packed_and_read_back() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        for bits in 1..=64 {
+            let p = u64::MAX >> (64 - bits);
+            for count in [1, 2, 7, 100] {
+                let [a, b] = [0, 1].map(|_| drawn(count, p, &mut rng));
+                let packed = pack(&a, width(p));
+                assert_eq!(packed, packed_slowly(&a, width(p).max(1))[..packed.len()]);
+                assert_eq!(unpack(&packed, count, p), Some(a.clone()));
+                for ((&a, &b), minus) in a.iter().zip(&b).zip(negated(&a, p)) {
+                    let sum = (u128::from(a) + u128::from(b)) % u128::from(p);
+                    assert_eq!(u128::from(add(a, b, p)), sum);
+                    assert_eq!(add(a, minus, p), 0);
+                }
+            }
+        }
     }
 
     #[test]

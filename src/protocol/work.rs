@@ -11,6 +11,7 @@ use super::link::Link;
 use super::roles::{
     CircuitSettings, Delivery, Known, OtRole, Party, Phase, RingSize, WeightEncoding,
 };
+use super::values::ValueOp;
 use crate::bfv::{HeOp, OpCounts};
 use crate::gc::{Extension, GarblingHash, ShareCircuit};
 use crate::network::ResolvedNetwork;
@@ -26,7 +27,7 @@ pub const FRAME_HEADER: u64 = 9;
 pub struct Streams {
     /// Encoded plaintexts, each read once.
     pub weights: Bytes,
-    /// Ciphertexts, read in turn again and again.
+    /// Ciphertexts, read and written in turn again and again, and what comes between.
     pub ciphertexts: Bytes,
     /// Keys of rotations, by how many there are: each is read from memory once.
     pub keys: u64,
@@ -43,7 +44,7 @@ pub enum Task {
         ring: RingSize,
         /// How often.
         count: u64,
-        /// What its products read.
+        /// What its products and rotations read.
         streams: Streams,
     },
     /// Base transfers.
@@ -104,6 +105,13 @@ pub enum Task {
         batch: u64,
         /// When its tables came: those that waited come from memory.
         delivery: Delivery,
+    },
+    /// Work on plain values.
+    Values {
+        /// Which.
+        op: ValueOp,
+        /// On how many.
+        count: u64,
     },
     /// The first touch of memory that stays.
     Touch {
@@ -368,6 +376,11 @@ impl Script {
 }
 
 impl Task {
+    /// Work on plain values.
+    pub(super) const fn values(op: ValueOp, count: u64) -> Self {
+        Self::Values { op, count }
+    }
+
     /// The BFV operations `counts` in `ring`, as tasks; products and
     /// rotations read `streams`.
     pub fn he(counts: &OpCounts, ring: RingSize, streams: Streams) -> Vec<Self> {
@@ -382,7 +395,8 @@ impl Task {
                         keys -= own;
                         Streams {
                             keys: own,
-                            ..Streams::default()
+                            weights: Bytes(0),
+                            ..streams
                         }
                     }
                     _ => Streams::default(),

@@ -29,7 +29,8 @@ const HE: [&str; 12] = [
 ];
 const CIRCUITS: [&str; 5] = ["garbler", "delivery", "hash", "extension", "stored"];
 const SECONDS: [&str; 6] = ["offline", "online", "client", "server", "link", "total"];
-const PROCESSOR: [&str; 5] = ["client_cpu", "server_cpu", "least", "median", "greatest"];
+const PROCESSOR: [&str; 2] = ["measured.client_cpu", "measured.server_cpu"];
+const JUDGED: [&str; 5] = ["predicted", "measured", "least", "median", "greatest"];
 const BYTES: [&str; 5] = ["offline", "online", "to_server", "to_client", "total"];
 
 impl Grid {
@@ -56,7 +57,8 @@ pub(super) fn layers<'a>(
     write(std::iter::once(layer_header(&ops)).chain(rows))
 }
 
-/// One row a verified layer: the prediction's columns, then `measured.…` and `error.…`.
+/// One row a verified layer: the prediction's columns, then `measured.…`, `judged.…` (the seconds that the error
+/// is about, with the least and the greatest of the inferences) and `error.…`.
 pub(super) fn verified_layers(
     circuits: &CircuitsReport,
     layers: &[VerifiedLayer],
@@ -65,16 +67,24 @@ pub(super) fn verified_layers(
     let mut header = layer_header(&ops);
     header.extend(SECONDS.map(|name| format!("measured.seconds.{name}")));
     header.extend(BYTES.map(|name| format!("measured.bytes.{name}")));
-    header.extend(PROCESSOR.map(|name| format!("measured.{name}")));
+    header.extend(PROCESSOR.map(str::to_owned));
+    header.extend(JUDGED.map(|name| format!("judged.{name}")));
     header.extend(["error.seconds", "error.bytes"].map(str::to_owned));
     let rows = layers.iter().map(|layer| {
         let mut row = layer_row(circuits, &layer.predicted, &ops);
         row.extend(seconds(&layer.measured.seconds));
         row.extend(bytes(&layer.measured.bytes));
-        let (measured, spread) = (&layer.measured, &layer.spread);
+        let VerifiedLayer {
+            measured,
+            judged,
+            spread,
+            ..
+        } = layer;
         let processor = [measured.client_cpu, measured.server_cpu];
+        let judged = [judged.predicted, judged.measured];
         let spread = [spread.least, spread.median, spread.greatest];
-        row.extend(processor.iter().chain(&spread).map(f64::to_string));
+        let all = processor.iter().chain(&judged).chain(&spread);
+        row.extend(all.map(f64::to_string));
         row.extend([
             layer.error.seconds.to_string(),
             layer.error.bytes.to_string(),

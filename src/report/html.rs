@@ -153,12 +153,12 @@ pub fn random_layer_sections(verified: &VerifiedLayers) -> Vec<Section> {
     sections
 }
 
-/// Each layer's predicted seconds over its measured ones; linear layers large.
+/// Each layer's predicted seconds over its measured ones, as they are judged; linear layers large.
 fn scatter(layers: &[VerifiedLayer]) -> Markup {
     let points = layers.iter().map(|layer| Point {
         label: format!("{} ({})", layer.predicted.name, layer.predicted.kind),
-        x: layer.measured.seconds.total,
-        y: layer.predicted.seconds.total,
+        x: layer.judged.measured,
+        y: layer.judged.predicted,
         mark: if layer.predicted.he.is_some() {
             Mark::Chosen
         } else {

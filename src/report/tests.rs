@@ -9,10 +9,10 @@ use crate::predict::{
     BytesSplit, CircuitsReport, HeReport, LayerPrediction, LinkReport, Prediction, PredictionTotal,
     SecondsSplit, SetupCost, StoredBytes,
 };
-use crate::protocol::{Delivery, Party};
+use crate::protocol::{Delivery, Party, Phase};
 use crate::verify::{
-    Measured, PeakMemory, PredictionError, Spread, Summary, Verification, VerifiedCircuits,
-    VerifiedLayer, VerifiedLayers, VerifiedSetup, VerifiedTotal,
+    Judged, Measured, PeakMemory, PredictionError, Spread, Summary, Verification, VerifiedAct,
+    VerifiedCircuits, VerifiedLayer, VerifiedLayers, VerifiedSetup, VerifiedTotal,
 };
 
 fn seconds_of(client: f64, server: f64, link: f64) -> SecondsSplit {
@@ -144,6 +144,10 @@ fn verification() -> Verification {
         bytes: 0,
     };
     let layers = told.layers.into_iter().map(|predicted| VerifiedLayer {
+        judged: Judged {
+            predicted: predicted.seconds.total,
+            measured: 0.3,
+        },
         predicted,
         measured,
         spread,
@@ -239,7 +243,7 @@ fn a_verification_puts_measured_beside_predicted() {
     assert!(!more.holds());
     let csv = shown.csv().unwrap();
     assert!(
-        csv.lines().all(|line| line.split(',').count() == 57),
+        csv.lines().all(|line| line.split(',').count() == 59),
         "{csv}"
     );
     let wrong = Verification {
@@ -247,6 +251,23 @@ fn a_verification_puts_measured_beside_predicted() {
         ..shown
     };
     assert!(wrong.table().contains("DIFFERS"));
+}
+
+/// An act of a second.
+fn act(layer: &str) -> VerifiedAct {
+    VerifiedAct {
+        layer: layer.to_owned(),
+        phase: Phase::Online,
+        party: Party::Server,
+        act: "ApplyLinear".to_owned(),
+        count: 1,
+        computation: 1.0,
+        measured: 1.0,
+        cpu: 1.0,
+        link: 0.0,
+        measured_link: 0.0,
+        bytes: 0,
+    }
 }
 
 #[test]
@@ -260,6 +281,7 @@ fn random_layers_are_shown_with_their_errors_and_a_plot() {
         inferences: 5,
         summary: of_network.summary,
         random_layers: of_network.layers,
+        acts: ["conv1", "<b>conv2", ""].map(act).to_vec(),
         peak_memory: of_network.peak_memory,
         all_equal: true,
     };
@@ -269,6 +291,8 @@ fn random_layers_are_shown_with_their_errors_and_a_plot() {
         "mean absolute error",
         "25.0 %",
         "server 2.00 MB",
+        "2.00 s",
+        "session",
     ] {
         assert!(text.contains(expected), "{expected} is missing in\n{text}");
     }

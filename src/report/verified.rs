@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use super::grid::{Align, Grid};
 use super::number::{bytes, percent, seconds, signed_bytes};
 use super::sheet::{circuits, link, operations, parameters, shape, stored};
+use crate::predict::{LayerPrediction, SecondsSplit};
 use crate::verify::{
-    Measured, PeakMemory, PredictionError, Spread, Summary, Verification, VerifiedAct,
+    Judged, Measured, PeakMemory, PredictionError, Spread, Summary, Verification, VerifiedAct,
     VerifiedLayer, VerifiedLayers, VerifiedTotal,
 };
 
@@ -26,74 +27,142 @@ pub fn verification_grids(verification: &Verification) -> Vec<Grid> {
     ]
 }
 
-/// The grids of random layers: predicted beside measured, errors.
+/// The grids of random layers: computation predicted beside measured, errors, where the time went.
 pub fn random_layer_grids(verified: &VerifiedLayers) -> Vec<Grid> {
     vec![
-        comparison(&verified.random_layers, None),
+        computation(&verified.random_layers),
         errors(&verified.summary),
+        acts(&by_kind(verified)),
     ]
 }
 
+/// What both comparisons begin with.
+const JUDGED: [(&str, Align); 9] = [
+    ("layer", Left),
+    ("kind", Left),
+    ("in", Left),
+    ("out", Left),
+    ("predicted", Right),
+    ("measured", Right),
+    ("error", Right),
+    ("from", Right),
+    ("to", Right),
+];
+/// And what they end with.
+const BYTES: [(&str, Align); 3] = [
+    ("bytes predicted", Right),
+    ("bytes measured", Right),
+    ("difference", Right),
+];
+
 fn comparison(layers: &[VerifiedLayer], total: Option<&VerifiedTotal>) -> Grid {
-    let columns = [
-        ("layer", Left),
-        ("kind", Left),
-        ("in", Left),
-        ("out", Left),
-        ("predicted", Right),
-        ("measured", Right),
-        ("error", Right),
-        ("from", Right),
-        ("to", Right),
-        ("client", Right),
-        ("server", Right),
-        ("link", Right),
-        ("bytes predicted", Right),
-        ("bytes measured", Right),
-        ("difference", Right),
-    ];
+    let split = [("client", Right), ("server", Right), ("link", Right)];
+    let columns: Vec<_> = JUDGED.into_iter().chain(split).chain(BYTES).collect();
     let mut grid = Grid::new("Predicted beside measured, layer by layer", &columns);
+    let measured = |seen: &Measured| {
+        let SecondsSplit {
+            client,
+            server,
+            link,
+            ..
+        } = seen.seconds;
+        [client, server, link].map(seconds)
+    };
     for layer in layers {
-        let (told, seen) = (&layer.predicted, &layer.measured);
-        let place = [
-            told.name.clone(),
-            told.kind.clone(),
-            shape(told.input),
-            shape(told.output),
-        ];
-        let predicted = (told.seconds.total, told.bytes.total);
-        let cells = compared(predicted, seen, &layer.spread, &layer.error);
-        grid.row(place.into_iter().chain(cells));
+        let judged = judged(&layer.judged, &layer.spread, &layer.error);
+        let sent = sent(layer.predicted.bytes.total, &layer.measured, &layer.error);
+        let cells = place(&layer.predicted).into_iter().chain(judged);
+        grid.row(cells.chain(measured(&layer.measured)).chain(sent));
     }
     if let Some(total) = total {
         let place = ["total", "", "", ""].map(str::to_owned);
-        let predicted = (total.predicted.seconds.total, total.predicted.bytes.total);
-        let cells = compared(predicted, &total.measured, &total.spread, &total.error);
-        grid.foot(place.into_iter().chain(cells));
+        let whole = Judged {
+            predicted: total.predicted.seconds.total,
+            measured: total.spread.median,
+        };
+        let judged = judged(&whole, &total.spread, &total.error);
+        let sent = sent(total.predicted.bytes.total, &total.measured, &total.error);
+        let cells = place.into_iter().chain(judged);
+        grid.foot(cells.chain(measured(&total.measured)).chain(sent));
     }
     grid
 }
 
-/// Predicted seconds and bytes beside what was measured.
-fn compared(
-    (told, told_bytes): (f64, u64),
-    seen: &Measured,
-    spread: &Spread,
-    error: &PredictionError,
-) -> [String; 11] {
+/// Layers judged by their computation; the link stands beside it.
+fn computation(layers: &[VerifiedLayer]) -> Grid {
+    let split = [
+        ("client", Right),
+        ("server", Right),
+        ("by the wall clock", Right),
+        ("link predicted", Right),
+        ("link measured", Right),
+    ];
+    let columns: Vec<_> = JUDGED.into_iter().chain(split).chain(BYTES).collect();
+    let title = "Computation on a processor, predicted beside measured, layer by layer";
+    let mut grid = Grid::new(title, &columns);
+    for layer in layers {
+        let (told, seen) = (&layer.predicted, &layer.measured);
+        let wall = seen.seconds.client + seen.seconds.server;
+        let link = [told.seconds.link, seen.seconds.link];
+        let split = [seen.client_cpu, seen.server_cpu, wall].into_iter();
+        let judged = judged(&layer.judged, &layer.spread, &layer.error);
+        let sent = sent(told.bytes.total, seen, &layer.error);
+        let cells = place(told).into_iter().chain(judged);
+        grid.row(cells.chain(split.chain(link).map(seconds)).chain(sent));
+    }
+    grid
+}
+
+/// Which layer.
+fn place(told: &LayerPrediction) -> [String; 4] {
     [
-        seconds(told),
-        seconds(seen.seconds.total),
+        told.name.clone(),
+        told.kind.clone(),
+        shape(told.input),
+        shape(told.output),
+    ]
+}
+
+/// Predicted seconds beside what was measured.
+fn judged(judged: &Judged, spread: &Spread, error: &PredictionError) -> [String; 5] {
+    [
+        seconds(judged.predicted),
+        seconds(judged.measured),
         percent(error.seconds),
         seconds(spread.least),
         seconds(spread.greatest),
-        seconds(seen.seconds.client),
-        seconds(seen.seconds.server),
-        seconds(seen.seconds.link),
-        bytes(told_bytes),
+    ]
+}
+
+/// Predicted bytes beside what was measured.
+fn sent(told: u64, seen: &Measured, error: &PredictionError) -> [String; 3] {
+    [
+        bytes(told),
         bytes(seen.bytes.total),
         signed_bytes(error.bytes),
     ]
+}
+
+/// The acts of random layers, summed up over the layers of each kind.
+fn by_kind(verified: &VerifiedLayers) -> Vec<VerifiedAct> {
+    let layers = verified.random_layers.iter().map(|layer| &layer.predicted);
+    let kinds: BTreeMap<&str, &str> = layers.map(|l| (&*l.name, &*l.kind)).collect();
+    let mut sums: Vec<VerifiedAct> = Vec::new();
+    for act in &verified.acts {
+        let kind = kinds.get(&*act.layer).copied().unwrap_or("session");
+        let same = |sum: &&mut VerifiedAct| {
+            (&*sum.layer, sum.phase, sum.party, &sum.act) == (kind, act.phase, act.party, &act.act)
+        };
+        match sums.iter_mut().find(same) {
+            Some(sum) => sum.add(act),
+            None => sums.push(VerifiedAct {
+                layer: kind.to_owned(),
+                ..act.clone()
+            }),
+        }
+    }
+    sums.sort_by(|a, b| (&a.layer, a.phase).cmp(&(&b.layer, b.phase)));
+    sums
 }
 
 fn errors(summary: &BTreeMap<String, Summary>) -> Grid {
@@ -224,7 +293,9 @@ pub(super) fn random_summary(verified: &VerifiedLayers) -> String {
         "A RESULT OR A NUMBER OF BYTES DIFFERS; that layer is left out."
     };
     let memory = memory(&verified.peak_memory);
-    format!("{verdict} Measured: medians, computation by the processor time of its thread.{memory}")
+    let judged = "Judged by the computation of both parties in the processor time of their threads, the median \
+                  of the runs; the link stands beside it.";
+    format!("{verdict} {judged}{memory}")
 }
 
 fn memory(peak: &PeakMemory) -> String {

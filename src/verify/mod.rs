@@ -4,8 +4,10 @@
 //! [`serve`] and [`request`] carry out a script over a [`Channel`]; [`compare()`] sets the run beside its
 //! prediction. Besides `calibrate` the only room that reads the clock, through it.
 
+mod acts;
 mod channel;
 mod compare;
+mod door;
 mod echo;
 mod memory;
 mod outcome;
@@ -16,12 +18,14 @@ mod summary;
 mod tally;
 mod token;
 
+pub use acts::acts;
 pub use channel::{Channel, ChannelError};
-pub use compare::{acts, compare, compare_layer};
+pub use compare::{compare, compare_layer};
+pub use door::{DoorError, GREETING, Stranger, admit};
 pub use echo::{EchoError, measure_link, serve_link};
 pub use memory::peak_memory;
 pub use outcome::{
-    Measured, PeakMemory, PredictionError, Verification, VerifiedAct, VerifiedCircuits,
+    Judged, Measured, PeakMemory, PredictionError, Verification, VerifiedAct, VerifiedCircuits,
     VerifiedLayer, VerifiedLayers, VerifiedSetup, VerifiedTotal,
 };
 pub use random_layers::random_layer;

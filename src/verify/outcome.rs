@@ -33,10 +33,20 @@ pub struct Measured {
 /// Predicted against measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct PredictionError {
-    /// (predicted − measured) / measured of the total seconds; 0 where nothing was measured.
+    /// (predicted − measured) / measured of the seconds judged by; 0 where nothing was measured.
     pub seconds: f64,
     /// predicted − measured of the total bytes.
     pub bytes: i64,
+}
+
+/// The seconds that a prediction is judged by: of a network and its layers the whole by the wall clock; of a
+/// layer run alone the computation of both parties, on a processor, without the link.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// Predicted.
+    pub predicted: f64,
+    /// Measured: the median of the inferences.
+    pub measured: f64,
 }
 
 /// One layer, predicted and measured.
@@ -47,7 +57,10 @@ pub struct VerifiedLayer {
     pub predicted: LayerPrediction,
     /// What was measured.
     pub measured: Measured,
-    /// How far the inferences lie apart.
+    /// By what the prediction is judged.
+    #[serde(default)]
+    pub judged: Judged,
+    /// How far the inferences lie apart in that.
     #[serde(default)]
     pub spread: Spread,
     /// The difference.
@@ -163,8 +176,8 @@ pub struct Verification {
     pub output_equal: bool,
 }
 
-/// Layers of random shapes, each run as a network of its own. Their measured total, and the error, count
-/// computation by the processor time of its thread.
+/// Layers of random shapes, each run as a network of its own and judged by its computation on a processor:
+/// the bandwidth of a loopback is another one from minute to minute, and no property of a layer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VerifiedLayers {
     /// Which profile priced the predictions.
@@ -179,6 +192,9 @@ pub struct VerifiedLayers {
     pub inferences: usize,
     /// Layer by layer.
     pub random_layers: Vec<VerifiedLayer>,
+    /// Where their time went, layer by layer and act by act.
+    #[serde(default)]
+    pub acts: Vec<VerifiedAct>,
     /// How well they were predicted, by kind.
     pub summary: BTreeMap<String, Summary>,
     /// Most memory of both processes.

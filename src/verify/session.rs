@@ -65,6 +65,21 @@ pub struct Run {
     pub peak_memory: [u64; 2],
 }
 
+impl Run {
+    /// Adds the inferences of a later session of the same script.
+    pub fn append(&mut self, later: Self) {
+        let before = self.results.len();
+        self.results.extend(later.results);
+        let costs = later.tally.costs.into_iter().map(|cost| Cost {
+            inference: before + cost.inference,
+            ..cost
+        });
+        self.tally.costs.extend(costs);
+        self.stored = later.stored;
+        self.peak_memory = later.peak_memory;
+    }
+}
+
 /// How a party runs a script.
 #[derive(Debug)]
 pub struct SessionSettings {

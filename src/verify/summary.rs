@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::outcome::VerifiedLayer;
 
-/// Layers that are predicted to take less are left out: the clocks and the link decide them.
+/// Layers that are predicted to take less, in the seconds they are judged by, are left out: chance decides them.
 pub const LEAST_SECONDS: f64 = 2e-3;
 
 /// The errors of some layers.
@@ -49,7 +49,7 @@ impl Summary {
 pub fn summaries(layers: &[VerifiedLayer]) -> BTreeMap<String, Summary> {
     let mut errors: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for layer in layers {
-        if layer.predicted.seconds.total >= LEAST_SECONDS {
+        if layer.judged.predicted >= LEAST_SECONDS {
             for name in [&layer.predicted.kind, "all"] {
                 let of_name = errors.entry(name.to_owned()).or_default();
                 of_name.push(layer.error.seconds);

@@ -107,18 +107,25 @@ impl Tally {
         middle(self.each(script, |action| !in_setup(action)))
     }
 
-    /// Of all steps together: computation on a processor, and the link.
+    /// Of all steps together: both parties' computation on a processor.
     pub fn on_processor(&self, script: &Script) -> Spread {
         let each = self.each(script, |action| !in_setup(action));
-        let seconds = each
-            .iter()
-            .map(|m| m.client_cpu + m.server_cpu + m.seconds.link);
+        let seconds = each.iter().map(|m| m.client_cpu + m.server_cpu);
         Spread::of(&seconds.collect::<Vec<_>>())
     }
 
-    /// Of some actions, the median.
-    pub fn median(&self, script: &Script, chosen: impl Fn(&Action) -> bool) -> Measured {
-        middle(self.each(script, chosen)).0
+    /// Of some actions of one phase, the median; those of the set-up are carried out once.
+    pub fn median(
+        &self,
+        script: &Script,
+        phase: Phase,
+        chosen: impl Fn(&Action) -> bool,
+    ) -> Measured {
+        let mut each = self.each(script, |a| a.phase == phase && chosen(a));
+        if phase == Phase::Setup {
+            each.truncate(1);
+        }
+        middle(each).0
     }
 }
 

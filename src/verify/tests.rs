@@ -11,7 +11,7 @@ use super::*;
 use crate::calibrate::time;
 use crate::network::{Weights, evaluate, zoo};
 use crate::params::{Request, TransformPrices, select_network};
-use crate::protocol::{Inbox, Link, Message, MessageKind, Phase, Script, gazelle};
+use crate::protocol::{Act, Inbox, Link, Message, MessageKind, Phase, Script, gazelle};
 use crate::units::Bytes;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -92,8 +92,25 @@ fn each_inference_gives_the_plain_result_and_sends_the_foretold_bytes() {
     assert_eq!(total.bytes.online, foretold(Phase::Online));
     assert!(spread.least <= spread.median && spread.median <= spread.greatest);
     assert!(total.client_cpu > 0.0 && total.server_cpu > 0.0);
+    let keys = run.tally.median(script, Phase::Setup, |a| {
+        matches!(a.act, Act::GenerateKeys(_))
+    });
+    assert!(keys.client_cpu > 0.0, "once in three inferences");
     let layers = (0..script.steps.len()).map(|step| run.tally.step(script, step).0.bytes.total);
     assert_eq!(layers.sum::<u64>(), total.bytes.total);
+}
+
+#[test]
+fn sessions_of_one_script_are_joined() {
+    let case = toy();
+    let mut joined = run(&case, pair(), 2);
+    joined.append(run(&case, pair(), 1));
+    assert_eq!(joined.results, vec![case.expected.clone(); 3]);
+    let (total, _) = joined.tally.total(&case.script);
+    let alone = run(&case, pair(), 1).tally.total(&case.script).0;
+    assert_eq!(total.bytes, alone.bytes);
+    let last = joined.tally.costs.last().unwrap();
+    assert_eq!(last.inference, 2);
 }
 
 #[test]
@@ -211,17 +228,51 @@ fn rubbish_ends_the_run() {
     assert!(matches!(end, Some(RunError::OtherScript)));
 }
 
+/// Strangers that show another token, none, half of one, or close at once: more of them than any fixed number.
 #[test]
-fn the_token_is_shown_or_the_peer_refused() {
+fn the_one_who_shows_the_token_is_let_in_past_all_others() {
     let (token, other) = (Token::random(&mut rng(1)), Token::random(&mut rng(2)));
-    for (shown, accepted) in [(&token, true), (&other, false)] {
-        let (mut near, mut far) = pair();
-        shown.present(&mut near).unwrap();
-        assert_eq!(token.expect(&mut far).unwrap(), accepted);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let connect = || Channel::new(TcpStream::connect(addr).unwrap(), PATIENCE).unwrap();
+    let mut kept = Vec::new();
+    for _ in 0..10 {
+        let (mut wrong, silent, mut half) = (connect(), connect(), connect());
+        other.present(&mut wrong).unwrap();
+        half.send_raw(&[0; 8]).unwrap();
+        drop(connect());
+        kept.extend([wrong, silent, half]);
     }
-    let (near, mut far) = pair();
-    drop(near);
-    assert!(token.expect(&mut far).is_err());
+    let mut client = connect();
+    token.present(&mut client).unwrap();
+    client.send_raw(b"more").unwrap();
+    let mut sent_away = Vec::new();
+    let (stream, taken) = time(|| {
+        admit(&listener, &token, PATIENCE, |_, why| {
+            sent_away.push(why);
+        })
+    });
+    assert!(
+        taken.seconds() < 5.0,
+        "{taken}: strangers are not waited for"
+    );
+    let mut server = Channel::new(stream.unwrap(), PATIENCE).unwrap();
+    assert_eq!(server.receive_raw(4).unwrap(), b"more");
+    let wrong = sent_away.iter().filter(|&&why| why == Stranger::OtherToken);
+    assert_eq!((wrong.count(), sent_away.len()), (10, 20));
+}
+
+#[test]
+fn a_server_that_nobody_comes_to_waits_as_long_as_its_patience() {
+    let token = Token::random(&mut rng(1));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let patience = Duration::from_millis(300);
+    let (end, taken) = time(|| admit(&listener, &token, patience, |_, _| ()));
+    let end = end.unwrap_err().to_string();
+    assert!(end.contains("1 others were sent away"), "{end}");
+    assert!((0.3..5.0).contains(&taken.seconds()), "{taken}");
+    drop(silent);
 }
 
 #[test]

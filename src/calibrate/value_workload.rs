@@ -1,0 +1,180 @@
+//! Work on plain values as the protocol does it: shares drawn, arranged in slots, added, written and read.
+//!
+//! | operation | what one run does |
+//! | --- | --- |
+//! | `draw_share` | uniform residues drawn |
+//! | `draw_mask` | uniform slots drawn, negated and wiped |
+//! | `pack_conv`, `pack_fc` | a layer's operand arranged in slots, and wiped |
+//! | `unpack_conv`, `unpack_fc` | a layer's result read from slots |
+//! | `arrange_conv`, `arrange_fc` | plaintexts of weights arranged in slots, one after the other |
+//! | `sum_shares` | the sums over the windows of a 2 × 2 pool |
+//! | `write_share` | residues packed as a message |
+//! | `join_shares` | such a message read and added to one's own share |
+//!
+//! Convolutions are 3 × 3 over images of 16 × 16. A time is that of all values. But for weights, of which many
+//! plaintexts follow each other, each run is after a sweep through the caches.
+
+use rand::RngExt;
+use zeroize::Zeroizing;
+
+use super::case::{Case, FAR};
+use super::ot_workload::generator;
+use super::sweep::Sweep;
+use super::workload::{Workload, WorkloadError};
+use crate::network::{PoolParams, Shape, StepKind};
+use crate::packing::{ConvShape, LinearShape, Plan};
+use crate::protocol::{ValueOp, drawn, local_sums, negated, opened, pack};
+use crate::units::Bytes;
+
+/// Slots of a ciphertext.
+const N: usize = 8192;
+/// Values modulo this number of [`BITS`] bits.
+const P: u64 = 1_032_193;
+const BITS: u32 = 20;
+/// Side of an image.
+const SIDE: usize = 16;
+/// Values of an image of one channel.
+const PLANE: usize = SIDE * SIDE;
+/// Most values.
+const MOST: usize = 1 << 24;
+
+pub(super) fn workload(case: &Case, op: ValueOp) -> Result<Workload<'static>, WorkloadError> {
+    let refused = || WorkloadError::case(case, "work on values");
+    let count = case.param("values").and_then(|count| count.parse().ok());
+    let fits = |&count: &usize| (1..=MOST).contains(&count) && count.is_multiple_of(unit(op));
+    let count: usize = count.filter(fits).ok_or_else(refused)?;
+    let mut rng = generator();
+    let values = drawn(count, P, &mut rng);
+    let (none, slots) = (Bytes(0), count / N);
+    Ok(match op {
+        ValueOp::DrawShare => swept(none, move || Ok(drawn(count, P, &mut rng))),
+        ValueOp::DrawMask => swept(none, move || {
+            let mut draw = || drawn(N, P, &mut rng);
+            let drawn: Zeroizing<Vec<_>> = Zeroizing::new((0..slots).map(|_| draw()).collect());
+            let masks = drawn.iter().map(|slots| negated(slots, P));
+            Ok(Zeroizing::new(masks.collect::<Vec<_>>()))
+        }),
+        ValueOp::PackConv => packing(conv(count / PLANE, 1)?, values),
+        ValueOp::PackFc => packing(fc(count, 8)?, values),
+        ValueOp::UnpackConv => unpacking(conv(1, count / PLANE)?),
+        ValueOp::UnpackFc => unpacking(fc(8, count)?),
+        ValueOp::ArrangeConv => arranging(conv(16, 16)?, slots),
+        ValueOp::ArrangeFc => arranging(fc(1024, 128)?, slots),
+        ValueOp::SumShares => {
+            let (kernel, stride) = ([2, 2], [2, 2]);
+            let pool = PoolParams { kernel, stride };
+            let channels = count / PLANE;
+            let of = |side| Shape::new(channels, side, side);
+            let shapes = (of(SIDE), of(SIDE / 2));
+            swept(none, move || Ok(local_sums(&pool, shapes, &values, P)))
+        }
+        ValueOp::WriteShare => {
+            let size = Bytes::of_bits(u64::from(BITS) * count as u64);
+            swept(size, move || Ok(pack(&values, BITS)))
+        }
+        ValueOp::JoinShares => {
+            let packed = pack(&values, BITS);
+            let join = move || opened(&StepKind::Flatten, &values, &packed, P);
+            swept(none, move || Ok(join()))
+        }
+        ValueOp::ReadChoices | ValueOp::AcceptChoices | ValueOp::ReceiveLabels => {
+            return Err(refused());
+        }
+    })
+}
+
+/// What the number of values is a multiple of.
+const fn unit(op: ValueOp) -> usize {
+    match op {
+        _ if op.counts_slots() => N,
+        ValueOp::PackConv | ValueOp::UnpackConv | ValueOp::SumShares => PLANE,
+        _ => 1,
+    }
+}
+
+fn conv(channels: usize, out_channels: usize) -> Result<Plan, WorkloadError> {
+    let layer = LinearShape::Conv(ConvShape {
+        input: Shape::new(channels, SIDE, SIDE),
+        out_channels,
+        kernel: [3, 3],
+        stride: [1, 1],
+        padding: [1, 1],
+        dilation: [1, 1],
+        groups: 1,
+    });
+    Ok(Plan::new(&layer, N)?)
+}
+
+fn fc(inputs: usize, outputs: usize) -> Result<Plan, WorkloadError> {
+    Ok(Plan::new(
+        &LinearShape::fully_connected(inputs, outputs),
+        N,
+    )?)
+}
+
+/// A run after a sweep through the caches.
+fn swept<T: 'static>(
+    bytes: Bytes,
+    mut run: impl FnMut() -> Result<T, WorkloadError> + 'static,
+) -> Workload<'static> {
+    Workload::once(bytes, Sweep::of(FAR).after(|| Ok(())), move |()| run())
+}
+
+fn packing(plan: Plan, values: Vec<u64>) -> Workload<'static> {
+    swept(Bytes(0), move || {
+        Ok(Zeroizing::new(plan.pack_input(&values)))
+    })
+}
+
+fn unpacking(plan: Plan) -> Workload<'static> {
+    let mut rng = generator();
+    let draw = |_| drawn(N, P, &mut rng);
+    let slots: Vec<Vec<u64>> = (0..plan.output_ciphertexts()).map(draw).collect();
+    swept(Bytes(0), move || Ok(plan.unpack_output(&slots)))
+}
+
+/// Plaintexts one after the other, from the first again after the last.
+fn arranging(plan: Plan, plaintexts: usize) -> Workload<'static> {
+    let (mut rng, weights) = (generator(), plan.made_for().1.weights());
+    let weights: Vec<i64> = (0..weights).map(|_| rng.random_range(-128..128)).collect();
+    let mut next = 0;
+    Workload::again(Bytes(0), move || {
+        for _ in 0..plaintexts {
+            next = (next + 1) % plan.weight_count().max(1);
+            std::hint::black_box(plan.weight_slots(&weights, P, next));
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_workload_runs_and_more_values_take_longer() {
+        for op in ValueOp::ALL {
+            let time = |count| {
+                let mut operands = crate::calibrate::Operands::default();
+                let case = Case::values(op, count);
+                let mut workload = operands.workload(&case).unwrap();
+                workload.time(1).unwrap();
+                workload.time(3).unwrap()
+            };
+            let (few, many) = (time(40_960), time(20 * 40_960));
+            assert!(many > few, "{op:?}: {few} and {many}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_no_whole_layer_are_refused() {
+        for (op, count) in [
+            (ValueOp::PackConv, 100),
+            (ValueOp::DrawMask, 2560),
+            (ValueOp::SumShares, 0),
+        ] {
+            let refused = workload(&Case::values(op, count), op).err().unwrap();
+            assert!(matches!(refused, WorkloadError::Case { .. }), "{op:?}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Where the time of a session went, act by act, predicted and measured.
+
+use super::outcome::VerifiedAct;
+use super::session::Run;
+use crate::predict::{PriceError, PriceList};
+use crate::protocol::{Action, Link, Party, Phase, Script};
+use crate::units::Nanos;
+
+/// Where the time went: each kind of act of each layer, predicted and measured.
+///
+/// # Errors
+/// The profile lacks a price.
+pub fn acts(
+    script: &Script,
+    run: &Run,
+    prices: &PriceList,
+    link: &Link,
+) -> Result<Vec<VerifiedAct>, PriceError> {
+    let mut acts: Vec<VerifiedAct> = Vec::new();
+    let mut keys = Vec::new();
+    for action in &script.actions {
+        let computation = action.tasks.iter().map(|task| prices.task(task));
+        let computation = computation.sum::<Result<Nanos, _>>()?;
+        let transfer = action.transfer_time(link);
+        let of = key(action);
+        let known = keys.iter().rposition(|known| *known == of);
+        let at = known.unwrap_or_else(|| {
+            acts.push(begun(script, run, action));
+            keys.push(of);
+            keys.len() - 1
+        });
+        if let Some(act) = acts.get_mut(at) {
+            act.count += 1;
+            act.computation += computation.seconds();
+            act.link += transfer.seconds();
+        }
+    }
+    Ok(acts)
+}
+
+impl VerifiedAct {
+    /// Adds another act of the same kind to this one.
+    pub fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.computation += other.computation;
+        self.measured += other.measured;
+        self.cpu += other.cpu;
+        self.link += other.link;
+        self.measured_link += other.measured_link;
+        self.bytes += other.bytes;
+    }
+}
+
+/// What tells one kind of act from another: layer, phase, party, and the act's name without its numbers.
+type Key = (Option<usize>, Phase, Party, String);
+
+fn key(action: &Action) -> Key {
+    let name = format!("{:?}", action.act);
+    let name = name.split('(').next().unwrap_or_default();
+    (action.step, action.phase, action.party, name.to_owned())
+}
+
+/// A kind of act with what was measured, and nothing predicted yet.
+fn begun(script: &Script, run: &Run, action: &Action) -> VerifiedAct {
+    let of = key(action);
+    let tally = &run.tally;
+    let measured = tally.median(script, action.phase, |other| key(other) == of);
+    let step = action.step.and_then(|step| script.network.steps.get(step));
+    VerifiedAct {
+        layer: step.map_or_else(String::new, |step| step.name.clone()),
+        phase: action.phase,
+        party: action.party,
+        act: of.3,
+        count: 0,
+        computation: 0.0,
+        measured: measured.seconds.client + measured.seconds.server,
+        cpu: measured.client_cpu + measured.server_cpu,
+        link: 0.0,
+        measured_link: measured.seconds.link,
+        bytes: measured.bytes.total,
+    }
+}
