@@ -156,7 +156,39 @@ pub struct ResolvedNetwork {
     pub domains: Vec<Domain>,
 }
 
+/// Where the operand of a step comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// From the input through pools, sums and flattening alone: whoever has the input knows it.
+    Input,
+    /// From a linear step or an activation.
+    Computed,
+}
+
 impl ResolvedNetwork {
+    /// Where the operand of each step comes from; of several, from an activation if one of them does.
+    pub fn origins(&self) -> Vec<Origin> {
+        let mut results: Vec<Origin> = Vec::new();
+        let mut operands = Vec::new();
+        for step in &self.steps {
+            let computed = |source: &Source| match source {
+                Source::Input => false,
+                Source::Layer(index) => results.get(*index) == Some(&Origin::Computed),
+            };
+            let operand = if step.inputs.iter().any(computed) {
+                Origin::Computed
+            } else {
+                Origin::Input
+            };
+            operands.push(operand);
+            results.push(match step.kind {
+                StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_) => operand,
+                _ => Origin::Computed,
+            });
+        }
+        operands
+    }
+
     /// Names of the steps whose results have an exponent of their own in `Weights`.
     pub fn activation_names(&self) -> impl Iterator<Item = &str> {
         let activations = self.steps.iter().filter(|s| s.kind.requantize().is_some());

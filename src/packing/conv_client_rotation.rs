@@ -169,13 +169,13 @@ impl Schedule for ConvClientRotation {
         self.products.len()
     }
 
-    fn output_sums(&self) -> Option<Vec<OutputSum>> {
+    fn output_sums(&self) -> Vec<OutputSum> {
         let sums = self.products.kinds().map(|(products, _)| OutputSum {
             products: products.len() as u64,
             turns: self.turns(products).len() as u64,
             ..OutputSum::default()
         });
-        Some(sums.collect())
+        sums.collect()
     }
 
     fn working_ciphertexts(&self) -> usize {

@@ -138,7 +138,7 @@ impl<S: StrideRule> Schedule for ConvByInputRotation<S> {
         self.products.len()
     }
 
-    fn output_sums(&self) -> Option<Vec<OutputSum>> {
+    fn output_sums(&self) -> Vec<OutputSum> {
         let sums = self.products.kinds().map(|(products, _)| {
             let rotations = products
                 .iter()
@@ -149,7 +149,7 @@ impl<S: StrideRule> Schedule for ConvByInputRotation<S> {
                 ..OutputSum::default()
             }
         });
-        Some(sums.collect())
+        sums.collect()
     }
 
     fn working_ciphertexts(&self) -> usize {

@@ -241,7 +241,7 @@ impl<S: StrideRule> Schedule for ConvByOutputRotation<S> {
         self.products.len()
     }
 
-    fn output_sums(&self) -> Option<Vec<OutputSum>> {
+    fn output_sums(&self) -> Vec<OutputSum> {
         let sums = self.products.kinds().map(|(products, _)| {
             let rotated = products
                 .iter()
@@ -255,7 +255,7 @@ impl<S: StrideRule> Schedule for ConvByOutputRotation<S> {
                 folds: 0,
             }
         });
-        Some(sums.collect())
+        sums.collect()
     }
 
     fn working_ciphertexts(&self) -> usize {

@@ -174,7 +174,7 @@ impl Schedule for FcBsgs {
         self.terms.len()
     }
 
-    fn output_sums(&self) -> Option<Vec<OutputSum>> {
+    fn output_sums(&self) -> Vec<OutputSum> {
         let groups = self.terms.chunk_by(|a, b| a.group == b.group);
         let sums = groups.map(|terms| {
             let rotated = terms.iter().filter(|term| term.diagonal % self.baby > 0);
@@ -187,7 +187,7 @@ impl Schedule for FcBsgs {
                 folds: self.layout.fold_shifts(terms[0].group).count() as u32,
             }
         });
-        Some(sums.collect())
+        sums.collect()
     }
 
     fn working_ciphertexts(&self) -> usize {

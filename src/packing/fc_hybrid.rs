@@ -157,7 +157,7 @@ impl<R: DiagonalRule> Schedule for FcByDiagonals<R> {
         last * self.terms(0).len() + self.terms(last).len()
     }
 
-    fn output_sums(&self) -> Option<Vec<OutputSum>> {
+    fn output_sums(&self) -> Vec<OutputSum> {
         let last = self.layout.blocks() - 1;
         let sum = |group| {
             let mut sum = OutputSum {
@@ -173,7 +173,7 @@ impl<R: DiagonalRule> Schedule for FcByDiagonals<R> {
             sum
         };
         let groups = BTreeSet::from([0, self.layout.groups() - 1]);
-        Some(groups.into_iter().map(sum).collect())
+        groups.into_iter().map(sum).collect()
     }
 
     fn working_ciphertexts(&self) -> usize {

@@ -10,7 +10,7 @@ use crate::security::{SecretKind, SecurityError};
 #[non_exhaustive]
 pub enum ParamsError {
     /// Security is asked for a kind of secret that the scheme does not have.
-    #[error("secret keys are ternary, not {}", asked.name())]
+    #[error("secret keys are drawn ternary here: `{}` secrets are not run", asked.name())]
     Secret {
         /// The kind asked for.
         asked: SecretKind,
@@ -28,6 +28,12 @@ pub enum ParamsError {
         failure_log2: f64,
         /// Flooding asked for.
         flooding_bits: u32,
+    },
+    /// Megabytes are weighted by something that is no weight.
+    #[error("{weight} seconds a megabyte cannot be asked for: expected a finite number, 0 or more")]
+    Objective {
+        /// Seconds a megabyte, as asked for.
+        weight: f64,
     },
     /// No plaintext modulus is large enough, or none of the prescribed width exists.
     #[error("layer `{layer}`: no prime p = 1 mod 2n of {bits} bits (at most 60 are possible)")]

@@ -38,6 +38,24 @@ pub(super) struct Basis {
     pub(super) switching: KeySwitching,
 }
 
+/// Bits of the moduli that ciphertexts are sent under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SentBits {
+    /// Of q: inputs.
+    pub(super) q: u64,
+    /// Of what a reply keeps.
+    pub(super) kept: u64,
+}
+
+impl From<&Widths> for SentBits {
+    fn from(widths: &Widths) -> Self {
+        Self {
+            q: widths.total().into(),
+            kept: widths.kept_total().into(),
+        }
+    }
+}
+
 /// How a split does.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Fit {
@@ -87,14 +105,17 @@ impl LayerAt {
         })
     }
 
-    /// A W that no split falls below.
-    pub(super) fn least_weight(&self, basis: Basis, least: Least) -> u64 {
+    /// Bits that no split falls below.
+    pub(super) fn least_bits(&self, basis: Basis, least: Least) -> SentBits {
         let kept = if basis.limbs == 1 {
             least.q
         } else {
             least.kept.clamp(self.least_width(), least.q)
         };
-        self.weight(u64::from(least.q), u64::from(kept))
+        SentBits {
+            q: u64::from(least.q),
+            kept: u64::from(kept),
+        }
     }
 
     const fn weight(&self, q_bits: u64, kept_bits: u64) -> u64 {
@@ -102,7 +123,7 @@ impl LayerAt {
     }
 
     /// W of a split.
-    pub(super) const fn weight_of(&self, widths: &Widths) -> u64 {
+    const fn weight_of(&self, widths: &Widths) -> u64 {
         self.weight(widths.total() as u64, widths.kept_total() as u64)
     }
 

@@ -433,7 +433,6 @@ impl Draw {
         let model = LayerNoise::of_plan(&plan, p);
         let folds = plan
             .output_sums()
-            .unwrap()
             .iter()
             .map(|sum| sum.folds)
             .max()

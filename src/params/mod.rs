@@ -41,6 +41,7 @@ mod plaintext;
 mod prices;
 mod primality;
 mod primes;
+mod published;
 mod reply;
 mod request;
 mod select;
@@ -49,14 +50,14 @@ mod widths;
 
 pub use candidate::{Candidate, CandidateVerdict};
 pub use error::ParamsError;
-pub use failure::{log2_tail, printable_probability, split, tail_quantile, union};
+pub use failure::{any_of, log2_tail, printable_probability, split, tail_quantile, union};
 pub use layer_crypto::LayerCrypto;
 pub use noise::{
     fresh_public, fresh_secret, key_switch, modulus_switched, plaintext_added, product_gain,
-    switch_rounding, worst, wrap_remainder,
+    switch_rounding, worst, wrap_remainder, wrapped,
 };
 pub use noise_form::{LayerNoise, NoiseForm, NoiseSources, NoiseTracker, Variance};
-pub use papers::{DELPHI_P, GAZELLE_P, GazellePublished, Paper, gazelle_published};
+pub use papers::{DELPHI_P, GAZELLE_P, Paper};
 pub use plaintext::PlaintextBound;
 pub use prices::{LayerWork, Prices, TransformPrices};
 pub use primality::is_probable_prime;
@@ -64,6 +65,7 @@ pub use primes::{
     Congruence, GazelleModulus, MAX_PRIME_BITS, PrimeError, Width, ascending_ntt_primes,
     congruent_primes, descending_ntt_primes, gazelle_modulus, ntt_primes,
 };
+pub use published::{GazelleLayer, GazellePublished, gazelle_published};
 pub use request::{LayerCost, Limits, Objective, RING_DEGREES, Request};
 pub use select::{Selection, select_network};
 pub use selector::Selector;

@@ -289,10 +289,7 @@ pub struct LayerNoise {
 impl LayerNoise {
     /// Of a plan whose weights' polynomials lie in ±`range`/2: p where they are encoded whole.
     pub fn of_plan(plan: &Plan, range: u64) -> Self {
-        match plan.output_sums() {
-            Some(sums) => Self::of_sums(plan.made_for().0, &sums, range),
-            None => Self::tracked(plan, range),
-        }
+        Self::of_sums(plan.made_for().0, &plan.output_sums(), range)
     }
 
     /// In closed form, for outputs that are these sums, at ring degree `n`.

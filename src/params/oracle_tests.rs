@@ -3,9 +3,9 @@
 
 use proptest::prelude::*;
 
-use super::layer_at::{Basis, LayerAt};
+use super::layer_at::{Basis, LayerAt, SentBits};
 use super::noise_form::LayerNoise;
-use super::packed::Packed;
+use super::packed::{Keys, Packed};
 use super::plaintext::PlaintextRule;
 use super::reply::ReplyGoal;
 use super::tests::{assert_sound, fully_connected, objectives, one_layer};
@@ -91,11 +91,13 @@ fn exhaustive(
                     continue;
                 }
                 for widths in splits(n, limbs) {
-                    let work = packed.work(Basis { limbs, switching }, layer.weight_of(&widths));
+                    let read = (network.origins()[0], Keys::Of(&shape));
+                    let basis = Basis { limbs, switching };
+                    let work = packed.work(basis, SentBits::from(&widths), read);
                     let Some(time) = prices.layer_cost(&work) else {
                         continue;
                     };
-                    let bytes = work.bytes;
+                    let bytes = work.bytes();
                     let score = request.objective.score(LayerCost { time, bytes });
                     if best.is_none_or(|best| score < best) && works(&layer, &widths, switching) {
                         best = Some(score);

@@ -20,15 +20,28 @@ pub struct LayerWork {
     /// Operations of both parties.
     pub counts: OpCounts,
     /// Encoded weights, which are read once each.
-    pub streams: Bytes,
-    /// Bytes of ciphertexts, both ways.
-    pub bytes: Bytes,
+    pub weights: Bytes,
+    /// Ciphertexts that products read in turn, again and again.
+    pub ciphertexts: Bytes,
+    /// Keys of rotations: each is read from memory once.
+    pub keys: u64,
+    /// Encrypted inputs, in one message.
+    pub to_server: Bytes,
+    /// Replies, in one message.
+    pub to_client: Bytes,
+}
+
+impl LayerWork {
+    /// Ciphertexts, both ways.
+    pub fn bytes(&self) -> Bytes {
+        self.to_server + self.to_client
+    }
 }
 
 /// Prices a linear layer's work; the cheapest parameters are chosen.
 ///
-/// Must not fall as bytes grow, and more operations of a ring have no price where some of them have none: a
-/// search relies on both.
+/// Must not fall as bytes or keys grow, and more operations of a ring have no price where some of them have
+/// none: a search relies on both.
 pub trait Prices {
     /// Time of the layer's work and messages; `None` where an operation has no price in that ring.
     fn layer_cost(&self, work: &LayerWork) -> Option<Nanos>;
@@ -74,7 +87,7 @@ impl Prices for TransformPrices {
                 count as f64 * n * (transforms * n.log2() * TRANSFORM + passes * PASS)
             })
             .sum();
-        Some(Nanos(computed + work.bytes.0 as f64 * BYTE))
+        Some(Nanos(computed + work.bytes().0 as f64 * BYTE))
     }
 }
 
@@ -115,15 +128,24 @@ mod tests {
 
     fn one(op: HeOp, n: usize, limbs: usize) -> f64 {
         let counts = [(op, 1)].into_iter().collect();
-        let work = LayerWork {
+        TransformPrices
+            .layer_cost(&work(n, limbs, counts))
+            .unwrap()
+            .0
+    }
+
+    fn work(n: usize, limbs: usize, counts: OpCounts) -> LayerWork {
+        LayerWork {
             n,
             limbs,
             switching: KeySwitching::Special(1),
             counts,
-            streams: Bytes(0),
-            bytes: Bytes(0),
-        };
-        TransformPrices.layer_cost(&work).unwrap().0
+            weights: Bytes(0),
+            ciphertexts: Bytes(0),
+            keys: 0,
+            to_server: Bytes(0),
+            to_client: Bytes(0),
+        }
     }
 
     #[test]
@@ -152,14 +174,10 @@ mod tests {
 
     #[test]
     fn bytes_have_a_price() {
-        let counts = OpCounts::default();
         let work = LayerWork {
-            n: 4096,
-            limbs: 2,
-            switching: KeySwitching::Special(1),
-            counts,
-            streams: Bytes(0),
-            bytes: Bytes(100),
+            to_server: Bytes(60),
+            to_client: Bytes(40),
+            ..work(4096, 2, OpCounts::default())
         };
         assert_eq!(TransformPrices.layer_cost(&work), Some(Nanos(800.0)));
     }

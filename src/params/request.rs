@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::error::ParamsError;
 use super::plaintext::PlaintextBound;
 use super::widths::{KeySwitching, Widths};
 use crate::security::Requirement;
@@ -56,6 +57,17 @@ pub enum Objective {
 }
 
 impl Objective {
+    /// # Errors
+    /// [`ParamsError::Objective`]: a weight that is negative or no finite number.
+    pub(super) fn check(self) -> Result<(), ParamsError> {
+        match self {
+            Self::Weighted(weight) if !(weight.is_finite() && weight >= 0.0) => {
+                Err(ParamsError::Objective { weight })
+            }
+            Self::Time | Self::Bytes | Self::Weighted(_) => Ok(()),
+        }
+    }
+
     /// What is compared: first the objective, then the other of time (ns) and bytes.
     pub(super) fn score(self, cost: LayerCost) -> [f64; 2] {
         let (time, bytes) = (cost.time.0, cost.bytes.0 as f64);

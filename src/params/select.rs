@@ -14,6 +14,7 @@
 //! probabilities add up to at most δ. Set-up (keys, encoding of weights) has no part in the price.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,7 @@ use super::request::{LayerCost, RING_DEGREES, Request};
 use super::selector::{Ask, Chosen, Modulus, Refusal, Selector};
 use super::widths::{KeySwitching, Widths};
 use crate::bfv::digit_ranges;
-use crate::network::{ResolvedNetwork, Step, StepKind};
+use crate::network::{Origin, ResolvedNetwork, Step, StepKind};
 use crate::packing::LinearShape;
 use crate::security::{SecretKind, SecurityError, check, level_reached, max_log_q};
 
@@ -96,10 +97,12 @@ const fn is_linear(step: &Step) -> bool {
 }
 
 /// The linear steps of one domain.
-struct Group<'a> {
+pub(super) struct Group<'a> {
     network: &'a ResolvedNetwork,
     domain: usize,
-    steps: Vec<usize>,
+    pub(super) steps: Vec<usize>,
+    /// Where the operand of each step of the network comes from.
+    operands: Rc<[Origin]>,
     /// Bits of log2 of the failure probability allowed for one layer.
     failure_log2: u64,
 }
@@ -110,6 +113,7 @@ impl<P: Prices> Selector<P> {
     /// # Errors
     /// The request is impossible as such.
     pub fn new(request: Request, prices: P) -> Result<Self, ParamsError> {
+        request.objective.check()?;
         let degrees = usable_degrees(&request)?;
         Ok(Self {
             request,
@@ -162,12 +166,12 @@ impl<P: Prices> Selector<P> {
         Ok(())
     }
 
-    /// Parameters for one linear step as if it were alone in its domain, its share of δ unchanged; nothing
-    /// for a step that is not linear.
+    /// Parameters for the linear steps of one step's domain alone, which share a p, as
+    /// [`Selector::network`] gives them; nothing for a step that is not linear.
     ///
     /// # Errors
     /// As [`Selector::network`].
-    pub fn step_alone(
+    pub fn domain_of(
         &self,
         network: &ResolvedNetwork,
         step: usize,
@@ -178,11 +182,7 @@ impl<P: Prices> Selector<P> {
         };
         let of_step = |group: &Group<'_>| group.steps.contains(&step);
         if let Some(group) = groups(network, self.request.failure_log2).find(of_step) {
-            let alone = Group {
-                steps: vec![step],
-                ..group
-            };
-            self.group(&alone, &mut selection)?;
+            self.group(&group, &mut selection)?;
         }
         Ok(selection)
     }
@@ -314,9 +314,13 @@ impl<P: Prices> Selector<P> {
 }
 
 /// The domains that have linear steps.
-fn groups(network: &ResolvedNetwork, failure_log2: f64) -> impl Iterator<Item = Group<'_>> {
+pub(super) fn groups(
+    network: &ResolvedNetwork,
+    failure_log2: f64,
+) -> impl Iterator<Item = Group<'_>> {
     let linear = network.steps.iter().filter(|step| is_linear(step)).count() as u64;
     let failure_log2 = split(failure_log2, linear).to_bits();
+    let operands: Rc<[Origin]> = network.origins().into();
     (0..network.domains.len()).filter_map(move |domain| {
         let of_domain = |index: &usize| {
             let step = &network.steps[*index];
@@ -327,13 +331,14 @@ fn groups(network: &ResolvedNetwork, failure_log2: f64) -> impl Iterator<Item = 
             network,
             domain,
             steps,
+            operands: Rc::clone(&operands),
             failure_log2,
         })
     })
 }
 
 impl Group<'_> {
-    fn ask(&self, index: usize, modulus: Modulus) -> Result<Ask, ParamsError> {
+    pub(super) fn ask(&self, index: usize, modulus: Modulus) -> Result<Ask, ParamsError> {
         let step = &self.network.steps[index];
         let shape = LinearShape::of_step(step).map_err(|reason| ParamsError::Packing {
             layer: step.name.clone(),
@@ -341,6 +346,7 @@ impl Group<'_> {
         })?;
         Ok(Ask {
             shape,
+            operand: self.operands.get(index).copied().unwrap_or(Origin::Computed),
             modulus,
             failure_log2: self.failure_log2,
         })

@@ -15,14 +15,15 @@ use std::rc::Rc;
 
 use super::candidate::{Candidate, CandidateVerdict, distance};
 use super::chain::PrimePool;
-use super::layer_at::{Basis, LayerAt, Least};
+use super::layer_at::{Basis, LayerAt, Least, SentBits};
 use super::layer_crypto::LayerCrypto;
-use super::packed::Packed;
+use super::packed::{Keys, Packed};
 use super::plaintext::PlaintextRule;
 use super::prices::Prices;
 use super::reply::ReplyGoal;
 use super::request::{LayerCost, Request};
 use super::widths::{KeySwitching, MAX_LIMBS, Widths};
+use crate::network::Origin;
 use crate::packing::{LinearShape, PackingError};
 
 /// Chooses parameters under one request and one list of prices.
@@ -45,6 +46,8 @@ pub(super) type Packings = Result<Vec<Packed>, PackingError>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Ask {
     pub(super) shape: LinearShape,
+    /// Whether the server has a share of the operand to add.
+    pub(super) operand: Origin,
     pub(super) modulus: Modulus,
     /// Bits of log2 of the failure probability allowed for the layer.
     pub(super) failure_log2: u64,
@@ -113,7 +116,7 @@ impl<P: Prices> Selector<P> {
         let sites = self.sites(ask, |n, p, max_bits| self.possible((n, p, max_bits), ask));
         let mut bounded: Vec<Bounded> = Vec::with_capacity(64);
         for (site, at) in sites.iter().enumerate() {
-            self.bound(site, at, &mut bounded);
+            self.bound((site, at), ask.operand, &mut bounded);
         }
         bounded.sort_unstable_by(|a, b| {
             a.score
@@ -134,7 +137,8 @@ impl<P: Prices> Selector<P> {
             else {
                 continue;
             };
-            let Some(cost) = self.cost(at, candidate.basis, at.layer.weight_of(&widths)) else {
+            let work = (candidate.basis, SentBits::from(&widths));
+            let Some(cost) = self.cost(at, work, (ask.operand, Keys::Of(&ask.shape))) else {
                 continue;
             };
             let score = self.request.objective.score(cost);
@@ -156,10 +160,9 @@ impl<P: Prices> Selector<P> {
         let layer = self.layer_at((n, p, max_bits), &packed, ask);
         self.bases().any(|basis| {
             layer.least(basis).is_some_and(|least| {
-                let weight = layer.least_weight(basis, least);
-                self.prices
-                    .layer_cost(&packed.work(basis, weight))
-                    .is_some()
+                let bits = layer.least_bits(basis, least);
+                let work = packed.work(basis, bits, (ask.operand, Keys::Unknown));
+                self.prices.layer_cost(&work).is_some()
             })
         })
     }
@@ -187,7 +190,12 @@ impl<P: Prices> Selector<P> {
         sites
     }
 
-    fn layer_at(&self, (n, p, max_bits): (usize, u64, u32), packed: &Packed, ask: &Ask) -> LayerAt {
+    pub(super) fn layer_at(
+        &self,
+        (n, p, max_bits): (usize, u64, u32),
+        packed: &Packed,
+        ask: &Ask,
+    ) -> LayerAt {
         LayerAt {
             n,
             p,
@@ -201,13 +209,18 @@ impl<P: Prices> Selector<P> {
     }
 
     /// Lists the candidates of a site with what they cost at least.
-    fn bound(&self, site: usize, at: &Site, bounded: &mut Vec<Bounded>) {
+    fn bound(
+        &self,
+        (site, at): (usize, &Site),
+        operand: Origin,
+        bounded: &mut Vec<Bounded>,
+    ) {
         for basis in self.bases() {
             let Some(least) = at.layer.least(basis) else {
                 continue;
             };
-            let weight = at.layer.least_weight(basis, least);
-            if let Some(cost) = self.cost(at, basis, weight) {
+            let bits = at.layer.least_bits(basis, least);
+            if let Some(cost) = self.cost(at, (basis, bits), (operand, Keys::Unknown)) {
                 bounded.push(Bounded {
                     score: self.request.objective.score(cost),
                     site,
@@ -230,13 +243,18 @@ impl<P: Prices> Selector<P> {
         })
     }
 
-    /// What a layer costs with a split of weight W (`layer_at`); `None` without a price.
-    fn cost(&self, at: &Site, basis: Basis, weight: u64) -> Option<LayerCost> {
-        let work = at.packed()?.work(basis, weight);
+    /// What a layer costs with moduli of so many bits; `None` without a price.
+    fn cost(
+        &self,
+        at: &Site,
+        (basis, bits): (Basis, SentBits),
+        read: (Origin, Keys<'_>),
+    ) -> Option<LayerCost> {
+        let work = at.packed()?.work(basis, bits, read);
         let time = self.prices.layer_cost(&work)?;
         Some(LayerCost {
             time,
-            bytes: work.bytes,
+            bytes: work.bytes(),
         })
     }
 
@@ -264,7 +282,7 @@ impl<P: Prices> Selector<P> {
             })
     }
 
-    fn packings(&self, shape: &LinearShape, n: usize) -> Rc<Packings> {
+    pub(super) fn packings(&self, shape: &LinearShape, n: usize) -> Rc<Packings> {
         let mut packings = self.packings.borrow_mut();
         let packings = packings
             .entry((*shape, n))
@@ -302,7 +320,7 @@ impl<P: Prices> Selector<P> {
         let sites = self.sites(ask, |_, _, _| true);
         let mut candidates: Vec<Candidate> = self.unpacked(ask);
         for at in &sites {
-            candidates.extend(self.bases().map(|basis| self.candidate(at, basis)));
+            candidates.extend(self.bases().map(|basis| self.candidate(at, basis, ask)));
         }
         let key = |candidate: &Candidate| match candidate.cost {
             Some(cost) => (0, self.request.objective.score(cost)),
@@ -321,12 +339,15 @@ impl<P: Prices> Selector<P> {
         candidates
     }
 
-    fn candidate(&self, at: &Site, basis: Basis) -> Candidate {
+    fn candidate(&self, at: &Site, basis: Basis, ask: &Ask) -> Candidate {
         let widths = at
             .layer
             .least(basis)
             .and_then(|least| at.layer.cheapest(basis, least, u64::MAX));
-        let cost = widths.and_then(|widths| self.cost(at, basis, at.layer.weight_of(&widths)));
+        let cost = widths.and_then(|widths| {
+            let read = (ask.operand, Keys::Of(&ask.shape));
+            self.cost(at, (basis, SentBits::from(&widths)), read)
+        });
         let special = widths.and_then(|widths| {
             let narrowest = at.layer.narrowest_special(&widths, basis.switching)?;
             Some(narrowest.0 * basis.switching.special() as u32)

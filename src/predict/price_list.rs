@@ -46,11 +46,46 @@ pub struct PriceList {
     batches: BTreeMap<BatchKey, Vec<(f64, f64)>>,
     link: Option<Link>,
     fitted: RefCell<BTreeSet<String>>,
-    rows: RefCell<HashMap<(RingSize, WorkingSet), Row>>,
+    rows: RefCell<HashMap<RingSize, Row>>,
 }
 
-/// Prices of all operations in one ring, in nanoseconds; infinite where there is none.
-pub(super) type Row = [f64; HeOp::ALL.len()];
+/// Prices of all operations in one ring, in nanoseconds, by where they read from; infinite where there is
+/// none.
+#[derive(Debug)]
+struct Row {
+    hot: Prices,
+    cold: Prices,
+    near: Prices,
+    far: Prices,
+}
+
+type Prices = [f64; HeOp::ALL.len()];
+
+impl Row {
+    /// The price of `count` operations that read `streams`. A key is read from memory when it is used first,
+    /// which costs no less than later. Of a product the price depends on the set that ciphertexts are taken
+    /// from: a line from none to [`NEAR`] bytes, another one to [`FAR`], where it ends.
+    fn price(&self, (op, count, streams): (HeOp, u64, Streams)) -> f64 {
+        let of = |prices: &Prices| prices.get(op as usize).copied().unwrap_or(f64::INFINITY);
+        let hot = of(&self.hot);
+        if count == 0 || hot.is_infinite() {
+            return if count == 0 { 0.0 } else { hot };
+        }
+        let keys = streams.keys.min(count);
+        let again = if streams.weights <= CACHED {
+            hot
+        } else {
+            let (at, near, far) = (streams.ciphertexts.0 as f64, NEAR as f64, FAR as f64);
+            let ((low, from), (high, to)) = if at <= near {
+                ((0.0, of(&self.cold)), (near, of(&self.near)))
+            } else {
+                ((near, of(&self.near)), (far, of(&self.far)))
+            };
+            from + (to - from) * ((at - low) / (high - low)).min(1.0)
+        };
+        of(&self.cold).max(hot) * keys as f64 + again * (count - keys) as f64
+    }
+}
 
 /// Operations in batches: which, whose side, in which variant.
 type BatchKey = (Op, Option<OtRole>, Variant);
@@ -151,9 +186,8 @@ impl PriceList {
                 streams,
             } => {
                 self.note_fit(*op, *ring);
-                let again = count.saturating_sub(streams.keys) as f64;
-                let first = self.he(*op, *ring, WorkingSet::Cold)? * streams.keys as f64;
-                Ok(first + self.product(*op, *ring, *streams)? * again)
+                let price = self.operations(*ring, std::iter::once((*op, *count, *streams)));
+                price.ok_or_else(|| not_measured(Op::He(*op), format!(" at {}", name_of(*ring))))
             }
             Task::Touch { bytes } => Ok(self.touch(bytes.0 as f64)),
             Task::BaseOt { role, count } => {
@@ -193,21 +227,31 @@ impl PriceList {
         }
     }
 
-    /// The price of an operation that reads `streams`. Of a product it depends on the set that ciphertexts are
-    /// taken from: a line from none to [`NEAR`] bytes, another one to [`FAR`], where it ends.
-    fn product(&self, op: HeOp, ring: RingSize, streams: Streams) -> Result<Nanos, PriceError> {
-        if streams.weights <= CACHED {
-            return self.he(op, ring, WorkingSet::Hot);
-        }
-        let of = |set| self.he(op, ring, set);
-        let (at, near, far) = (streams.ciphertexts.0 as f64, NEAR as f64, FAR as f64);
-        let ((low, from), (high, to)) = if at <= near {
-            ((0.0, of(WorkingSet::Cold)?), (near, of(WorkingSet::Near)?))
-        } else {
-            ((near, of(WorkingSet::Near)?), (far, of(WorkingSet::Far)?))
+    /// The price of operations in one ring, each with what it reads; `None` if one has none there.
+    pub(super) fn operations(
+        &self,
+        ring: RingSize,
+        operations: impl Iterator<Item = (HeOp, u64, Streams)>,
+    ) -> Option<Nanos> {
+        let mut rows = self.rows.borrow_mut();
+        let row = rows.entry(ring).or_insert_with(|| self.row(ring));
+        let price: f64 = operations.map(|operation| row.price(operation)).sum();
+        Some(Nanos(price)).filter(|price| price.0.is_finite())
+    }
+
+    fn row(&self, ring: RingSize) -> Row {
+        let prices = |set| {
+            HeOp::ALL.map(|op| {
+                let price = self.he(op, ring, set);
+                price.map_or(f64::INFINITY, |time: Nanos| time.0)
+            })
         };
-        let share = ((at - low) / (high - low)).min(1.0);
-        Ok(from + (to - from) * share)
+        Row {
+            hot: prices(WorkingSet::Hot),
+            cold: prices(WorkingSet::Cold),
+            near: prices(WorkingSet::Near),
+            far: prices(WorkingSet::Far),
+        }
     }
 
     fn transfers(
@@ -255,18 +299,6 @@ impl PriceList {
             WorkingSet::Cold => self.he(op, ring, WorkingSet::Hot),
             WorkingSet::Hot => Err(not_measured(Op::He(op), format!(" at {}", name_of(ring)))),
         }
-    }
-
-    /// The prices of all operations in a ring, found once.
-    pub(super) fn row(&self, ring: RingSize, set: WorkingSet) -> Row {
-        let price = |op| {
-            self.he(op, ring, set)
-                .map_or(f64::INFINITY, |time: Nanos| time.0)
-        };
-        let mut rows = self.rows.borrow_mut();
-        *rows
-            .entry((ring, set))
-            .or_insert_with(|| HeOp::ALL.map(price))
     }
 
     /// Notes an operation that has no row of its own.
@@ -328,15 +360,6 @@ fn ands(circuit: &ShareCircuit) -> f64 {
     circuit
         .and_count()
         .map_or(f64::INFINITY, |count| count as f64)
-}
-
-/// Weights beyond a cache are cold.
-pub(super) fn working_set(streams: Bytes) -> WorkingSet {
-    if streams > CACHED {
-        WorkingSet::Cold
-    } else {
-        WorkingSet::Hot
-    }
 }
 
 fn not_measured(op: Op, detail: String) -> PriceError {

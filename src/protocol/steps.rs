@@ -7,7 +7,7 @@ use super::roles::{Known, Party, Phase};
 use super::work::{RingKeys, StepPlan};
 use crate::bfv::{BfvError, BfvLiteral, BfvParams, Rotation};
 use crate::gc::{Clip, ShareCircuit, ShareFunction, places};
-use crate::network::{ResolvedNetwork, Source, Step, StepKind};
+use crate::network::{Origin, ResolvedNetwork, Source, Step, StepKind};
 use crate::packing::{LinearShape, Plan, PlanRequest};
 use crate::params::LayerCrypto;
 use crate::security::{Requirement, Verdict};
@@ -206,27 +206,11 @@ pub(super) enum Held {
 /// For each step, whether the server holds a share of its operand: it does not before the first
 /// linear step or activation.
 pub(super) fn operands_held_by_server(network: &ResolvedNetwork) -> Vec<Held> {
-    let mut results: Vec<Held> = Vec::new();
-    let mut operands = Vec::new();
-    for step in &network.steps {
-        let of_source = |source: &Source| match source {
-            Source::Input => Held::No,
-            Source::Layer(index) => results[*index],
-        };
-        let any = step
-            .inputs
-            .iter()
-            .map(of_source)
-            .any(|held| held == Held::Yes);
-        let operand = if any { Held::Yes } else { Held::No };
-        let local = matches!(
-            step.kind,
-            StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_)
-        );
-        operands.push(operand);
-        results.push(if local { operand } else { Held::Yes });
-    }
-    operands
+    let held = |origin| match origin {
+        Origin::Input => Held::No,
+        Origin::Computed => Held::Yes,
+    };
+    network.origins().into_iter().map(held).collect()
 }
 
 /// The checked parameters of a layer; the security table is asked again.

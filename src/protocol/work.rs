@@ -341,10 +341,25 @@ impl Task {
     /// The BFV operations `counts` in `ring`, as tasks; products and
     /// rotations read `streams`.
     pub fn he(counts: &OpCounts, ring: RingSize, streams: Streams) -> Vec<Self> {
+        let tasks = Self::reads(counts, streams);
+        let task = |(op, count, streams)| Self::He {
+            op,
+            ring,
+            count,
+            streams,
+        };
+        tasks.map(task).collect()
+    }
+
+    /// The operations `counts` of a layer that reads `streams`, each with its part of them.
+    pub fn reads(
+        counts: &OpCounts,
+        streams: Streams,
+    ) -> impl Iterator<Item = (HeOp, u64, Streams)> + '_ {
         let mut keys = streams.keys;
         counts
             .iter()
-            .map(|(op, count)| {
+            .map(move |(op, count)| {
                 let reads = match op {
                     HeOp::Hadamard | HeOp::MultiplyAccumulate => Streams { keys: 0, ..streams },
                     HeOp::Rotate | HeOp::HoistedRotate => {
@@ -357,13 +372,7 @@ impl Task {
                     }
                     _ => Streams::default(),
                 };
-                Self::He {
-                    op,
-                    ring,
-                    count,
-                    streams: reads,
-                }
+                (op, count, reads)
             })
-            .collect()
     }
 }
