@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::layer::{LayerKind, Shape, Source};
 
 /// Least and greatest value that can occur.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ValueRange {
     /// Least value.
     pub low: i64,
@@ -140,7 +140,7 @@ pub struct Domain {
 }
 
 /// A network ready to be given parameters, predicted and run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ResolvedNetwork {
     /// Name of the network.
     pub name: String,
@@ -166,6 +166,15 @@ pub enum Origin {
 }
 
 impl ResolvedNetwork {
+    /// Domain of a step's (first) operand.
+    pub fn operand_domain(&self, step: &Step) -> usize {
+        let of_step = |index: &usize| self.steps.get(*index).map(|step| step.domain);
+        match step.inputs.first() {
+            Some(Source::Layer(index)) => of_step(index).unwrap_or(self.input_domain),
+            Some(Source::Input) | None => self.input_domain,
+        }
+    }
+
     /// Where the operand of each step comes from; of several, from an activation if one of them does.
     pub fn origins(&self) -> Vec<Origin> {
         let mut results: Vec<Origin> = Vec::new();

@@ -78,4 +78,4 @@ pub use windows::{DigitEncoder, Windowed, WindowedCiphertext, Windows};
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -89,20 +89,24 @@ impl LayerAt {
         if basis.switching.special() > basis.limbs || prescribed != basis.limbs {
             return None;
         }
-        let rounding = switch_rounding(self.n) * f64::from(special.min(1));
-        let variance = self.variance(rounding);
-        let slack = |limbs: u32| f64::from(limbs) * TOLERANCE;
-        let needed = self.goal.least_q_log2(self.n, self.p_log2, variance) + slack(limbs);
-        let q = (needed.ceil() as u32)
-            .max(limbs * self.least_width())
-            .max(self.limits.q_bits.0);
-        let kept = self.goal.least_kept_log2(self.n, self.p_log2) + slack(1);
+        let q = self.least_q(basis).max(self.limits.q_bits.0);
+        let kept = self.goal.least_kept_log2(self.n, self.p_log2) + TOLERANCE;
         let fits = q <= (limbs * MAX_LIMB_BITS).min(self.limits.q_bits.1)
             && q + special * self.least_width() <= self.max_bits;
         fits.then_some(Least {
             q,
             kept: kept.ceil() as u32,
         })
+    }
+
+    /// Width of q that noise and the number of limbs need, whatever the split.
+    pub(super) fn least_q(&self, basis: Basis) -> u32 {
+        let limbs = basis.limbs as u32;
+        let special = basis.switching.special().min(1) as f64;
+        let variance = self.variance(switch_rounding(self.n) * special);
+        let needed = self.goal.least_q_log2(self.n, self.p_log2, variance);
+        let needed = needed + f64::from(limbs) * TOLERANCE;
+        (needed.ceil() as u32).max(limbs * self.least_width())
     }
 
     /// Bits that no split falls below.

@@ -13,9 +13,9 @@ use crate::bfv::{
 use crate::network::Shape;
 use crate::packing::{ConvShape, LinearShape, PlainSlots, Plan};
 
-const N: usize = 2048;
+pub(super) const N: usize = 2048;
 
-fn insecure_test_literal(p: u64, limbs: usize, bits: u32) -> BfvLiteral {
+pub(super) fn insecure_test_literal(p: u64, limbs: usize, bits: u32) -> BfvLiteral {
     let mut primes =
         descending_ntt_primes(N, bits).filter(|&q| crate::ring::is_accepted_prime(q, N).is_ok());
     let special = vec![primes.next().unwrap()];
@@ -238,6 +238,7 @@ fn weakened_layer(layer: LinearShape, z: f64) -> Failures {
         let draw = Draw {
             layer,
             literal: literal(p),
+            schedule: None,
         };
         primes[0] as f64 / (2.0 * p as f64) / draw.predicted().peak.sqrt()
     };
@@ -251,6 +252,7 @@ fn weakened_layer(layer: LinearShape, z: f64) -> Failures {
     let draw = Draw {
         layer,
         literal: literal(p),
+        schedule: None,
     };
     let predicted = log2_tail(room(p)).exp2();
     let params = BfvParams::insecure(&draw.literal).unwrap();
@@ -279,32 +281,34 @@ fn weakened_layer(layer: LinearShape, z: f64) -> Failures {
 
 /// A layer and parameters.
 #[derive(Debug)]
-struct Draw {
-    layer: LinearShape,
-    literal: BfvLiteral,
+pub(super) struct Draw {
+    pub(super) layer: LinearShape,
+    pub(super) literal: BfvLiteral,
+    /// The packing; none for the preferred one.
+    pub(super) schedule: Option<&'static str>,
 }
 
 /// What a draw's runs show beside what the model says.
-struct Comparison {
+pub(super) struct Comparison {
     /// Squares of measured and predicted standard deviation.
     measured: f64,
     predicted: f64,
     /// Coefficients measured, without those that folding makes equal or zero.
-    apart: usize,
+    pub(super) apart: usize,
     /// log2 of the greatest error over what the model allows in so many coefficients.
-    optimism: f64,
+    pub(super) optimism: f64,
     /// log2 of the greatest error over the worst case.
-    worst: f64,
+    pub(super) worst: f64,
 }
 
 impl Comparison {
-    fn ratio(&self) -> f64 {
+    pub(super) fn ratio(&self) -> f64 {
         (self.measured / self.predicted).sqrt()
     }
 }
 
 /// Primes of n, of these bits, that the transform accepts.
-fn accepted(n: usize, bits: u32, count: usize) -> Vec<u64> {
+pub(super) fn accepted(n: usize, bits: u32, count: usize) -> Vec<u64> {
     let primes =
         descending_ntt_primes(n, bits).filter(|&q| crate::ring::is_accepted_prime(q, n).is_ok());
     primes.take(count).collect()
@@ -353,7 +357,11 @@ impl Draw {
             let size = [5, 6, 7, 9, 10, 11, 12, 13][rng.random_range(0..8)];
             conv(rng.random_range(1..4), size, rng.random_range(1..4))
         };
-        Self { layer, literal }
+        Self {
+            layer,
+            literal,
+            schedule: None,
+        }
     }
 
     fn sources(&self) -> [NoiseSources; 2] {
@@ -377,7 +385,11 @@ impl Draw {
     }
 
     fn plan(&self) -> Plan {
-        Plan::new(&self.layer, self.literal.n).unwrap()
+        let n = self.literal.n;
+        match self.schedule {
+            Some(schedule) => Plan::named(schedule, &self.layer, n).unwrap(),
+            None => Plan::new(&self.layer, n).unwrap(),
+        }
     }
 
     fn predicted(&self) -> Variance {
@@ -422,7 +434,7 @@ impl Draw {
 
     /// Runs the layer until some four thousand coefficients have been measured, half of them under each of two
     /// keys.
-    fn compare(&self, seed: u64) -> Comparison {
+    pub(super) fn compare(&self, seed: u64) -> Comparison {
         let (n, p) = (self.literal.n, self.literal.p);
         let (plan, [sources, bounds]) = (self.plan(), self.sources());
         let tracker = NoiseTracker::new(n, p);
@@ -461,7 +473,7 @@ impl Draw {
     }
 }
 
-fn conv(channels: usize, size: usize, out_channels: usize) -> LinearShape {
+pub(super) fn conv(channels: usize, size: usize, out_channels: usize) -> LinearShape {
     LinearShape::Conv(ConvShape {
         input: Shape::new(channels, size, size),
         out_channels,
@@ -527,6 +539,7 @@ fn weights_that_repeat_make_less_noise() {
             Draw {
                 layer: conv(1, 8, 2),
                 literal,
+                schedule: None,
             }
             .compare(seed)
             .ratio()

@@ -28,6 +28,7 @@
 
 mod candidate;
 mod chain;
+mod circuits;
 mod decimal;
 mod error;
 mod failure;
@@ -48,7 +49,8 @@ mod select;
 mod selector;
 mod widths;
 
-pub use candidate::{Candidate, CandidateVerdict};
+pub use candidate::{Candidate, CandidateVerdict, MissedLimit};
+pub use circuits::circuit_function;
 pub use error::ParamsError;
 pub use failure::{any_of, log2_tail, printable_probability, split, tail_quantile, union};
 pub use layer_crypto::LayerCrypto;
@@ -59,7 +61,7 @@ pub use noise::{
 pub use noise_form::{LayerNoise, NoiseForm, NoiseSources, NoiseTracker, Variance};
 pub use papers::{DELPHI_P, GAZELLE_P, Paper};
 pub use plaintext::PlaintextBound;
-pub use prices::{LayerWork, Prices, TransformPrices};
+pub use prices::{LayerWork, LinearAlone, Prices, TransformPrices};
 pub use primality::is_probable_prime;
 pub use primes::{
     Congruence, GazelleModulus, MAX_PRIME_BITS, PrimeError, Width, ascending_ntt_primes,
@@ -77,5 +79,7 @@ mod measured_tests;
 mod oracle_tests;
 #[cfg(test)]
 mod papers_tests;
+#[cfg(test)]
+mod tail_tests;
 #[cfg(test)]
 mod tests;

@@ -198,7 +198,10 @@ mod tests {
         let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(3);
         let mut draw = || -> Vec<i128> {
             let centred = || rng.random_range(0..p) - p / 2;
-            std::iter::repeat_with(centred).take(n).map(i128::from).collect()
+            std::iter::repeat_with(centred)
+                .take(n)
+                .map(i128::from)
+                .collect()
         };
         let mut squares = 0.0;
         let runs = 12;

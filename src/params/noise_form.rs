@@ -336,8 +336,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::network::Shape;
-    use crate::packing::{ConvShape, LinearShape};
+    use crate::packing::LinearShape;
+    use crate::packing::tests::any_conv;
 
     const SOURCES: NoiseSources = NoiseSources {
         input: 10.0,
@@ -429,21 +429,10 @@ mod tests {
             assert_closed_form(&LinearShape::fully_connected(inputs, outputs), 1 << log_n);
         }
 
+        /// Of any stride, dilation, padding and number of groups, whole or in tiles.
         #[test]
-        fn convolutions_have_the_noise_of_their_plan(
-            channels in 1_usize..20, size in 1_usize..9, out_channels in 1_usize..20,
-            kernel in 1_usize..5, stride in 1_usize..3, log_n in 7_u32..10,
-        ) {
-            let layer = LinearShape::Conv(ConvShape {
-                input: Shape::new(channels, size, size),
-                out_channels,
-                kernel: [kernel; 2],
-                stride: [stride; 2],
-                padding: [kernel / 2; 2],
-                dilation: [1, 1],
-                groups: 1,
-            });
-            assert_closed_form(&layer, 1 << log_n);
+        fn convolutions_have_the_noise_of_their_plan((layer, n) in any_conv()) {
+            assert_closed_form(&layer, n);
         }
     }
 }

@@ -4,8 +4,10 @@
 //! costs n·log2 n units, a product or sum n units, at fixed nanoseconds a unit (one Zen 5 core, limbs of at
 //! most 50 bits), and bytes at 1 Gbit/s. Good for ranking rings, not for predicting times.
 
+use super::request::LayerCost;
 use super::widths::KeySwitching;
 use crate::bfv::{HeOp, OpCounts};
+use crate::gc::ShareCircuit;
 use crate::units::{Bytes, Nanos};
 
 /// One linear layer's work, online, both parties.
@@ -45,11 +47,31 @@ impl LayerWork {
 pub trait Prices {
     /// Time of the layer's work and messages; `None` where an operation has no price in that ring.
     fn layer_cost(&self, work: &LayerWork) -> Option<Nanos>;
+
+    /// Time and bytes of `count` circuits, offline and online; `None`, as by default, leaves them out of the
+    /// choice of p.
+    fn circuits_cost(&self, _circuit: &ShareCircuit, _count: u64) -> Option<LayerCost> {
+        None
+    }
 }
 
 impl<P: Prices + ?Sized> Prices for &P {
     fn layer_cost(&self, work: &LayerWork) -> Option<Nanos> {
         (**self).layer_cost(work)
+    }
+
+    fn circuits_cost(&self, circuit: &ShareCircuit, count: u64) -> Option<LayerCost> {
+        (**self).circuits_cost(circuit, count)
+    }
+}
+
+/// The same prices, circuits left out: to choose, and compare, linear layers alone.
+#[derive(Debug, Clone, Copy)]
+pub struct LinearAlone<P>(pub P);
+
+impl<P: Prices> Prices for LinearAlone<P> {
+    fn layer_cost(&self, work: &LayerWork) -> Option<Nanos> {
+        self.0.layer_cost(work)
     }
 }
 

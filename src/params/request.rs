@@ -18,7 +18,8 @@ pub struct Request {
     pub requirement: Requirement,
     /// log2 of the failure probability allowed per inference.
     pub failure_log2: f64,
-    /// Statistical bits by which replies hide the weights; 0 (as in the papers): no flooding.
+    /// Statistical bits by which replies hide the weights: a layer's reply is within 2^−this of one that knows
+    /// nothing of them; 0 (as in the papers): no flooding.
     pub flooding_bits: u32,
     /// How large p must be.
     pub p_bound: PlaintextBound,

@@ -7,8 +7,9 @@
 //!
 //! All layers of a domain share one p, and p ≡ 1 mod 2n must hold for all their n. A layer that is alone
 //! in its domain takes for each n the p of that n. Otherwise the domain is solved for every greatest ring
-//! degree N it may use (p ≡ 1 mod 2N serves all n ≤ N), and the cheapest sum wins. δ per inference is split
-//! evenly over the linear layers.
+//! degree N it may use (p ≡ 1 mod 2N serves all n ≤ N), and the cheapest sum wins, the circuits on its shares
+//! included (`circuits`); so it is too where a layer is alone, if its rings' p differ in width. δ per inference is
+//! split evenly over the linear layers.
 //!
 //! Always true of a result: the table grants the level asked for with special primes counted; failure
 //! probabilities add up to at most δ. Set-up (keys, encoding of weights) has no part in the price.
@@ -18,7 +19,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::candidate::{Candidate, CandidateVerdict};
+use super::candidate::Candidate;
 use super::chain::PrimePool;
 use super::error::ParamsError;
 use super::failure::{printable_probability, split};
@@ -31,7 +32,7 @@ use super::plaintext::PlaintextRule;
 use super::prices::Prices;
 use super::reply::{Reply, log2_product};
 use super::request::{LayerCost, RING_DEGREES, Request};
-use super::selector::{Ask, Chosen, Modulus, Refusal, Selector};
+use super::selector::{Ask, Chosen, Modulus, Selector};
 use super::widths::{KeySwitching, Widths};
 use crate::bfv::digit_ranges;
 use crate::network::{Origin, ResolvedNetwork, Step, StepKind};
@@ -124,6 +125,7 @@ impl<P: Prices> Selector<P> {
             primes: RefCell::default(),
             goals: RefCell::default(),
             answers: RefCell::default(),
+            circuits: RefCell::default(),
         })
     }
 
@@ -231,8 +233,15 @@ impl<P: Prices> Selector<P> {
             .filter_map(|&(n, _)| Some((self.prime(rule, n)?, n)))
             .collect();
         shared.dedup_by_key(|(p, _)| *p);
-        if let ([_], PlaintextRule::Above(_), [_, ..]) = (&group.steps[..], rule, &shared[..]) {
-            return Ok(Modulus::Own(rule));
+        let circuits = |p: u64| self.circuits_score(group.network, group.domain, p);
+        // Alone, and whichever ring it takes the circuits cost the same: each ring has its own p.
+        if let ([_], PlaintextRule::Above(_), [(first, _), rest @ ..]) =
+            (&group.steps[..], rule, &shared[..])
+        {
+            let mut widths = rest.iter().filter(|(p, _)| p.ilog2() != first.ilog2());
+            if widths.all(|&(p, _)| circuits(p) == circuits(*first)) {
+                return Ok(Modulus::Own(rule));
+            }
         }
         let mut best: Option<(Result<f64, ParamsError>, Modulus)> = None;
         for (p, n) in shared {
@@ -242,6 +251,7 @@ impl<P: Prices> Selector<P> {
                 Ok(self.request.objective.score(cost)[0])
             });
             let total: Result<f64, ParamsError> = total.sum();
+            let total = total.map(|total| total + circuits(p));
             let better = match (&best, &total) {
                 (Some((Ok(best), _)), Ok(total)) => total <= best,
                 (Some((Ok(_), _)), Err(_)) => false,
@@ -346,41 +356,13 @@ impl Group<'_> {
         })?;
         Ok(Ask {
             shape,
-            operand: self.operands.get(index).copied().unwrap_or(Origin::Computed),
+            operand: self
+                .operands
+                .get(index)
+                .copied()
+                .unwrap_or(Origin::Computed),
             modulus,
             failure_log2: self.failure_log2,
         })
-    }
-}
-
-impl Refusal {
-    /// The error for a layer without parameters: the limit that the nearest candidate ran into.
-    fn named(self, layer: &str) -> ParamsError {
-        let layer = layer.to_owned();
-        let nearest = self.nearest.map(|near| (near.n, near.limbs, near.verdict));
-        match (nearest, self.packing) {
-            (Some((n, _, CandidateVerdict::SecurityShort(short_bits))), _) => {
-                ParamsError::InsufficientSecurity {
-                    layer,
-                    n,
-                    short_bits,
-                }
-            }
-            (Some((n, _, CandidateVerdict::NoiseShort(short_bits))), _) => {
-                ParamsError::TooMuchNoise {
-                    layer,
-                    n,
-                    short_bits,
-                }
-            }
-            (Some((n, limbs, CandidateVerdict::NoPrice)), _) => {
-                ParamsError::NoPrice { layer, n, limbs }
-            }
-            (_, Some(reason)) => ParamsError::Packing { layer, reason },
-            (nearest, None) => ParamsError::BeyondLimits {
-                layer,
-                n: nearest.map_or(0, |(n, _, _)| n),
-            },
-        }
     }
 }

@@ -23,6 +23,7 @@ use super::prices::Prices;
 use super::reply::ReplyGoal;
 use super::request::{LayerCost, Request};
 use super::widths::{KeySwitching, MAX_LIMBS, Widths};
+use crate::gc::ShareCircuit;
 use crate::network::Origin;
 use crate::packing::{LinearShape, PackingError};
 
@@ -38,6 +39,7 @@ pub struct Selector<P> {
     pub(super) primes: RefCell<HashMap<(PlaintextRule, usize), Option<u64>>>,
     pub(super) goals: RefCell<HashMap<(u64, u64), ReplyGoal>>,
     pub(super) answers: RefCell<HashMap<Ask, Rc<Answer>>>,
+    pub(super) circuits: RefCell<HashMap<(ShareCircuit, u64), Option<LayerCost>>>,
 }
 
 pub(super) type Packings = Result<Vec<Packed>, PackingError>;
@@ -209,12 +211,7 @@ impl<P: Prices> Selector<P> {
     }
 
     /// Lists the candidates of a site with what they cost at least.
-    fn bound(
-        &self,
-        (site, at): (usize, &Site),
-        operand: Origin,
-        bounded: &mut Vec<Bounded>,
-    ) {
+    fn bound(&self, (site, at): (usize, &Site), operand: Origin, bounded: &mut Vec<Bounded>) {
         for basis in self.bases() {
             let Some(least) = at.layer.least(basis) else {
                 continue;

@@ -6,9 +6,12 @@
 use std::borrow::Borrow;
 
 use super::price_list::PriceList;
-use crate::params::{LayerWork, Prices};
-use crate::protocol::{Link, Message, MessageKind, RingSize, Streams, Task};
-use crate::units::Nanos;
+use crate::gc::ShareCircuit;
+use crate::params::{LayerCost, LayerWork, Prices};
+use crate::protocol::{
+    CircuitSettings, Link, Message, MessageKind, RingSize, Streams, Task, circuit_actions,
+};
+use crate::units::{Bytes, Nanos};
 
 /// Prices for the selection of parameters, over a link; `list` is a [`PriceList`] or borrows one.
 #[derive(Debug, Clone, Copy)]
@@ -43,5 +46,24 @@ impl<L: Borrow<PriceList>> Prices for LinkedPrices<L> {
             self.link.time(message.wire_bytes())
         });
         Some(sent.into_iter().fold(computed, |sum, time| sum + time))
+    }
+
+    /// As a script has them, garbled as by default: how they are garbled has no part in the choice of p.
+    fn circuits_cost(&self, circuit: &ShareCircuit, count: u64) -> Option<LayerCost> {
+        let count = usize::try_from(count).ok()?;
+        let actions = circuit_actions(*circuit, count, CircuitSettings::default()).ok()?;
+        let mut cost = LayerCost {
+            time: Nanos(0.0),
+            bytes: Bytes(0),
+        };
+        for action in &actions {
+            for task in &action.tasks {
+                cost.time += self.list.borrow().task(task).ok()?;
+            }
+            cost.time += action.transfer_time(&self.link);
+            let sent = action.sends.map(Message::wire_bytes);
+            cost.bytes += sent.unwrap_or(Bytes(0));
+        }
+        Some(cost)
     }
 }

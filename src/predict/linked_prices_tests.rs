@@ -40,7 +40,11 @@ fn profile() -> Profile {
 }
 
 /// A convolution on the client's input, and another layer on shares.
-fn network(shape: (usize, usize), conv: (usize, usize, [usize; 2]), outputs: usize) -> NetworkParams {
+fn network(
+    shape: (usize, usize),
+    conv: (usize, usize, [usize; 2]),
+    outputs: usize,
+) -> NetworkParams {
     let quantizer = Quantizer {
         input_bits: 7,
         weight_bits: 7,

@@ -13,7 +13,7 @@
 
 use super::circuit_script::LayerOfCircuits;
 use super::error::ProtocolError;
-use super::roles::{CircuitSettings, Party, Phase, RingSize};
+use super::roles::{CircuitSettings, Known, Party, Phase, RingSize};
 use super::shares;
 use super::steps::{
     Held, Planner, Rings, StepKnown, layer_params, moduli, operands_held_by_server, plan_step,
@@ -21,6 +21,7 @@ use super::steps::{
 };
 use super::work::{Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Streams, Task};
 use crate::bfv::{HeOp, OpCounts};
+use crate::gc::ShareCircuit;
 use crate::network::ResolvedNetwork;
 use crate::packing::Plan;
 use crate::params::LayerCrypto;
@@ -87,6 +88,38 @@ pub fn gazelle_with(
     };
     reserve(&mut script);
     Ok(script)
+}
+
+/// What a layer of `batch` circuits takes whose operand is the result of a linear layer: its part of a
+/// script, offline and online.
+///
+/// # Errors
+/// A circuit that cannot be built.
+pub fn circuit_actions(
+    circuit: ShareCircuit,
+    batch: usize,
+    circuits: CircuitSettings,
+) -> Result<Vec<Action>, ProtocolError> {
+    let operand = Known {
+        client: Phase::Online,
+        server: Phase::Offline,
+    };
+    let layer = LayerOfCircuits::new(circuit, batch, operand, &circuits)?;
+    let network = ResolvedNetwork::default();
+    let (step, phase) = (None, Phase::Offline);
+    let mut writer = Writer {
+        network: &network,
+        steps: &[],
+        known: &[],
+        circuits,
+        actions: Vec::new(),
+        step,
+        phase,
+    };
+    writer.circuits_offline(&layer);
+    writer.phase = Phase::Online;
+    writer.circuits_online(&layer);
+    Ok(writer.actions)
 }
 
 /// Lets both parties take, at the end of the set-up, the memory that an inference fills.

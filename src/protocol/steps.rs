@@ -6,10 +6,10 @@ use super::error::ProtocolError;
 use super::roles::{Known, Party, Phase};
 use super::work::{RingKeys, StepPlan};
 use crate::bfv::{BfvError, BfvLiteral, BfvParams, Rotation};
-use crate::gc::{Clip, ShareCircuit, ShareFunction, places};
-use crate::network::{Origin, ResolvedNetwork, Source, Step, StepKind};
+use crate::gc::{ShareCircuit, places};
+use crate::network::{Origin, ResolvedNetwork, Source, StepKind};
 use crate::packing::{LinearShape, Plan, PlanRequest};
-use crate::params::LayerCrypto;
+use crate::params::{LayerCrypto, circuit_function};
 use crate::security::{Requirement, Verdict};
 
 /// Modulus of each domain: the p of its linear steps, or the least odd one that holds its values; of an argmax's
@@ -29,14 +29,6 @@ pub(super) fn moduli(network: &ResolvedNetwork, crypto: &[Option<LayerCrypto>]) 
         moduli[step.domain] = places(step.shape_in.len());
     }
     moduli
-}
-
-/// Domain of a step's (first) operand.
-fn operand_domain(network: &ResolvedNetwork, step: &Step) -> usize {
-    match step.inputs.first() {
-        Some(Source::Layer(index)) => network.steps[*index].domain,
-        Some(Source::Input) | None => network.input_domain,
-    }
 }
 
 /// Key sets, one for each set of parameters.
@@ -89,7 +81,7 @@ pub(super) fn plan_step(
     if let Some(function) = circuit_function(step) {
         let circuit = ShareCircuit {
             function,
-            p_in: moduli[operand_domain(network, step)],
+            p_in: moduli[network.operand_domain(step)],
             p_out: moduli[step.domain],
         };
         return Ok(StepPlan::Circuit {
@@ -123,30 +115,6 @@ pub(super) fn plan_step(
             StepPlan::Linear { crypto, plan, ring }
         }
         _ => StepPlan::Local,
-    })
-}
-
-/// What a step computes by garbled circuit, if that is how it is done.
-const fn circuit_function(step: &Step) -> Option<ShareFunction> {
-    Some(match &step.kind {
-        StepKind::Relu(requantize) | StepKind::Requantize(requantize) => {
-            ShareFunction::Requantize(*requantize)
-        }
-        StepKind::Clip(requantize, high) => ShareFunction::Clip(Clip {
-            shift: requantize.shift,
-            low: 0,
-            high: *high,
-        }),
-        StepKind::MaxPool(pool, then) => ShareFunction::MaxPool {
-            window: pool.kernel[0] * pool.kernel[1],
-            then: *then,
-        },
-        StepKind::Argmax => ShareFunction::Argmax {
-            values: step.shape_in.len(),
-        },
-        StepKind::Linear(_) | StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_) => {
-            return None;
-        }
     })
 }
 

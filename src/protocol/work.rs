@@ -357,22 +357,20 @@ impl Task {
         streams: Streams,
     ) -> impl Iterator<Item = (HeOp, u64, Streams)> + '_ {
         let mut keys = streams.keys;
-        counts
-            .iter()
-            .map(move |(op, count)| {
-                let reads = match op {
-                    HeOp::Hadamard | HeOp::MultiplyAccumulate => Streams { keys: 0, ..streams },
-                    HeOp::Rotate | HeOp::HoistedRotate => {
-                        let own = keys.min(count);
-                        keys -= own;
-                        Streams {
-                            keys: own,
-                            ..Streams::default()
-                        }
+        counts.iter().map(move |(op, count)| {
+            let reads = match op {
+                HeOp::Hadamard | HeOp::MultiplyAccumulate => Streams { keys: 0, ..streams },
+                HeOp::Rotate | HeOp::HoistedRotate => {
+                    let own = keys.min(count);
+                    keys -= own;
+                    Streams {
+                        keys: own,
+                        ..Streams::default()
                     }
-                    _ => Streams::default(),
-                };
-                (op, count, reads)
-            })
+                }
+                _ => Streams::default(),
+            };
+            (op, count, reads)
+        })
     }
 }

@@ -9,7 +9,9 @@ use super::grid::{Align, Grid};
 use super::number::{bytes, count, log2_probability, seconds};
 use crate::gc::GarblingHash;
 use crate::network::Shape;
-use crate::predict::{CircuitsReport, HeReport, LayerPrediction, LinkReport, Prediction, SecondsSplit};
+use crate::predict::{
+    CircuitsReport, HeReport, LayerPrediction, LinkReport, Prediction, SecondsSplit,
+};
 use crate::protocol::Party;
 
 use Align::{Left, Right};

@@ -35,9 +35,8 @@ pub(super) fn level(attack: Attack, secret: SecretKind, n: usize, bits: f64) -> 
     let [alpha, beta, gamma, delta] = coefficients(attack, secret)?;
     let share = bits / n as f64;
     let used = n.is_power_of_two() && (1 << 10..=1 << 17).contains(&n);
-    (used && bits >= 1.0 && share <= 0.125).then(|| {
-        -(alpha * share).log2() * beta / share - gamma * share.powf(delta) * share.log2()
-    })
+    (used && bits >= 1.0 && share <= 0.125)
+        .then(|| -(alpha * share).log2() * beta / share - gamma * share.powf(delta) * share.log2())
 }
 
 /// The greatest whole number of bits with a level of at least `asked`.
@@ -97,7 +96,11 @@ mod tests {
             let ternaries = |cell: &&super::super::Cell| cell.secret == SecretKind::Ternary;
             for cell in table.cells().iter().filter(classical).filter(ternaries) {
                 let off = ternary(cell.n, cell.max_log_q.into()) - f64::from(cell.level);
-                let most = if table == Table::Standard2018 { 13.0 } else { 16.0 };
+                let most = if table == Table::Standard2018 {
+                    13.0
+                } else {
+                    16.0
+                };
                 assert!((-13.0..most).contains(&off), "{cell:?}: {off}");
                 (below, above) = (below.min(off), above.max(off));
             }
@@ -135,8 +138,18 @@ mod tests {
         let most = |attack, secret, asked, n| max_bits(attack, secret, asked, n);
         assert_eq!(most(classical, SecretKind::Uniform, 128, 4096), None);
         assert_eq!(most(Attack::Quantum, SecretKind::Ternary, 128, 4096), None);
-        for (asked, n) in [(79, 4096), (257, 4096), (128, 512), (128, 5000), (128, 1 << 18)] {
-            assert_eq!(most(classical, SecretKind::Ternary, asked, n), None, "{asked} {n}");
+        for (asked, n) in [
+            (79, 4096),
+            (257, 4096),
+            (128, 512),
+            (128, 5000),
+            (128, 1 << 18),
+        ] {
+            assert_eq!(
+                most(classical, SecretKind::Ternary, asked, n),
+                None,
+                "{asked} {n}"
+            );
         }
     }
 }

@@ -34,9 +34,9 @@ pub(super) fn grid<'a>(layers: impl Iterator<Item = (&'a str, &'a [Candidate])>)
                 candidate.schedule.clone(),
                 match candidate.widths {
                     Some(widths) => widths_text(&widths),
-                    None => shown(
-                        (candidate.limbs > 0).then(|| format!("{} limbs", candidate.limbs)),
-                    ),
+                    None => {
+                        shown((candidate.limbs > 0).then(|| format!("{} limbs", candidate.limbs)))
+                    }
                 },
                 switching_text(candidate.switching),
                 candidate.total_bits.to_string(),
@@ -107,7 +107,7 @@ fn verdict(candidate: &Candidate, chosen: Option<LayerCost>) -> String {
         CandidateVerdict::NoPrice => "works, but the calibration has no price".to_owned(),
         CandidateVerdict::SecurityShort(bits) => format!("security short by {bits:.1} bits"),
         CandidateVerdict::NoiseShort(bits) => format!("noise margin short by {bits:.1} bits"),
-        CandidateVerdict::BeyondLimits => "beyond the limits set".to_owned(),
+        CandidateVerdict::BeyondLimits(limit) => limit.to_string(),
         CandidateVerdict::NoPlaintextModulus => "no plaintext modulus".to_owned(),
         CandidateVerdict::NoPlan => "the layer does not fit in the slots".to_owned(),
     }

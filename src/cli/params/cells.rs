@@ -17,9 +17,7 @@ impl For {
         match (self, cost) {
             (_, None) => [String::new(), String::new()],
             (Self::Table, Some(cost)) => [cost.time.to_string(), cost.bytes.to_string()],
-            (Self::Csv, Some(cost)) => {
-                [cost.time.seconds().to_string(), cost.bytes.0.to_string()]
-            }
+            (Self::Csv, Some(cost)) => [cost.time.seconds().to_string(), cost.bytes.0.to_string()],
         }
     }
 

@@ -3,7 +3,8 @@
 //! Security, failure, flooding and prices are those asked for; p holds all values of the layer (but for
 //! DELPHI's, which is fixed). Layers that meet in an addition share one p, ours and the papers', so that only
 //! their sum is to be compared. Where a paper's own choice is ruled out, the row says by how much, and the next
-//! one gives the nearest choice of its kind. At the end all layers together: of each paper its own choices, and
+//! one gives the nearest choice of its kind. Linear layers are compared alone: what the width of p costs in
+//! circuits is left out of ours as of theirs. At the end all layers together: of each paper its own choices, and
 //! the nearest for the others.
 
 use serde::Serialize;
@@ -11,7 +12,7 @@ use serde::Serialize;
 use super::cells::{For, shown};
 use crate::network::{ResolvedNetwork, Step};
 use crate::params::{
-    LayerCost, LayerCrypto, Paper, ParamsError, Prices, Request, Selection, Selector,
+    LayerCost, LayerCrypto, LinearAlone, Paper, ParamsError, Prices, Request, Selection, Selector,
 };
 use crate::report::{Align, Grid, Present, ReportError, security_sources};
 use crate::security::Requirement;
@@ -96,7 +97,11 @@ impl<P: Prices + Copy> Theirs<P> {
         let mut rows = vec![row];
         if refused {
             let choice = format!("{name}, nearest");
-            rows.push(Row::new((layer, &choice), found(&self.nearest, index), ours));
+            rows.push(Row::new(
+                (layer, &choice),
+                found(&self.nearest, index),
+                ours,
+            ));
         }
         rows
     }
@@ -115,6 +120,7 @@ impl Comparison {
         request: &Request,
         prices: P,
     ) -> Result<Self, ParamsError> {
+        let prices = LinearAlone(prices);
         let ours = Selector::new(*request, prices)?.network(network)?;
         let papers = Paper::ALL.map(|paper| Theirs::new(paper, network, request, prices));
         let steps = network.steps.iter().enumerate();
@@ -363,9 +369,14 @@ mod tests {
                 row.time_ratio.and(row.cost).map(|cost| cost.time.0)
             };
             for paper in Paper::ALL {
-                for choice in [paper.name().to_owned(), format!("{}, nearest", paper.name())] {
+                for choice in [
+                    paper.name().to_owned(),
+                    format!("{}, nearest", paper.name()),
+                ] {
                     let both = |choice: &str| Some(time("wide", choice)? + time("narrow", choice)?);
-                    let Some(theirs) = both(&choice) else { continue };
+                    let Some(theirs) = both(&choice) else {
+                        continue;
+                    };
                     let ours = both("ours").unwrap();
                     assert!(ours <= theirs * (1.0 + 1e-12), "{choice}: {ours} {theirs}");
                     compared += 1;

@@ -11,6 +11,36 @@ use crate::report::{Align, Grid, Present, ReportError, security_sources};
 
 use Align::{Left, Right};
 
+/// Columns of the CSV.
+const BARE: [(&str, Align); 26] = [
+    ("layer", Left),
+    ("kind", Left),
+    ("schedule", Left),
+    ("n", Right),
+    ("p", Right),
+    ("p_bits", Right),
+    ("q_bits", Right),
+    ("limbs", Right),
+    ("keys", Left),
+    ("total_bits", Right),
+    ("security_bits", Right),
+    ("security_table", Left),
+    ("security_attack", Left),
+    ("security_secret", Left),
+    ("security_date", Left),
+    ("security_source", Left),
+    ("failure_log2", Right),
+    ("inference_failure_log2", Right),
+    ("flooding_bits", Right),
+    ("margin_bits", Right),
+    ("worst_case_margin_bits", Right),
+    ("reply_limbs", Right),
+    ("seconds", Right),
+    ("bytes", Right),
+    ("seconds_without_flooding", Right),
+    ("bytes_without_flooding", Right),
+];
+
 #[derive(Serialize)]
 pub(super) struct LayerReport {
     pub(super) name: String,
@@ -158,35 +188,7 @@ impl Report {
 
     /// Every number of the JSON but the candidates and the moduli, bare.
     fn bare(&self) -> Grid {
-        let columns = [
-            ("layer", Left),
-            ("kind", Left),
-            ("schedule", Left),
-            ("n", Right),
-            ("p", Right),
-            ("p_bits", Right),
-            ("q_bits", Right),
-            ("limbs", Right),
-            ("keys", Left),
-            ("total_bits", Right),
-            ("security_bits", Right),
-            ("security_table", Left),
-            ("security_attack", Left),
-            ("security_secret", Left),
-            ("security_date", Left),
-            ("security_source", Left),
-            ("failure_log2", Right),
-            ("inference_failure_log2", Right),
-            ("flooding_bits", Right),
-            ("margin_bits", Right),
-            ("worst_case_margin_bits", Right),
-            ("reply_limbs", Right),
-            ("seconds", Right),
-            ("bytes", Right),
-            ("seconds_without_flooding", Right),
-            ("bytes_without_flooding", Right),
-        ];
-        let mut grid = Grid::new("", &columns);
+        let mut grid = Grid::new("", &BARE);
         for layer in &self.layers {
             let he = &layer.he;
             let mut row = vec![
