@@ -79,4 +79,4 @@ pub use ops::{HeOp, HeOps, OpCounts, Rotation};
 pub use params::{BfvLiteral, BfvParams};
 pub use public_key::PublicKey;
 pub use secret_key::{Encrypted, Noise, SecretKey};
-pub use wire::{Wire, WireError};
+pub use wire::{Wire, WireError, reply_bytes, seeded_ciphertext_bytes};

@@ -28,6 +28,7 @@ use super::public_key::PublicKey;
 use crate::batch;
 use crate::ring::sampler::Seed;
 use crate::ring::{Factor, Poly};
+use crate::units::Bytes;
 
 /// Bytes of the number of Galois keys.
 const COUNT: usize = 4;
@@ -90,6 +91,16 @@ pub trait Wire: Sized {
     /// # Errors
     /// [`WireError`], for the first thing that is wrong.
     fn read(params: &BfvParams, bytes: &[u8]) -> Result<Self, WireError>;
+}
+
+/// Bytes of a [`SeededCiphertext`] whose limbs have `q_bits` bits in all, at ring degree `n` (a multiple of 8).
+pub const fn seeded_ciphertext_bytes(n: usize, q_bits: u64) -> Bytes {
+    Bytes((HEADER + SEED) as u64 + n as u64 * q_bits / 8)
+}
+
+/// Bytes of a [`Reply`] whose limbs have `kept_bits` bits in all, at ring degree `n` (a multiple of 8).
+pub const fn reply_bytes(n: usize, kept_bits: u64) -> Bytes {
+    Bytes(HEADER as u64 + 2 * n as u64 * kept_bits / 8)
 }
 
 impl BfvParams {

@@ -1,20 +1,22 @@
 //! `nass params`: the parameters of each linear layer alone, and what ruled the others out.
 
+mod candidates;
+mod cells;
 mod compare;
 mod layer;
 mod published;
 mod report;
 
 use compare::Comparison;
-use published::Published;
-use report::{Explanation, Report};
+use published::{Explain, Published};
+use report::{Choice, Report};
 
 use super::error::Failure;
 use super::globals::Globals;
 use super::output;
 use super::setting::SettingArgs;
 use crate::network::ResolvedNetwork;
-use crate::params::{Paper, Prices, Request, Selector};
+use crate::params::{Paper, ParamsError, Prices, Request, Selector};
 use crate::predict::LinkedPrices;
 
 /// Whose choice.
@@ -26,6 +28,16 @@ enum Mode {
     Gazelle,
     /// DELPHI: n = 8192, p of 41 bits, 218 bits of modulus, the table of 2018, no flooding
     Delphi,
+}
+
+impl Mode {
+    const fn paper(self) -> Paper {
+        match self {
+            Self::Nass => Paper::Nass,
+            Self::Gazelle => Paper::Gazelle,
+            Self::Delphi => Paper::Delphi,
+        }
+    }
 }
 
 /// Choose the encryption parameters of every linear layer
@@ -46,14 +58,14 @@ pub(super) struct Args {
     /// Bits of the input and the weights of `--conv` or `--fc`
     #[arg(long, value_name = "LI,LF", default_value = "8,8")]
     bits: String,
-    /// List the candidates and what ruled each out, and what flooding costs
+    /// List the candidates and what ruled each out
     #[arg(long)]
     explain: bool,
     /// Choose as a paper did, under its own security, failure and flooding
     #[arg(
         long,
         value_enum,
-        conflicts_with_all = ["compare", "security", "security_table", "failure", "flooding", "p_bound", "windows"]
+        conflicts_with_all = ["compare", "security", "security_table", "attack", "secret", "failure", "flooding", "p_bound", "windows"]
     )]
     mode: Option<Mode>,
     /// Compare with what the papers would choose under the same security, failure and flooding
@@ -76,18 +88,10 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
         let comparison = Comparison::new(&resolved, &setting.request, prices);
         return output::present(&comparison.map_err(Failure::input)?, globals);
     }
-    let (request, mode) = match args.mode {
-        Some(Mode::Gazelle) if args.explain => {
-            let why = "--explain: Gazelle's parameters are given, not chosen; --mode nass and delphi choose";
-            return Err(Failure::unusable(why));
-        }
-        Some(Mode::Gazelle) => {
-            let requirement = Paper::Gazelle.request().requirement;
-            return output::present(&Published::new(&resolved, &requirement), globals);
-        }
-        Some(Mode::Nass) => (Paper::Nass.request(), Some(Paper::Nass)),
-        Some(Mode::Delphi) => (Paper::Delphi.request(), Some(Paper::Delphi)),
-        None => (setting.request, None),
+    let mode = args.mode.map(Mode::paper);
+    let request = Request {
+        objective: setting.request.objective,
+        ..mode.map_or(setting.request, Paper::request)
     };
     if mode.is_some() {
         output::warn(
@@ -95,19 +99,19 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
             "no flooding, as in the paper: replies show the weights to the client",
         );
     }
-    let objective = setting.request.objective;
-    let request = Request {
-        objective,
-        ..request
+    let explain = if args.explain {
+        Explain::Yes
+    } else {
+        Explain::No
     };
     let selector = Selector::new(request, prices).map_err(Failure::input)?;
-    let selection = selector.network(&resolved).map_err(Failure::input)?;
-    let explanation = args
-        .explain
-        .then(|| explanation(&selector, &resolved))
-        .transpose()?;
+    if mode == Some(Paper::Gazelle) {
+        let published = Published::new(&resolved, &selector, explain);
+        return output::present(&published.map_err(Failure::input)?, globals);
+    }
+    let choice = choice(&selector, &resolved, explain).map_err(Failure::input)?;
     let mode = mode.map(|paper| paper.name().to_owned());
-    let report = Report::new(&resolved, mode, &selection, explanation.as_ref());
+    let report = Report::new(&resolved, mode, &choice);
     owned.warn(
         report
             .layers
@@ -118,19 +122,25 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
     output::present(&report, globals)
 }
 
-fn explanation<P: Prices + Copy>(
+/// Chooses, with flooding and without, and lists what was tried if that is to be explained.
+fn choice<P: Prices + Copy>(
     selector: &Selector<P>,
     network: &ResolvedNetwork,
-) -> Result<Explanation, Failure> {
+    explain: Explain,
+) -> Result<Choice, ParamsError> {
     let request = *selector.request();
-    let flooded = request.flooding_bits > 0;
     let bare = Request {
         flooding_bits: 0,
         ..request
     };
-    let without = flooded.then(|| Selector::new(bare, *selector.prices())?.network(network));
-    Ok(Explanation {
-        candidates: selector.explain(network).map_err(Failure::input)?,
-        without_flooding: without.transpose().map_err(Failure::input)?,
+    let without = || Selector::new(bare, *selector.prices())?.network(network);
+    Ok(Choice {
+        selection: selector.network(network)?,
+        without_flooding: (request.flooding_bits > 0).then(without).transpose()?,
+        candidates: match explain {
+            Explain::Yes => selector.explain(network)?,
+            Explain::No => Vec::new(),
+        },
+        allowed_failure_log2: request.failure_log2,
     })
 }

@@ -9,7 +9,7 @@ use super::output;
 use crate::params::{Limits, MAX_WINDOWS, Objective, PlaintextBound, Request};
 use crate::predict::{HeReport, PriceList, Setting};
 use crate::protocol::{Link, ProtocolSettings};
-use crate::security::{Requirement, Table};
+use crate::security::{Attack, Requirement, SecretKind, Table};
 
 /// Which protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -30,6 +30,68 @@ enum Bound {
     Paper,
 }
 
+/// Who says what is secure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum SecurityTable {
+    /// The guidelines of 2024.
+    #[value(name = "2024")]
+    Guidelines2024,
+    /// The standard of 2018, which the papers used.
+    #[value(name = "2018")]
+    Standard2018,
+    /// An estimate by fhegen's formula.
+    Estimate,
+}
+
+/// The attacker's machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum AttackModel {
+    /// A classical computer.
+    Classical,
+    /// A quantum computer.
+    Quantum,
+}
+
+/// How secret keys are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Secret {
+    /// Uniform in -1, 0, 1.
+    Ternary,
+    /// Like the error.
+    Error,
+    /// Uniform modulo q.
+    Uniform,
+}
+
+impl From<SecurityTable> for Table {
+    fn from(table: SecurityTable) -> Self {
+        match table {
+            SecurityTable::Guidelines2024 => Self::Guidelines2024,
+            SecurityTable::Standard2018 => Self::Standard2018,
+            SecurityTable::Estimate => Self::Estimate,
+        }
+    }
+}
+
+impl From<AttackModel> for Attack {
+    fn from(attack: AttackModel) -> Self {
+        match attack {
+            AttackModel::Classical => Self::Classical,
+            AttackModel::Quantum => Self::Quantum,
+        }
+    }
+}
+
+impl From<Secret> for SecretKind {
+    fn from(secret: Secret) -> Self {
+        match secret {
+            Secret::Ternary => Self::Ternary,
+            Secret::Error => Self::Error,
+            Secret::Uniform => Self::Uniform,
+        }
+    }
+}
+
 /// What was typed.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct SettingArgs {
@@ -45,9 +107,15 @@ pub(super) struct SettingArgs {
     /// Security level in bits
     #[arg(long, value_name = "BITS", default_value_t = 128)]
     security: u32,
-    /// Security table
-    #[arg(long, value_name = "YEAR", default_value = "2024", value_parser = ["2024", "2018"])]
-    security_table: String,
+    /// Who says what is secure; `estimate` is no table but a fitted formula, for 80 to 256 bits
+    #[arg(long, value_enum, default_value = "2024")]
+    security_table: SecurityTable,
+    /// Attacks that the security level holds against
+    #[arg(long, value_enum, default_value = "classical")]
+    attack: AttackModel,
+    /// How secret keys are drawn; keys are ternary, so that any other is refused
+    #[arg(long, value_enum, default_value = "ternary")]
+    secret: Secret,
     /// Probability that an inference decrypts wrongly: `2^-40` or `0.001`
     #[arg(long, value_name = "PROBABILITY", default_value = "2^-40", value_parser = log2_probability)]
     failure: f64,
@@ -82,13 +150,11 @@ pub(super) struct OwnedSetting {
 impl SettingArgs {
     /// The request for parameters.
     pub(super) fn request(&self) -> Request {
-        let table = Table::ALL
-            .into_iter()
-            .find(|table| table.name() == self.security_table);
         let requirement = Requirement {
-            table: table.unwrap_or_default(),
+            table: self.security_table.into(),
+            attack: self.attack.into(),
+            secret: self.secret.into(),
             level: self.security,
-            ..Requirement::default()
         };
         let p_bound = match self.p_bound {
             Bound::Exact => PlaintextBound::Exact,
@@ -121,6 +187,10 @@ impl SettingArgs {
                 globals,
                 "--flooding 0: replies show the weights to the client",
             );
+        }
+        if self.security_table == SecurityTable::Estimate {
+            let source = Table::Estimate.source();
+            output::warn(globals, &format!("--security-table estimate: {source}"));
         }
         if globals.threads.is_some_and(|threads| threads.get() != 1) {
             return Err(Failure::unusable(

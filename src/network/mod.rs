@@ -29,6 +29,6 @@ pub use layer::{
     ConvParams, FcParams, LayerKind, LayerParams, NetworkParams, PoolParams, Quantizer, Shape,
     Source,
 };
-pub use resolved::{Domain, Requantize, ResolvedNetwork, Step, StepKind, ValueRange};
+pub use resolved::{Domain, Origin, Requantize, ResolvedNetwork, Step, StepKind, ValueRange};
 pub use toml::NetworkWarning;
 pub use weights::{LayerWeights, Weights};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::layer::{LayerKind, Shape, Source};
 
 /// Least and greatest value that can occur.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ValueRange {
     /// Least value.
     pub low: i64,
@@ -140,7 +140,7 @@ pub struct Domain {
 }
 
 /// A network ready to be given parameters, predicted and run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ResolvedNetwork {
     /// Name of the network.
     pub name: String,
@@ -156,7 +156,48 @@ pub struct ResolvedNetwork {
     pub domains: Vec<Domain>,
 }
 
+/// Where the operand of a step comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// From the input through pools, sums and flattening alone: whoever has the input knows it.
+    Input,
+    /// From a linear step or an activation.
+    Computed,
+}
+
 impl ResolvedNetwork {
+    /// Domain of a step's (first) operand.
+    pub fn operand_domain(&self, step: &Step) -> usize {
+        let of_step = |index: &usize| self.steps.get(*index).map(|step| step.domain);
+        match step.inputs.first() {
+            Some(Source::Layer(index)) => of_step(index).unwrap_or(self.input_domain),
+            Some(Source::Input) | None => self.input_domain,
+        }
+    }
+
+    /// Where the operand of each step comes from; of several, from an activation if one of them does.
+    pub fn origins(&self) -> Vec<Origin> {
+        let mut results: Vec<Origin> = Vec::new();
+        let mut operands = Vec::new();
+        for step in &self.steps {
+            let computed = |source: &Source| match source {
+                Source::Input => false,
+                Source::Layer(index) => results.get(*index) == Some(&Origin::Computed),
+            };
+            let operand = if step.inputs.iter().any(computed) {
+                Origin::Computed
+            } else {
+                Origin::Input
+            };
+            operands.push(operand);
+            results.push(match step.kind {
+                StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_) => operand,
+                _ => Origin::Computed,
+            });
+        }
+        operands
+    }
+
     /// Names of the steps whose results have an exponent of their own in `Weights`.
     pub fn activation_names(&self) -> impl Iterator<Item = &str> {
         let activations = self.steps.iter().filter(|s| s.kind.requantize().is_some());

@@ -128,10 +128,10 @@ impl<O: ConvOrder> Schedule for Convolution<O> {
         self.products.len() as usize
     }
 
-    fn output_sums(&self) -> Option<Vec<OutputSum>> {
+    fn output_sums(&self) -> Vec<OutputSum> {
         let kinds = self.products.kinds();
         let sums = kinds.map(|(kind, _)| O::output_sum(&self.products, kind));
-        Some(sums.collect())
+        sums.collect()
     }
 
     fn working_ciphertexts(&self) -> usize {

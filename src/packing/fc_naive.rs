@@ -87,12 +87,12 @@ impl Schedule for FcNaive {
         self.outputs * self.blocks()
     }
 
-    fn output_sums(&self) -> Option<Vec<OutputSum>> {
-        Some(vec![OutputSum {
+    fn output_sums(&self) -> Vec<OutputSum> {
+        vec![OutputSum {
             products: self.blocks() as u64,
             folds: self.shifts().count() as u32,
             ..OutputSum::default()
-        }])
+        }]
     }
 
     fn working_ciphertexts(&self) -> usize {

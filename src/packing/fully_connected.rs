@@ -187,10 +187,10 @@ impl<O: DiagonalOrder> Schedule for FullyConnected<O> {
         self.steps.layout.all_products() as usize
     }
 
-    fn output_sums(&self) -> Option<Vec<OutputSum>> {
+    fn output_sums(&self) -> Vec<OutputSum> {
         let groups = self.steps.layout.group_kinds();
         let sums = groups.map(|(group, _)| self.steps.output_sum(group));
-        Some(sums.collect())
+        sums.collect()
     }
 
     fn working_ciphertexts(&self) -> usize {

@@ -85,4 +85,4 @@ pub use windows::{Digit, DigitEncoder, Windowed, WindowedCiphertext, Windows};
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -60,11 +60,8 @@ pub trait Schedule: Sized {
     /// Number of encoded plaintexts that hold the weights.
     fn weight_count(&self) -> usize;
 
-    /// What the output ciphertexts are sums of, in closed form, equal ones once or more; `None` where
-    /// [`OutputSum`] cannot say it.
-    fn output_sums(&self) -> Option<Vec<OutputSum>> {
-        None
-    }
+    /// What the output ciphertexts are sums of, in closed form, equal ones once or more.
+    fn output_sums(&self) -> Vec<OutputSum>;
 
     /// At most so many ciphertexts are held at once during [`Schedule::run`] besides its inputs:
     /// rotated inputs, sums, outputs. (One decomposition is held as well.)
@@ -199,9 +196,8 @@ macro_rules! schedules {
                 match self { $(Self::$name(plan) => plan.weight_count()),+ }
             }
 
-            /// What the output ciphertexts are sums of, in closed form; `None` where [`OutputSum`] cannot
-            /// say it.
-            pub fn output_sums(&self) -> Option<Vec<OutputSum>> {
+            /// What the output ciphertexts are sums of, in closed form, equal ones once or more.
+            pub fn output_sums(&self) -> Vec<OutputSum> {
                 match self { $(Self::$name(plan) => plan.output_sums()),+ }
             }
 

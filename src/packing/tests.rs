@@ -176,7 +176,7 @@ pub(super) fn any_fc() -> impl Strategy<Value = (LinearShape, usize)> {
     )
 }
 
-pub(super) fn any_conv() -> impl Strategy<Value = (LinearShape, usize)> {
+pub(crate) fn any_conv() -> impl Strategy<Value = (LinearShape, usize)> {
     let pair = |range: std::ops::Range<usize>| prop::array::uniform2(range);
     (
         1_usize..13,

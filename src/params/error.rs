@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::candidate::{CandidateVerdict, MissedLimit};
+use super::selector::Refusal;
 use crate::packing::PackingError;
 use crate::security::{SecretKind, SecurityError};
 
@@ -10,7 +12,7 @@ use crate::security::{SecretKind, SecurityError};
 #[non_exhaustive]
 pub enum ParamsError {
     /// Security is asked for a kind of secret that the scheme does not have.
-    #[error("secret keys are ternary, not {}", asked.name())]
+    #[error("secret keys are drawn ternary here: `{}` secrets are not run", asked.name())]
     Secret {
         /// The kind asked for.
         asked: SecretKind,
@@ -28,6 +30,12 @@ pub enum ParamsError {
         failure_log2: f64,
         /// Flooding asked for.
         flooding_bits: u32,
+    },
+    /// Megabytes are weighted by something that is no weight.
+    #[error("{weight} seconds a megabyte cannot be asked for: expected a finite number, 0 or more")]
+    Objective {
+        /// Seconds a megabyte, as asked for.
+        weight: f64,
     },
     /// No plaintext modulus is large enough, or none of the prescribed width exists.
     #[error("layer `{layer}`: no prime p = 1 mod 2n of {bits} bits (at most 60 are possible)")]
@@ -79,11 +87,55 @@ pub enum ParamsError {
         limbs: usize,
     },
     /// The limits of the request leave no modulus.
-    #[error("layer `{layer}`: the limits that were set leave no modulus (nearest: n = {n})")]
+    #[error("layer `{layer}`: the limits that were set leave no modulus: {limit} at n = {n}")]
     BeyondLimits {
         /// Name of the layer.
         layer: String,
         /// Ring degree of the candidate that came nearest.
         n: usize,
+        /// Which limit, and by how much.
+        limit: MissedLimit,
     },
+}
+
+impl Refusal {
+    /// The error for a layer without parameters: the limit that the nearest candidate ran into.
+    pub(super) fn named(self, layer: &str) -> ParamsError {
+        let layer = layer.to_owned();
+        let nearest = self.nearest.map(|near| (near.n, near.limbs, near.verdict));
+        match (nearest, self.packing) {
+            (Some((n, _, CandidateVerdict::SecurityShort(short_bits))), _) => {
+                ParamsError::InsufficientSecurity {
+                    layer,
+                    n,
+                    short_bits,
+                }
+            }
+            (Some((n, _, CandidateVerdict::NoiseShort(short_bits))), _) => {
+                ParamsError::TooMuchNoise {
+                    layer,
+                    n,
+                    short_bits,
+                }
+            }
+            (Some((n, limbs, CandidateVerdict::NoPrice)), _) => {
+                ParamsError::NoPrice { layer, n, limbs }
+            }
+            (
+                Some((
+                    n,
+                    _,
+                    CandidateVerdict::BeyondLimits(
+                        limit @ (MissedLimit::QAtMost { .. } | MissedLimit::QAtLeast { .. }),
+                    ),
+                )),
+                _,
+            ) => ParamsError::BeyondLimits { layer, n, limit },
+            (_, Some(reason)) => ParamsError::Packing { layer, reason },
+            (nearest, None) => {
+                let (n, limit) = (nearest.map_or(0, |(n, _, _)| n), MissedLimit::Prescribed);
+                ParamsError::BeyondLimits { layer, n, limit }
+            }
+        }
+    }
 }

@@ -63,6 +63,20 @@ pub fn union(log2_probability: f64, parts: u64) -> f64 {
     (log2_probability + (parts.max(1) as f64).log2()).min(0.0)
 }
 
+/// log2 of the probability that any of events of these probabilities (log2) happens, at most 0 (union bound).
+pub fn any_of(log2_probabilities: impl IntoIterator<Item = f64>) -> f64 {
+    let add = |sum: f64, next: f64| {
+        let (more, less) = (sum.max(next), sum.min(next));
+        if less.is_finite() {
+            more + (less - more).exp2().ln_1p() / std::f64::consts::LN_2
+        } else {
+            more
+        }
+    };
+    let all = log2_probabilities.into_iter();
+    all.fold(f64::NEG_INFINITY, add).min(0.0)
+}
+
 /// A probability for print: never 0, at least 10⁻³⁰⁰.
 pub fn printable_probability(log2_probability: f64) -> f64 {
     log2_probability.exp2().clamp(LEAST_PROBABILITY, 1.0)
@@ -126,6 +140,16 @@ mod tests {
         fn quantile_inverts_tail(log2_probability in -5000.0..-0.01_f64) {
             let back = log2_tail(tail_quantile(log2_probability));
             prop_assert!((back - log2_probability).abs() < 1e-6 * log2_probability.abs().max(1.0));
+        }
+
+        #[test]
+        fn unlike_events_add_up_as_like_ones(
+            log2_probability in -3000.0..-41.0_f64, parts in 1_u64..1000,
+        ) {
+            let each = (0..parts).map(|_| log2_probability);
+            let sum = any_of(each);
+            prop_assert!((sum - union(log2_probability, parts)).abs() < 1e-9);
+            prop_assert!(any_of([log2_probability, -4000.0]) >= log2_probability);
         }
 
         #[test]

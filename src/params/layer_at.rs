@@ -41,6 +41,24 @@ pub(super) struct Basis {
     pub(super) switching: KeySwitching,
 }
 
+/// Bits of the moduli that ciphertexts are sent under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SentBits {
+    /// Of q: inputs.
+    pub(super) q: u64,
+    /// Of what a reply keeps.
+    pub(super) kept: u64,
+}
+
+impl From<&Widths> for SentBits {
+    fn from(widths: &Widths) -> Self {
+        Self {
+            q: widths.total().into(),
+            kept: widths.kept_total().into(),
+        }
+    }
+}
+
 /// How a split does.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Fit {
@@ -102,8 +120,6 @@ impl LayerAt {
 
     /// Widths that are needed whatever the split; `None` if there is no split for sure.
     pub(super) fn least(&self, basis: Basis, needs: &Needs) -> Option<Least> {
-        let limbs = basis.limbs as u32;
-        let special = basis.switching.special() as u32;
         let prescribed = self
             .limits
             .widths
@@ -111,37 +127,46 @@ impl LayerAt {
         if basis.switching.special() > basis.limbs || prescribed != basis.limbs {
             return None;
         }
-        let slack = |limbs: u32| f64::from(limbs) * TOLERANCE;
-        let needed = match special {
-            0 => needs.digits,
-            _ => needs.special,
-        } + slack(limbs);
-        let q = (needed.ceil() as u32)
-            .max(limbs * self.least_width())
-            .max(self.limits.q_bits.0);
+        let q = self.least_q(basis, needs).max(self.limits.q_bits.0);
         (q <= self.room(basis)).then_some(Least {
             q,
-            kept: (needs.kept + slack(1)).ceil() as u32,
+            kept: (needs.kept + TOLERANCE).ceil() as u32,
         })
     }
 
-    /// A W that no split falls below.
-    pub(super) fn least_weight(&self, basis: Basis, least: Least) -> u64 {
+    /// Width of q that noise and the number of limbs need, whatever the split.
+    pub(super) fn least_q(&self, basis: Basis, needs: &Needs) -> u32 {
+        let limbs = basis.limbs as u32;
+        let needed = match basis.switching.special() {
+            0 => needs.digits,
+            _ => needs.special,
+        } + f64::from(limbs) * TOLERANCE;
+        (needed.ceil() as u32).max(limbs * self.least_width())
+    }
+
+    /// Bits that no split falls below.
+    pub(super) fn least_bits(&self, basis: Basis, least: Least) -> SentBits {
         let kept = if basis.limbs == 1 {
             least.q
         } else {
             least.kept.clamp(self.least_width(), least.q)
         };
-        self.weight(u64::from(least.q), u64::from(kept))
+        SentBits {
+            q: u64::from(least.q),
+            kept: u64::from(kept),
+        }
     }
 
-    /// A W that no split of more windows falls below, whatever its error.
-    pub(super) fn least_weight_beyond(&self, basis: Basis, least: Least, floor: u32) -> u64 {
+    /// Whether no split of more windows, whatever its error, has a lesser W than the least of these.
+    pub(super) fn closes(&self, basis: Basis, least: Least, floor: u32) -> bool {
         let q = floor
             .max(basis.limbs as u32 * self.least_width())
             .max(self.limits.q_bits.0);
+        let [now, beyond] =
+            [least, Least { q, ..least }].map(|least| self.least_bits(basis, least));
         let once = self.ciphertexts.0 / self.windows.count() as u64;
-        self.least_weight(basis, Least { q, ..least }) + once * u64::from(q)
+        let more = self.weight(beyond.q, beyond.kept) + once * beyond.q;
+        more >= self.weight(now.q, now.kept)
     }
 
     const fn weight(&self, q_bits: u64, kept_bits: u64) -> u64 {
@@ -149,7 +174,7 @@ impl LayerAt {
     }
 
     /// W of a split.
-    pub(super) const fn weight_of(&self, widths: &Widths) -> u64 {
+    const fn weight_of(&self, widths: &Widths) -> u64 {
         self.weight(widths.total() as u64, widths.kept_total() as u64)
     }
 

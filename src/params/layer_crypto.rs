@@ -50,7 +50,7 @@ pub struct LayerCrypto {
     pub failure_probability: f64,
     /// log2 of that probability, not cut off.
     pub failure_log2: f64,
-    /// Statistical bits by which flooding hides the layer's error; 0: no flooding.
+    /// Statistical bits by which flooding hides the layer's error ([`Request`](super::Request)); 0: no flooding.
     pub flooding_bits: u32,
     /// Flooding is uniform in ±2^this; `None`: no flooding.
     pub flooding_log2: Option<u32>,

@@ -15,9 +15,9 @@ use crate::packing::{
     ConvShape, LinearShape, PlainSlots, Plan, Windowed, WindowedCiphertext, Windows,
 };
 
-const N: usize = 2048;
+pub(super) const N: usize = 2048;
 
-fn insecure_test_literal(p: u64, limbs: usize, bits: u32) -> BfvLiteral {
+pub(super) fn insecure_test_literal(p: u64, limbs: usize, bits: u32) -> BfvLiteral {
     let mut primes =
         descending_ntt_primes(N, bits).filter(|&q| crate::ring::is_accepted_prime(q, N).is_ok());
     let special = vec![primes.next().unwrap()];
@@ -241,6 +241,7 @@ fn weakened_layer(layer: LinearShape, z: f64) -> Failures {
             layer,
             literal: literal(p),
             windows: 1,
+            schedule: None,
         };
         primes[0] as f64 / (2.0 * p as f64) / draw.predicted().peak.sqrt()
     };
@@ -255,6 +256,7 @@ fn weakened_layer(layer: LinearShape, z: f64) -> Failures {
         layer,
         literal: literal(p),
         windows: 1,
+        schedule: None,
     };
     let predicted = log2_tail(room(p)).exp2();
     let params = BfvParams::insecure(&draw.literal).unwrap();
@@ -283,34 +285,36 @@ fn weakened_layer(layer: LinearShape, z: f64) -> Failures {
 
 /// A layer and parameters.
 #[derive(Debug)]
-struct Draw {
-    layer: LinearShape,
-    literal: BfvLiteral,
+pub(super) struct Draw {
+    pub(super) layer: LinearShape,
+    pub(super) literal: BfvLiteral,
+    /// The packing; none for the preferred one.
+    pub(super) schedule: Option<&'static str>,
     /// Plaintext windows.
-    windows: usize,
+    pub(super) windows: usize,
 }
 
 /// What a draw's runs show beside what the model says.
-struct Comparison {
+pub(super) struct Comparison {
     /// Squares of measured and predicted standard deviation.
     measured: f64,
     predicted: f64,
     /// Coefficients measured, without those that folding makes equal or zero.
-    apart: usize,
+    pub(super) apart: usize,
     /// log2 of the greatest error over what the model allows in so many coefficients.
-    optimism: f64,
+    pub(super) optimism: f64,
     /// log2 of the greatest error over the worst case.
-    worst: f64,
+    pub(super) worst: f64,
 }
 
 impl Comparison {
-    fn ratio(&self) -> f64 {
+    pub(super) fn ratio(&self) -> f64 {
         (self.measured / self.predicted).sqrt()
     }
 }
 
 /// Primes of n, of these bits, that the transform accepts.
-fn accepted(n: usize, bits: u32, count: usize) -> Vec<u64> {
+pub(super) fn accepted(n: usize, bits: u32, count: usize) -> Vec<u64> {
     let primes =
         descending_ntt_primes(n, bits).filter(|&q| crate::ring::is_accepted_prime(q, n).is_ok());
     primes.take(count).collect()
@@ -363,6 +367,7 @@ impl Draw {
         Self {
             layer,
             literal,
+            schedule: None,
             windows,
         }
     }
@@ -392,7 +397,11 @@ impl Draw {
     }
 
     fn plan(&self) -> Plan {
-        Plan::new(&self.layer, self.literal.n).unwrap()
+        let n = self.literal.n;
+        match self.schedule {
+            Some(schedule) => Plan::named(schedule, &self.layer, n).unwrap(),
+            None => Plan::new(&self.layer, n).unwrap(),
+        }
     }
 
     fn predicted(&self) -> Variance {
@@ -441,14 +450,13 @@ impl Draw {
 
     /// Runs the layer until some four thousand coefficients have been measured, half of them under each of two
     /// keys.
-    fn compare(&self, seed: u64) -> Comparison {
+    pub(super) fn compare(&self, seed: u64) -> Comparison {
         let n = self.literal.n;
         let (plan, [sources, bounds]) = (self.plan(), self.sources());
         let forms = LayerNoise::outputs(&plan, self.windows());
         let model = LayerNoise::of_plan(&plan, self.windows());
         let folds = plan
             .output_sums()
-            .unwrap()
             .iter()
             .map(|sum| sum.folds)
             .max()
@@ -477,7 +485,7 @@ impl Draw {
     }
 }
 
-fn conv(channels: usize, size: usize, out_channels: usize) -> LinearShape {
+pub(super) fn conv(channels: usize, size: usize, out_channels: usize) -> LinearShape {
     LinearShape::Conv(ConvShape {
         input: Shape::new(channels, size, size),
         out_channels,
@@ -545,6 +553,7 @@ fn weights_that_repeat_make_less_noise() {
                 layer: conv(1, 8, 2),
                 literal,
                 windows: 1,
+                schedule: None,
             }
             .compare(seed)
             .ratio()

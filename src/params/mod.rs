@@ -28,6 +28,7 @@
 
 mod candidate;
 mod chain;
+mod circuits;
 mod decimal;
 mod error;
 mod failure;
@@ -41,29 +42,32 @@ mod plaintext;
 mod prices;
 mod primality;
 mod primes;
+mod published;
 mod reply;
 mod request;
 mod select;
 mod selector;
 mod widths;
 
-pub use candidate::{Candidate, CandidateVerdict};
+pub use candidate::{Candidate, CandidateVerdict, MissedLimit};
+pub use circuits::circuit_function;
 pub use error::ParamsError;
-pub use failure::{log2_tail, printable_probability, split, tail_quantile, union};
+pub use failure::{any_of, log2_tail, printable_probability, split, tail_quantile, union};
 pub use layer_crypto::LayerCrypto;
 pub use noise::{
     fresh_public, fresh_secret, key_switch, modulus_switched, plaintext_added, product_gain,
-    switch_rounding, worst, wrap_remainder,
+    switch_rounding, worst, wrap_remainder, wrapped,
 };
 pub use noise_form::{Gain, LayerNoise, NoiseForm, NoiseSources, NoiseTracker, Variance};
-pub use papers::{DELPHI_P, GAZELLE_P, GazellePublished, Paper, gazelle_published};
+pub use papers::{DELPHI_P, GAZELLE_P, Paper};
 pub use plaintext::PlaintextBound;
-pub use prices::{LayerWork, Prices, TransformPrices};
+pub use prices::{LayerWork, LinearAlone, Prices, TransformPrices, working_set};
 pub use primality::is_probable_prime;
 pub use primes::{
     Congruence, GazelleModulus, MAX_PRIME_BITS, PrimeError, Width, ascending_ntt_primes,
     congruent_primes, descending_ntt_primes, gazelle_modulus, ntt_primes,
 };
+pub use published::{GazelleLayer, GazellePublished, gazelle_published};
 pub use request::{LayerCost, Limits, Objective, RING_DEGREES, Request};
 pub use select::{Selection, select_network};
 pub use selector::Selector;
@@ -75,5 +79,7 @@ mod measured_tests;
 mod oracle_tests;
 #[cfg(test)]
 mod papers_tests;
+#[cfg(test)]
+mod tail_tests;
 #[cfg(test)]
 mod tests;

@@ -68,6 +68,12 @@ pub fn wrap_remainder(q: &[u64], p: u64) -> i64 {
     }
 }
 
+/// Variance of what a product leaves in each coefficient under Δ = ⌊q/p⌋: k·(q mod p), where it exceeds p by
+/// k·p. A product of polynomials with coefficients as if uniform in ±p/2 has variance n·p⁴/144, k that over p².
+pub fn wrapped(n: usize, p: u64, remainder: i64) -> f64 {
+    n as f64 * (p as f64 * remainder as f64).powi(2) / 144.0
+}
+
 /// Variance that dividing both parts of a ciphertext and rounding leaves: (1 + 2n/3)/12.
 pub fn switch_rounding(n: usize) -> f64 {
     (1.0 + 2.0 * n as f64 / 3.0) * ROUNDING
@@ -183,6 +189,37 @@ mod tests {
         for (variance, bound) in pairs {
             assert!(bound > variance.sqrt(), "{variance} {bound}");
         }
+    }
+
+    /// Schoolbook products of random polynomials: how often they wrap.
+    #[test]
+    fn products_wrap_as_often_as_the_formula_says() {
+        use rand::{RngExt, SeedableRng};
+        let (n, p) = (512, 307_201_i64);
+        let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(3);
+        let mut draw = || -> Vec<i128> {
+            let centred = || rng.random_range(0..p) - p / 2;
+            std::iter::repeat_with(centred)
+                .take(n)
+                .map(i128::from)
+                .collect()
+        };
+        let mut squares = 0.0;
+        let runs = 12;
+        for _ in 0..runs {
+            let (a, b) = (draw(), draw());
+            for k in 0..n {
+                let term = |i: usize| {
+                    let product = a[i] * b[(n + k - i) % n];
+                    if i > k { -product } else { product }
+                };
+                let sum: i128 = (0..n).map(term).sum();
+                squares += ((sum as f64 / p as f64).round() * 4.0).powi(2);
+            }
+        }
+        let measured = squares / (runs * n) as f64;
+        let ratio = measured / wrapped(n, p.cast_unsigned(), 4);
+        assert!((0.95..1.05).contains(&ratio), "{ratio}");
     }
 
     #[test]

@@ -306,10 +306,7 @@ pub struct LayerNoise {
 impl LayerNoise {
     /// Of a plan whose weights are cut so.
     pub fn of_plan(plan: &Plan, windows: Windows) -> Self {
-        match plan.output_sums() {
-            Some(sums) => Self::of_sums(plan.made_for().0, &sums, windows),
-            None => Self::tracked(plan, windows),
-        }
+        Self::of_sums(plan.made_for().0, &plan.output_sums(), windows)
     }
 
     /// In closed form, for outputs that are these sums, at ring degree `n`.
@@ -364,8 +361,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::network::Shape;
-    use crate::packing::{ConvShape, LinearShape};
+    use crate::packing::LinearShape;
+    use crate::packing::tests::any_conv;
 
     const SOURCES: NoiseSources = NoiseSources {
         input: 10.0,
@@ -462,21 +459,12 @@ mod tests {
             assert_closed_form(&layer, 1 << log_n, windows);
         }
 
+        /// Of any stride, dilation, padding and number of groups, whole or in tiles.
         #[test]
         fn convolutions_have_the_noise_of_their_plan(
-            channels in 1_usize..20, size in 1_usize..9, out_channels in 1_usize..20,
-            kernel in 1_usize..5, stride in 1_usize..3, log_n in 7_u32..10, windows in 1_usize..5,
+            (layer, n) in any_conv(), windows in 1_usize..5,
         ) {
-            let layer = LinearShape::Conv(ConvShape {
-                input: Shape::new(channels, size, size),
-                out_channels,
-                kernel: [kernel; 2],
-                stride: [stride; 2],
-                padding: [kernel / 2; 2],
-                dilation: [1, 1],
-                groups: 1,
-            });
-            assert_closed_form(&layer, 1 << log_n, windows);
+            assert_closed_form(&layer, n, windows);
         }
     }
 }

@@ -3,15 +3,17 @@
 
 use proptest::prelude::*;
 
-use super::layer_at::{Basis, LayerAt};
+use super::layer_at::{Basis, LayerAt, SentBits};
 use super::noise_form::LayerNoise;
-use super::packed::Packed;
+use super::packed::{Keys, Packed};
 use super::plaintext::PlaintextRule;
 use super::reply::ReplyGoal;
-use super::tests::{assert_sound, fully_connected, objectives, one_layer};
+use super::tests::{assert_sound, fully_connected, objectives, one_layer, sum_of_two};
 use super::widths::{MAX_LIMB_BITS, MAX_LIMBS, MAX_WINDOWS, least_width};
 use super::*;
-use crate::network::{ConvParams, LayerKind, Quantizer, ResolvedNetwork, Shape};
+use crate::network::{
+    ConvParams, LayerKind, Origin, Quantizer, ResolvedNetwork, Shape, Step, StepKind,
+};
 use crate::packing::{LinearShape, Plan, Windows};
 use crate::security::max_log_q;
 
@@ -64,21 +66,24 @@ fn allowed(limits: &Limits, widths: &Widths) -> bool {
         && limits.widths.is_none_or(|(only, _)| same(only))
 }
 
-/// The least score of all candidates for a network's only layer; `None` if nothing works.
-fn exhaustive(
-    network: &ResolvedNetwork,
-    request: &Request,
-    prices: &dyn Prices,
-) -> Option<[f64; 2]> {
-    let shape = LinearShape::of_step(&network.steps[0]).unwrap();
-    let rule = PlaintextRule::of_domain(network, network.steps[0].domain, request.p_bound)?;
+/// A layer as the oracle is asked for it: its step, the p of each ring degree, its share of δ.
+struct Layer<'a> {
+    network: &'a ResolvedNetwork,
+    step: usize,
+    modulus: &'a dyn Fn(usize) -> Option<u64>,
+    failure_log2: f64,
+}
+
+/// The least score of all candidates for a layer; `None` if nothing works.
+fn exhaustive(layer: &Layer<'_>, request: &Request, prices: &dyn Prices) -> Option<[f64; 2]> {
+    let shape = LinearShape::of_step(&layer.network.steps[layer.step]).unwrap();
+    let operand = layer.network.origins()[layer.step];
     let (least, greatest) = request.limits.degrees;
     let mut best: Option<[f64; 2]> = None;
-    for n in RING_DEGREES
-        .into_iter()
-        .filter(|n| (least..=greatest).contains(n))
-    {
-        let (Some(max_bits), Some(p)) = (max_log_q(&request.requirement, n), rule.prime(n)) else {
+    let degrees = RING_DEGREES.into_iter();
+    for n in degrees.filter(|n| (least..=greatest).contains(n)) {
+        let (Some(max_bits), Some(p)) = (max_log_q(&request.requirement, n), (layer.modulus)(n))
+        else {
             continue;
         };
         let plans = Plan::candidates(&shape, n).unwrap_or_default();
@@ -87,22 +92,20 @@ fn exhaustive(
             let outputs = plan.output_ciphertexts();
             let only = request.limits.windows;
             let counts = (1..=MAX_WINDOWS).filter(|count| only.is_none_or(|only| only == *count));
+            let (failure_log2, flooding) = (layer.failure_log2, request.flooding_bits);
             for windows in counts.map(|count| Windows::new(p, count)) {
-                let layer = LayerAt {
+                let at = LayerAt {
                     n,
                     windows,
                     p_log2: (p as f64).log2(),
                     ciphertexts: (windows.inputs(plan) as u64, outputs as u64),
                     noise: LayerNoise::tracked(plan, windows),
-                    goal: ReplyGoal::new(
-                        (outputs * n) as u64,
-                        request.failure_log2,
-                        request.flooding_bits,
-                    ),
+                    goal: ReplyGoal::new((outputs * n) as u64, failure_log2, flooding),
                     max_bits,
                     limits: request.limits,
                 };
-                exhaust(&layer, packed, (request, prices), &mut best);
+                let read = (operand, Keys::Of(&shape));
+                exhaust((&at, packed, read), (request, prices), &mut best);
             }
         }
     }
@@ -111,35 +114,78 @@ fn exhaustive(
 
 /// The same for one ring, packing and number of windows.
 fn exhaust(
-    layer: &LayerAt,
-    packed: &Packed,
+    (layer, packed, read): (&LayerAt, &Packed, (Origin, Keys<'_>)),
     (request, prices): (&Request, &dyn Prices),
     best: &mut Option<[f64; 2]>,
 ) {
-    for (limbs, switching) in
-        (1..=MAX_LIMBS).flat_map(|limbs| KeySwitching::ALL.map(|kind| (limbs, kind)))
-    {
-        let prescribed = request.limits.switching;
-        if prescribed.is_some_and(|only| only != switching) || switching.special() > limbs {
-            continue;
-        }
-        for widths in splits(layer.n, limbs).filter(|widths| allowed(&request.limits, widths)) {
-            let basis = Basis { limbs, switching };
-            let work = packed.work(layer.windows, basis, layer.weight_of(&widths));
+    for basis in every_basis(&request.limits) {
+        let all = splits(layer.n, basis.limbs);
+        for widths in all.filter(|widths| allowed(&request.limits, widths)) {
+            let work = packed.work(layer.windows, (basis, SentBits::from(&widths)), read);
             let Some(time) = prices.layer_cost(&work) else {
                 continue;
             };
-            let bytes = work.bytes;
+            let bytes = work.bytes();
             let score = request.objective.score(LayerCost { time, bytes });
-            if best.is_none_or(|best| score < best) && works(layer, &widths, switching) {
+            if best.is_none_or(|best| score < best) && works(layer, &widths, basis.switching) {
                 *best = Some(score);
             }
         }
     }
 }
 
+fn every_basis(limits: &Limits) -> impl Iterator<Item = Basis> + use<> {
+    let limits = *limits;
+    let all = (1..=MAX_LIMBS).flat_map(|limbs| {
+        let switchings = KeySwitching::ALL.into_iter();
+        switchings.map(move |switching| Basis { limbs, switching })
+    });
+    all.filter(move |basis| {
+        basis.switching.special() <= basis.limbs
+            && limits.switching.is_none_or(|only| only == basis.switching)
+            && limits.limbs.is_none_or(|only| only == basis.limbs)
+    })
+}
+
+/// The least score of a network's only domain, over every p that it may have.
+fn exhaustive_domain(network: &ResolvedNetwork, domain: usize, request: &Request) -> Option<f64> {
+    let rule = PlaintextRule::of_domain(network, domain, request.p_bound)?;
+    let linear = |step: &&Step| matches!(step.kind, StepKind::Linear(_));
+    let layers = network.steps.iter().filter(linear).count() as u64;
+    let of_domain: Vec<usize> = (0..network.steps.len())
+        .filter(|&index| network.steps[index].domain == domain)
+        .filter(|&index| linear(&&network.steps[index]))
+        .collect();
+    let score = |greatest: usize| -> Option<f64> {
+        let p = rule.prime(greatest)?;
+        let scores = of_domain.iter().map(|&step| {
+            let layer = Layer {
+                network,
+                step,
+                modulus: &|n| (n <= greatest).then_some(p),
+                failure_log2: split(request.failure_log2, layers),
+            };
+            Some(exhaustive(&layer, request, &TransformPrices)?[0])
+        });
+        scores.sum()
+    };
+    let (least, greatest) = request.limits.degrees;
+    let degrees = RING_DEGREES.into_iter();
+    degrees
+        .filter(|n| (least..=greatest).contains(n))
+        .filter_map(score)
+        .reduce(f64::min)
+}
+
 fn assert_agrees(network: &ResolvedNetwork, request: &Request) {
-    let everything = exhaustive(network, request, &TransformPrices);
+    let rule = PlaintextRule::of_domain(network, network.steps[0].domain, request.p_bound);
+    let layer = Layer {
+        network,
+        step: 0,
+        modulus: &|n| rule?.prime(n),
+        failure_log2: request.failure_log2,
+    };
+    let everything = exhaustive(&layer, request, &TransformPrices);
     match select_network(network, request, &TransformPrices) {
         Ok(selection) => {
             assert_sound(network, request, &selection);
@@ -221,7 +267,7 @@ proptest! {
     #[test]
     fn nothing_cheaper_exists_for_convolutions(
         channels in 1_usize..40, size in 1_usize..33, out_channels in 1_usize..40,
-        kernel in prop::sample::select(&[1_usize, 3, 5][..]), stride in 1_usize..3,
+        kernel in prop::sample::select(&[1_usize, 3, 5][..]), stride in 1_usize..4,
         groups in prop::sample::select(&[1_usize, 1, 2, 5, 32][..]),
         bits in (2_u32..10, 2_u32..10), request in requests(),
     ) {
@@ -239,6 +285,33 @@ proptest! {
             p_bits: None,
         };
         assert_agrees(&one_layer(Shape::new(channels, size, size), LayerKind::Conv(conv)), &request);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_shrink_iters: 16, ..ProptestConfig::with_cases(12) })]
+
+    /// Two convolutions that meet in an addition: one p for both, of every ring degree that it may serve.
+    #[test]
+    fn nothing_cheaper_exists_where_layers_share_their_modulus(
+        channels in 1_usize..9, size in 3_usize..13,
+        kernels in prop::array::uniform2(prop::sample::select(&[1_usize, 3, 5][..])),
+        bits in prop::array::uniform2(2_u32..8), request in requests(),
+    ) {
+        let network = sum_of_two(Shape::new(channels, size, size), kernels, bits);
+        let linear = |step: &&Step| matches!(step.kind, StepKind::Linear(_));
+        let domain = network.steps.iter().find(linear).unwrap().domain;
+        let everything = exhaustive_domain(&network, domain, &request);
+        match select_network(&network, &request, &TransformPrices) {
+            Ok(selection) => {
+                assert_sound(&network, &request, &selection);
+                let costs = selection.costs.iter().flatten();
+                let score: f64 = costs.map(|&cost| request.objective.score(cost)[0]).sum();
+                let best = everything.unwrap();
+                prop_assert!((score / best - 1.0).abs() < 1e-12, "{} {}", score, best);
+            }
+            Err(error) => prop_assert_eq!(everything, None, "{}", error),
+        }
     }
 }
 

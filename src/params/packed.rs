@@ -1,14 +1,14 @@
 //! What a selection must know of a plan: its counts with what surrounds it, its ciphertexts, its sums.
 
-use super::layer_at::Basis;
+use std::cell::OnceCell;
+
+use super::layer_at::{Basis, SentBits};
 use super::noise_form::LayerNoise;
-use super::prices::LayerWork;
-use crate::bfv::{HeOp, OpCounts};
+use super::prices::{LayerWork, working_set};
+use crate::bfv::{HeOp, OpCounts, reply_bytes, seeded_ciphertext_bytes};
+use crate::network::Origin;
 use crate::packing::{LinearShape, OutputSum, PackingError, Plan, Windows};
 use crate::units::Bytes;
-
-/// Seed of the second half of a fresh ciphertext, in bytes.
-const SEED_BYTES: u64 = 32;
 
 /// A plan in numbers, over whole weights.
 #[derive(Debug)]
@@ -19,18 +19,24 @@ pub(super) struct Packed {
     pub(super) inputs: u64,
     /// Ciphertexts from server to client.
     pub(super) outputs: u64,
-    /// Operations of both parties, online.
+    /// Operations of both parties, online; without the server's share, which may be zero.
     counts: OpCounts,
     /// Encoded plaintexts.
     weights: u64,
-    sums: Sums,
+    /// Ciphertexts held at once besides the inputs.
+    working: u64,
+    /// Keys of rotations, once they were counted.
+    keys: OnceCell<u64>,
+    sums: Vec<OutputSum>,
 }
 
-#[derive(Debug)]
-enum Sums {
-    Closed(Vec<OutputSum>),
-    /// A plan that has to be run to be known.
-    Tracked(Box<Plan>),
+/// How well the keys that a plan reads are known.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Keys<'a> {
+    /// Not at all: they are taken as none, for a price that the plan does not fall below.
+    Unknown,
+    /// Counted in the plan for this layer.
+    Of(&'a LinearShape),
 }
 
 /// What surrounds a plan.
@@ -38,7 +44,6 @@ fn around(inputs: u64, outputs: u64) -> OpCounts {
     let around = [
         (HeOp::EncryptSecret, inputs),
         (HeOp::Expand, inputs),
-        (HeOp::AddPlain, inputs),
         (HeOp::Rerandomize, outputs),
         (HeOp::ModSwitch, outputs),
         (HeOp::Decrypt, outputs),
@@ -65,10 +70,9 @@ impl Packed {
             outputs,
             counts: plan.counts() + around(inputs, outputs),
             weights: plan.weight_count() as u64,
-            sums: match plan.output_sums() {
-                Some(sums) => Sums::Closed(sums),
-                None => Sums::Tracked(Box::new(plan)),
-            },
+            working: plan.working_ciphertexts() as u64,
+            keys: OnceCell::new(),
+            sums: plan.output_sums(),
         }
     }
 
@@ -82,10 +86,12 @@ impl Packed {
             outputs: 1,
             counts: around + std::iter::once((HeOp::Hadamard, 1)).collect(),
             weights: 1,
-            sums: Sums::Closed(vec![OutputSum {
+            working: 1,
+            keys: OnceCell::new(),
+            sums: vec![OutputSum {
                 products: 1,
                 ..OutputSum::default()
-            }]),
+            }],
         }
     }
 
@@ -96,22 +102,54 @@ impl Packed {
 
     /// The layer's error where weights are cut so.
     pub(super) fn noise(&self, windows: Windows) -> LayerNoise {
-        match &self.sums {
-            Sums::Closed(sums) => LayerNoise::of_sums(self.n, sums, windows),
-            Sums::Tracked(plan) => LayerNoise::tracked(plan, windows),
+        LayerNoise::of_sums(self.n, &self.sums, windows)
+    }
+
+    /// How many products, counted as where they all add up in one coefficient, the greatest sum has.
+    pub(super) fn greatest_sum(&self) -> f64 {
+        let terms = |sum: &OutputSum| sum.products as f64 * 4_f64.powi(sum.folds.cast_signed());
+        self.sums.iter().map(terms).fold(0.0, f64::max)
+    }
+
+    /// The keys that the plan reads. Planning is repeated for it, once.
+    fn keys(&self, keys: Keys<'_>) -> u64 {
+        let count = |shape| {
+            let plan = Plan::named(self.schedule, shape, self.n);
+            plan.map_or(0, |plan| plan.rotations().len() as u64)
+        };
+        match keys {
+            Keys::Unknown => 0,
+            Keys::Of(shape) => *self.keys.get_or_init(|| count(shape)),
         }
     }
 
-    /// The layer's work with moduli of weight W: bits of ciphertexts both ways over n.
-    pub(super) fn work(&self, windows: Windows, basis: Basis, weight: u64) -> LayerWork {
-        let (n, count) = (self.n as u64, windows.count() as u64);
+    /// The layer's work with moduli of so many bits.
+    pub(super) fn work(
+        &self,
+        windows: Windows,
+        (basis, bits): (Basis, SentBits),
+        (operand, keys): (Origin, Keys<'_>),
+    ) -> LayerWork {
+        let (polynomial, count) = (
+            Bytes(8 * self.n as u64 * basis.limbs as u64),
+            windows.count() as u64,
+        );
+        let mut counts = self.counts;
+        counts[HeOp::AddPlain] += match operand {
+            Origin::Input => 0,
+            Origin::Computed => self.inputs,
+        };
+        let ring = (self.n, basis.limbs, basis.switching);
         LayerWork {
             n: self.n,
             limbs: basis.limbs,
             switching: basis.switching,
-            counts: windows.counts(self.counts),
-            streams: Bytes(8 * n * basis.limbs as u64 * self.weights * count),
-            bytes: Bytes::of_bits(n * weight) + Bytes(SEED_BYTES) * self.inputs * count,
+            counts: windows.counts(counts),
+            weights: polynomial * self.weights * count,
+            ciphertexts: working_set(ring, self.working * count, &counts),
+            keys: self.keys(keys),
+            to_server: seeded_ciphertext_bytes(self.n, bits.q) * self.inputs * count,
+            to_client: reply_bytes(self.n, bits.kept) * self.outputs,
         }
     }
 }

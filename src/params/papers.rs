@@ -4,7 +4,8 @@
 //!   formula, the table of 2018, δ = 10⁻³, no flooding.
 //! - *Gazelle* (Juvekar, Vaikuntanathan, Chandrakasan 2018, section 9): n = 2048, q just below 2⁶⁰ with
 //!   q ≡ ±small mod p, p of 19 to 21 bits. No table grants 128 bits to that q: [`gazelle_published`] says
-//!   what was used and by how much it is short, and makes no [`LayerCrypto`](super::LayerCrypto).
+//!   what was used and by how much it is short, [`Selector::gazelle`](super::Selector::gazelle) what it costs
+//!   and how noisy it is, and neither makes a [`LayerCrypto`](super::LayerCrypto).
 //! - *DELPHI* (Mishra et al. 2020, section 7; its released code): n = 8192, the 41-bit
 //!   p = 2061584302081, q of 43 + 43 + 44 + 44 bits and a special prime of 44, 218 bits in all, no flooding.
 //!
@@ -15,10 +16,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::plaintext::PlaintextBound;
-use super::primes::gazelle_modulus;
 use super::request::{Limits, Request};
 use super::widths::{KeySwitching, Widths};
-use crate::security::{Requirement, Table, max_log_q};
+use crate::security::{Requirement, Table};
 
 /// DELPHI's plaintext modulus.
 pub const DELPHI_P: u64 = 2_061_584_302_081;
@@ -27,10 +27,10 @@ pub const DELPHI_P: u64 = 2_061_584_302_081;
 pub const GAZELLE_P: [u64; 3] = [307_201, 557_057, 1_712_129];
 
 /// Ring degree of Gazelle.
-const GAZELLE_N: usize = 2048;
+pub(super) const GAZELLE_N: usize = 2048;
 
 /// Width of Gazelle's q.
-const GAZELLE_Q_BITS: u32 = 60;
+pub(super) const GAZELLE_Q_BITS: u32 = 60;
 
 /// DELPHI's q, whose reply keeps the two narrower limbs, and its special prime.
 const DELPHI_WIDTHS: (Widths, u32) = (
@@ -148,34 +148,4 @@ impl Paper {
             },
         }
     }
-}
-
-/// What Gazelle published for layers whose values need a p above `floor`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct GazellePublished {
-    /// Ring degree.
-    pub n: usize,
-    /// Plaintext modulus.
-    pub p: u64,
-    /// Ciphertext modulus.
-    pub q: u64,
-    /// q mod p, centred: what each wrapped product leaves in the error of the Δ·m form.
-    pub remainder: i64,
-    /// Bits of q beyond what the table asked allows, special primes not counted; more than 0: insecure.
-    pub short_bits: f64,
-}
-
-/// Gazelle's own n, p and q for values up to ±`bound`, held against `requirement`; `None` where its widest p
-/// is too small.
-pub fn gazelle_published(bound: u64, requirement: &Requirement) -> Option<GazellePublished> {
-    let p = GAZELLE_P.into_iter().find(|p| p / 2 >= bound)?;
-    let modulus = gazelle_modulus(GAZELLE_N, p, GAZELLE_Q_BITS)?;
-    let allowed = max_log_q(requirement, GAZELLE_N).map_or(0.0, f64::from);
-    Some(GazellePublished {
-        n: GAZELLE_N,
-        p,
-        q: modulus.q,
-        remainder: modulus.remainder,
-        short_bits: (modulus.q as f64).log2() - allowed,
-    })
 }

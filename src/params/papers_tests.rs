@@ -138,45 +138,47 @@ fn one_more_input_cuts_the_input_and_keeps_the_ring() {
     }
 }
 
-/// Figure 1 of NASS: one convolution, one fully connected layer, quantizers of 2 to 24 bits together; 14 to
-/// 15 bits doubles its time. Ours jumps where a bit more needs another limb or another ring, and by less, since
+/// The network of figure 1: a convolution, and a fully connected layer of what it gives.
+fn figure_1(bits: u32) -> ResolvedNetwork {
+    let quantizer = Quantizer {
+        input_bits: bits,
+        weight_bits: bits,
+    };
+    let conv = ConvParams {
+        out_channels: 4,
+        kernel: [3, 3],
+        stride: [1, 1],
+        padding: [1, 1],
+        dilation: [1, 1],
+        groups: 1,
+        bias: false,
+        quantizer,
+        p_bits: None,
+    };
+    let fc = FcParams {
+        outputs: 10,
+        bias: false,
+        quantizer,
+        p_bits: None,
+    };
+    let layers = vec![LayerKind::Conv(conv), LayerKind::Relu, LayerKind::Fc(fc)];
+    let network = NetworkParams {
+        name: "figure 1".to_owned(),
+        input: Shape::new(3, 32, 32),
+        layers: NetworkParams::chain(layers),
+    };
+    network.resolve(None).unwrap()
+}
+
+/// Figure 1 of NASS: one convolution, one fully connected layer, quantizers of 2 to 24 bits; 14 to 15 bits
+/// doubles its time. Ours jumps where a bit more needs another limb or another ring, and by less, since
 /// each layer chooses for itself and a limb is added before a ring is doubled; elsewhere only bytes grow.
 #[test]
 fn time_jumps_only_where_the_ring_or_its_limbs_change() {
-    let network = |bits| {
-        let quantizer = Quantizer {
-            input_bits: bits,
-            weight_bits: bits,
-        };
-        let conv = ConvParams {
-            out_channels: 4,
-            kernel: [3, 3],
-            stride: [1, 1],
-            padding: [1, 1],
-            dilation: [1, 1],
-            groups: 1,
-            bias: false,
-            quantizer,
-            p_bits: None,
-        };
-        let fc = FcParams {
-            outputs: 10,
-            bias: false,
-            quantizer,
-            p_bits: None,
-        };
-        let layers = vec![LayerKind::Conv(conv), LayerKind::Relu, LayerKind::Fc(fc)];
-        let network = NetworkParams {
-            name: "figure 1".to_owned(),
-            input: Shape::new(3, 32, 32),
-            layers: NetworkParams::chain(layers),
-        };
-        network.resolve(None).unwrap()
-    };
     let mut jumps = Vec::new();
     let mut last: Option<(f64, Vec<(usize, usize)>)> = None;
-    for bits in 2..=20 {
-        let network = network(bits);
+    for bits in 2..=24 {
+        let network = figure_1(bits);
         let selection = select_network(&network, &Request::default(), &TransformPrices).unwrap();
         let rings: Vec<_> = selection
             .layers
@@ -258,14 +260,83 @@ fn only_what_has_a_price_is_chosen_and_the_rest_is_told() {
     ));
 }
 
+/// What a small layer is refused with under these limits: in words, and as data.
+fn refused_under(limits: Limits) -> (String, ParamsError) {
+    let request = Request {
+        limits,
+        ..Request::default()
+    };
+    let network = fully_connected(64, 10, None);
+    let refused = select_network(&network, &request, &TransformPrices).unwrap_err();
+    (refused.to_string(), refused)
+}
+
+/// Too narrow a q is held against what a free choice takes.
+#[test]
+fn a_limit_that_is_too_narrow_is_told_with_the_bits_that_are_missing() {
+    let limits = Limits {
+        degrees: (8192, 8192),
+        ..Limits::default()
+    };
+    let request = Request {
+        objective: Objective::Bytes,
+        limits,
+        ..Request::default()
+    };
+    let network = fully_connected(64, 10, None);
+    let selection = select_network(&network, &request, &TransformPrices).unwrap();
+    let needed = selection.layers[0].as_ref().unwrap().q_bits.round() as u32;
+    let (text, refused) = refused_under(Limits {
+        q_bits: (10, 20),
+        ..limits
+    });
+    let ParamsError::BeyondLimits {
+        n: 8192,
+        limit: MissedLimit::QAtMost { limit: 20, short },
+        ..
+    } = refused
+    else {
+        panic!("{refused:?}");
+    };
+    assert!(
+        (needed - 24..=needed - 20).contains(&short),
+        "{needed} {short}"
+    );
+    let expected = format!("q of at most 20 bits is {short} bits short at n = 8192");
+    assert!(text.contains(&expected), "{text}");
+}
+
 #[test]
 fn limits_that_leave_nothing_are_told() {
-    let mut request = Request::default();
-    request.limits.q_bits = (10, 20);
-    let error = select_network(&fully_connected(64, 10, None), &request, &TransformPrices);
-    assert!(error.is_err(), "{error:?}");
-    request.limits.q_bits = (301, 400);
-    request.limits.degrees = (2048, 2048);
-    let error = select_network(&fully_connected(64, 10, None), &request, &TransformPrices);
-    assert!(error.is_err());
+    let free = Limits::default();
+    let (text, refused) = refused_under(Limits {
+        q_bits: (301, 400),
+        ..free
+    });
+    let limit = MissedLimit::QAtLeast {
+        limit: 301,
+        beyond: 1,
+    };
+    assert!(
+        matches!(&refused, ParamsError::BeyondLimits { limit: told, .. } if *told == limit),
+        "{refused:?}"
+    );
+    let expected = "q of at least 301 bits is 1 bits wider than all limbs";
+    assert!(text.contains(expected), "{text}");
+    // 60 bits at n = 2048 are 7 more than the table allows there, without any special prime.
+    let (text, refused) = refused_under(Limits {
+        q_bits: (60, 60),
+        degrees: (2048, 2048),
+        ..free
+    });
+    assert!(
+        matches!(refused, ParamsError::InsufficientSecurity { n: 2048, short_bits, .. } if short_bits >= 7.0),
+        "{text}"
+    );
+    let (text, _) = refused_under(Limits {
+        limbs: Some(1),
+        switching: Some(KeySwitching::Special(2)),
+        ..free
+    });
+    assert!(text.contains("prescribed are others"), "{text}");
 }

@@ -4,8 +4,10 @@
 //! costs n·log2 n units, a product or sum n units, at fixed nanoseconds a unit (one Zen 5 core, limbs of at
 //! most 50 bits), and bytes at 1 Gbit/s. Good for ranking rings, not for predicting times.
 
+use super::request::LayerCost;
 use super::widths::KeySwitching;
 use crate::bfv::{HeOp, OpCounts};
+use crate::gc::ShareCircuit;
 use crate::units::{Bytes, Nanos};
 
 /// One linear layer's work, online, both parties.
@@ -20,23 +22,75 @@ pub struct LayerWork {
     /// Operations of both parties.
     pub counts: OpCounts,
     /// Encoded weights, which are read once each.
-    pub streams: Bytes,
-    /// Bytes of ciphertexts, both ways.
-    pub bytes: Bytes,
+    pub weights: Bytes,
+    /// Ciphertexts that products read in turn, again and again.
+    pub ciphertexts: Bytes,
+    /// Keys of rotations: each is read from memory once.
+    pub keys: u64,
+    /// Encrypted inputs, in one message.
+    pub to_server: Bytes,
+    /// Replies, in one message.
+    pub to_client: Bytes,
+}
+
+impl LayerWork {
+    /// Ciphertexts, both ways.
+    pub fn bytes(&self) -> Bytes {
+        self.to_server + self.to_client
+    }
+}
+
+/// Bytes that a layer's sums take ciphertexts from and put them into, in turn, at (n, limbs, key switching): those of
+/// `working` ciphertexts and, where rotations come between sums, the key that one reads and what it writes.
+pub fn working_set(
+    (n, limbs, switching): (usize, usize, KeySwitching),
+    working: u64,
+    counts: &OpCounts,
+) -> Bytes {
+    let pair = Bytes(16 * n as u64);
+    let ciphertext = pair * limbs as u64;
+    let rotated = match counts[HeOp::Rotate] {
+        0 => Bytes(0),
+        _ => {
+            let digits = limbs * (switching.digits() as usize).max(1);
+            ciphertext + pair * (digits * (limbs + switching.special())) as u64
+        }
+    };
+    ciphertext * working + rotated
 }
 
 /// Prices a linear layer's work; the cheapest parameters are chosen.
 ///
-/// Must not fall as operations, encoded weights or bytes grow, and more operations of a ring have no price where
-/// some of them have none: a search relies on both.
+/// Must not fall as operations, encoded weights, bytes or keys grow, and more operations of a ring have no price
+/// where some of them have none: a search relies on both.
 pub trait Prices {
     /// Time of the layer's work and messages; `None` where an operation has no price in that ring.
     fn layer_cost(&self, work: &LayerWork) -> Option<Nanos>;
+
+    /// Time and bytes of `count` circuits, offline and online; `None`, as by default, leaves them out of the
+    /// choice of p.
+    fn circuits_cost(&self, _circuit: &ShareCircuit, _count: u64) -> Option<LayerCost> {
+        None
+    }
 }
 
 impl<P: Prices + ?Sized> Prices for &P {
     fn layer_cost(&self, work: &LayerWork) -> Option<Nanos> {
         (**self).layer_cost(work)
+    }
+
+    fn circuits_cost(&self, circuit: &ShareCircuit, count: u64) -> Option<LayerCost> {
+        (**self).circuits_cost(circuit, count)
+    }
+}
+
+/// The same prices, circuits left out: to choose, and compare, linear layers alone.
+#[derive(Debug, Clone, Copy)]
+pub struct LinearAlone<P>(pub P);
+
+impl<P: Prices> Prices for LinearAlone<P> {
+    fn layer_cost(&self, work: &LayerWork) -> Option<Nanos> {
+        self.0.layer_cost(work)
     }
 }
 
@@ -74,7 +128,7 @@ impl Prices for TransformPrices {
                 count as f64 * n * (transforms * n.log2() * TRANSFORM + passes * PASS)
             })
             .sum();
-        Some(Nanos(computed + work.bytes.0 as f64 * BYTE))
+        Some(Nanos(computed + work.bytes().0 as f64 * BYTE))
     }
 }
 
@@ -115,15 +169,24 @@ mod tests {
 
     fn one(op: HeOp, n: usize, limbs: usize) -> f64 {
         let counts = [(op, 1)].into_iter().collect();
-        let work = LayerWork {
+        TransformPrices
+            .layer_cost(&work(n, limbs, counts))
+            .unwrap()
+            .0
+    }
+
+    fn work(n: usize, limbs: usize, counts: OpCounts) -> LayerWork {
+        LayerWork {
             n,
             limbs,
             switching: KeySwitching::Special(1),
             counts,
-            streams: Bytes(0),
-            bytes: Bytes(0),
-        };
-        TransformPrices.layer_cost(&work).unwrap().0
+            weights: Bytes(0),
+            ciphertexts: Bytes(0),
+            keys: 0,
+            to_server: Bytes(0),
+            to_client: Bytes(0),
+        }
     }
 
     #[test]
@@ -152,14 +215,10 @@ mod tests {
 
     #[test]
     fn bytes_have_a_price() {
-        let counts = OpCounts::default();
         let work = LayerWork {
-            n: 4096,
-            limbs: 2,
-            switching: KeySwitching::Special(1),
-            counts,
-            streams: Bytes(0),
-            bytes: Bytes(100),
+            to_server: Bytes(60),
+            to_client: Bytes(40),
+            ..work(4096, 2, OpCounts::default())
         };
         assert_eq!(TransformPrices.layer_cost(&work), Some(Nanos(800.0)));
     }

@@ -10,9 +10,9 @@
 //! P(|e′| ≥ q′/2p) ≤ P(|(q′/q)·G + R| ≥ q′/2p − (q′/q)·2^f). That is an upper bound.
 //!
 //! Flooding hides the layer's error: f = flooding bits + ⌈log2 (N·B)⌉, N the coefficients of the reply,
-//! B a bound on all of them that fails with probability 2^−(flooding bits). Each coefficient is then within
+//! B a bound on all of them that fails with probability 2^−(flooding bits + 1). Each coefficient is then within
 //! 2^−(flooding bits + 1)/N of a distribution that knows nothing of the weights (shift of a uniform
-//! distribution), and a layer's whole reply, with the failure of B, within 1.5·2^−(flooding bits).
+//! distribution), and a layer's whole reply, with the failure of B, within 2^−(flooding bits).
 //!
 //! A [`Reply`] is what is asked here of moduli whose log2 are given: of nominal widths while searching, of
 //! the primes themselves in the end.
@@ -50,7 +50,7 @@ impl ReplyGoal {
             coefficients,
             flooding_bits,
             deviations: tail_quantile(split(failure_log2, coefficients)),
-            flooded_deviations: tail_quantile(split(-f64::from(flooding_bits), coefficients)),
+            flooded_deviations: tail_quantile(split(-f64::from(flooding_bits) - 1.0, coefficients)),
         }
     }
 

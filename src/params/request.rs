@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::error::ParamsError;
 use super::plaintext::PlaintextBound;
 use super::widths::{KeySwitching, Widths};
 use crate::security::Requirement;
@@ -17,7 +18,8 @@ pub struct Request {
     pub requirement: Requirement,
     /// log2 of the failure probability allowed per inference.
     pub failure_log2: f64,
-    /// Statistical bits by which replies hide the weights; 0 (as in the papers): no flooding.
+    /// Statistical bits by which replies hide the weights: a layer's reply is within 2^−this of one that knows
+    /// nothing of them; 0 (as in the papers): no flooding.
     pub flooding_bits: u32,
     /// How large p must be.
     pub p_bound: PlaintextBound,
@@ -56,6 +58,17 @@ pub enum Objective {
 }
 
 impl Objective {
+    /// # Errors
+    /// [`ParamsError::Objective`]: a weight that is negative or no finite number.
+    pub(super) fn check(self) -> Result<(), ParamsError> {
+        match self {
+            Self::Weighted(weight) if !(weight.is_finite() && weight >= 0.0) => {
+                Err(ParamsError::Objective { weight })
+            }
+            Self::Time | Self::Bytes | Self::Weighted(_) => Ok(()),
+        }
+    }
+
     /// What is compared: first the objective, then the other of time (ns) and bytes.
     pub(super) fn score(self, cost: LayerCost) -> [f64; 2] {
         let (time, bytes) = (cost.time.0, cost.bytes.0 as f64);

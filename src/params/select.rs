@@ -7,17 +7,19 @@
 //!
 //! All layers of a domain share one p, and p ≡ 1 mod 2n must hold for all their n. A layer that is alone
 //! in its domain takes for each n the p of that n. Otherwise the domain is solved for every greatest ring
-//! degree N it may use (p ≡ 1 mod 2N serves all n ≤ N), and the cheapest sum wins. δ per inference is split
-//! evenly over the linear layers.
+//! degree N it may use (p ≡ 1 mod 2N serves all n ≤ N), and the cheapest sum wins, the circuits on its shares
+//! included (`circuits`); so it is too where a layer is alone, if its rings' p differ in width. δ per inference is
+//! split evenly over the linear layers.
 //!
 //! Always true of a result: the table grants the level asked for with special primes counted; failure
 //! probabilities add up to at most δ. Set-up (keys, encoding of weights) has no part in the price.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::candidate::{Candidate, CandidateVerdict};
+use super::candidate::Candidate;
 use super::chain::PrimePool;
 use super::error::ParamsError;
 use super::failure::{printable_probability, split};
@@ -30,10 +32,10 @@ use super::plaintext::PlaintextRule;
 use super::prices::Prices;
 use super::reply::{Reply, log2_product};
 use super::request::{LayerCost, RING_DEGREES, Request};
-use super::selector::{Ask, Chosen, Modulus, Refusal, Selector};
+use super::selector::{Ask, Chosen, Modulus, Selector};
 use super::widths::{KeySwitching, Widths};
 use crate::bfv::digit_ranges;
-use crate::network::{ResolvedNetwork, Step, StepKind};
+use crate::network::{Origin, ResolvedNetwork, Step, StepKind};
 use crate::packing::LinearShape;
 use crate::security::{SecretKind, SecurityError, check, level_reached, max_log_q};
 
@@ -96,10 +98,12 @@ const fn is_linear(step: &Step) -> bool {
 }
 
 /// The linear steps of one domain.
-struct Group<'a> {
+pub(super) struct Group<'a> {
     network: &'a ResolvedNetwork,
     domain: usize,
-    steps: Vec<usize>,
+    pub(super) steps: Vec<usize>,
+    /// Where the operand of each step of the network comes from.
+    operands: Rc<[Origin]>,
     /// Bits of log2 of the failure probability allowed for one layer.
     failure_log2: u64,
 }
@@ -110,6 +114,7 @@ impl<P: Prices> Selector<P> {
     /// # Errors
     /// The request is impossible as such.
     pub fn new(request: Request, prices: P) -> Result<Self, ParamsError> {
+        request.objective.check()?;
         let degrees = usable_degrees(&request)?;
         Ok(Self {
             request,
@@ -120,6 +125,7 @@ impl<P: Prices> Selector<P> {
             primes: RefCell::default(),
             goals: RefCell::default(),
             answers: RefCell::default(),
+            circuits: RefCell::default(),
         })
     }
 
@@ -162,12 +168,12 @@ impl<P: Prices> Selector<P> {
         Ok(())
     }
 
-    /// Parameters for one linear step as if it were alone in its domain, its share of δ unchanged; nothing
-    /// for a step that is not linear.
+    /// Parameters for the linear steps of one step's domain alone, which share a p, as
+    /// [`Selector::network`] gives them; nothing for a step that is not linear.
     ///
     /// # Errors
     /// As [`Selector::network`].
-    pub fn step_alone(
+    pub fn domain_of(
         &self,
         network: &ResolvedNetwork,
         step: usize,
@@ -178,11 +184,7 @@ impl<P: Prices> Selector<P> {
         };
         let of_step = |group: &Group<'_>| group.steps.contains(&step);
         if let Some(group) = groups(network, self.request.failure_log2).find(of_step) {
-            let alone = Group {
-                steps: vec![step],
-                ..group
-            };
-            self.group(&alone, &mut selection)?;
+            self.group(&group, &mut selection)?;
         }
         Ok(selection)
     }
@@ -231,8 +233,15 @@ impl<P: Prices> Selector<P> {
             .filter_map(|&(n, _)| Some((self.prime(rule, n)?, n)))
             .collect();
         shared.dedup_by_key(|(p, _)| *p);
-        if let ([_], PlaintextRule::Above(_), [_, ..]) = (&group.steps[..], rule, &shared[..]) {
-            return Ok(Modulus::Own(rule));
+        let circuits = |p: u64| self.circuits_score(group.network, group.domain, p);
+        // Alone, and whichever ring it takes the circuits cost the same: each ring has its own p.
+        if let ([_], PlaintextRule::Above(_), [(first, _), rest @ ..]) =
+            (&group.steps[..], rule, &shared[..])
+        {
+            let mut widths = rest.iter().filter(|(p, _)| p.ilog2() != first.ilog2());
+            if widths.all(|&(p, _)| circuits(p) == circuits(*first)) {
+                return Ok(Modulus::Own(rule));
+            }
         }
         let mut best: Option<(Result<f64, ParamsError>, Modulus)> = None;
         for (p, n) in shared {
@@ -242,6 +251,7 @@ impl<P: Prices> Selector<P> {
                 Ok(self.request.objective.score(cost)[0])
             });
             let total: Result<f64, ParamsError> = total.sum();
+            let total = total.map(|total| total + circuits(p));
             let better = match (&best, &total) {
                 (Some((Ok(best), _)), Ok(total)) => total <= best,
                 (Some((Ok(_), _)), Err(_)) => false,
@@ -315,9 +325,13 @@ impl<P: Prices> Selector<P> {
 }
 
 /// The domains that have linear steps.
-fn groups(network: &ResolvedNetwork, failure_log2: f64) -> impl Iterator<Item = Group<'_>> {
+pub(super) fn groups(
+    network: &ResolvedNetwork,
+    failure_log2: f64,
+) -> impl Iterator<Item = Group<'_>> {
     let linear = network.steps.iter().filter(|step| is_linear(step)).count() as u64;
     let failure_log2 = split(failure_log2, linear).to_bits();
+    let operands: Rc<[Origin]> = network.origins().into();
     (0..network.domains.len()).filter_map(move |domain| {
         let of_domain = |index: &usize| {
             let step = &network.steps[*index];
@@ -328,13 +342,14 @@ fn groups(network: &ResolvedNetwork, failure_log2: f64) -> impl Iterator<Item = 
             network,
             domain,
             steps,
+            operands: Rc::clone(&operands),
             failure_log2,
         })
     })
 }
 
 impl Group<'_> {
-    fn ask(&self, index: usize, modulus: Modulus) -> Result<Ask, ParamsError> {
+    pub(super) fn ask(&self, index: usize, modulus: Modulus) -> Result<Ask, ParamsError> {
         let step = &self.network.steps[index];
         let shape = LinearShape::of_step(step).map_err(|reason| ParamsError::Packing {
             layer: step.name.clone(),
@@ -342,40 +357,13 @@ impl Group<'_> {
         })?;
         Ok(Ask {
             shape,
+            operand: self
+                .operands
+                .get(index)
+                .copied()
+                .unwrap_or(Origin::Computed),
             modulus,
             failure_log2: self.failure_log2,
         })
-    }
-}
-
-impl Refusal {
-    /// The error for a layer without parameters: the limit that the nearest candidate ran into.
-    fn named(self, layer: &str) -> ParamsError {
-        let layer = layer.to_owned();
-        let nearest = self.nearest.map(|near| (near.n, near.limbs, near.verdict));
-        match (nearest, self.packing) {
-            (Some((n, _, CandidateVerdict::SecurityShort(short_bits))), _) => {
-                ParamsError::InsufficientSecurity {
-                    layer,
-                    n,
-                    short_bits,
-                }
-            }
-            (Some((n, _, CandidateVerdict::NoiseShort(short_bits))), _) => {
-                ParamsError::TooMuchNoise {
-                    layer,
-                    n,
-                    short_bits,
-                }
-            }
-            (Some((n, limbs, CandidateVerdict::NoPrice)), _) => {
-                ParamsError::NoPrice { layer, n, limbs }
-            }
-            (_, Some(reason)) => ParamsError::Packing { layer, reason },
-            (nearest, None) => ParamsError::BeyondLimits {
-                layer,
-                n: nearest.map_or(0, |(n, _, _)| n),
-            },
-        }
     }
 }

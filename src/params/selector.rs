@@ -17,14 +17,16 @@ use std::rc::Rc;
 
 use super::candidate::{Candidate, CandidateVerdict, distance};
 use super::chain::PrimePool;
-use super::layer_at::{Basis, LayerAt, Least};
+use super::layer_at::{Basis, LayerAt, Least, SentBits};
 use super::layer_crypto::LayerCrypto;
-use super::packed::Packed;
+use super::packed::{Keys, Packed};
 use super::plaintext::PlaintextRule;
 use super::prices::Prices;
 use super::reply::ReplyGoal;
 use super::request::{LayerCost, Request};
 use super::widths::{KeySwitching, MAX_LIMBS, MAX_WINDOWS, Widths};
+use crate::gc::ShareCircuit;
+use crate::network::Origin;
 use crate::packing::{LinearShape, PackingError, Windows};
 
 /// Chooses parameters under one request and one list of prices.
@@ -39,6 +41,7 @@ pub struct Selector<P> {
     pub(super) primes: RefCell<HashMap<(PlaintextRule, usize), Option<u64>>>,
     pub(super) goals: RefCell<HashMap<(u64, u64), ReplyGoal>>,
     pub(super) answers: RefCell<HashMap<Ask, Rc<Answer>>>,
+    pub(super) circuits: RefCell<HashMap<(ShareCircuit, u64), Option<LayerCost>>>,
 }
 
 pub(super) type Packings = Result<Vec<Packed>, PackingError>;
@@ -47,6 +50,8 @@ pub(super) type Packings = Result<Vec<Packed>, PackingError>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Ask {
     pub(super) shape: LinearShape,
+    /// Whether the server has a share of the operand to add.
+    pub(super) operand: Origin,
     pub(super) modulus: Modulus,
     /// Bits of log2 of the failure probability allowed for the layer.
     pub(super) failure_log2: u64,
@@ -80,10 +85,10 @@ pub(super) struct Refusal {
 
 /// A ring degree with its p, and what security allows for q·P.
 #[derive(Clone, Copy)]
-struct Ring {
-    n: usize,
-    p: u64,
-    max_bits: u32,
+pub(super) struct Ring {
+    pub(super) n: usize,
+    pub(super) p: u64,
+    pub(super) max_bits: u32,
 }
 
 /// Sets of bases, a bit each by their place in the list.
@@ -190,7 +195,7 @@ impl<P: Prices> Selector<P> {
             }
             first = sites.len();
             sites.extend(next);
-            self.search(&mut sites, first, &mut best);
+            self.search((&mut sites, first), ask, &mut best);
         }
         let chosen = best.and_then(|best| {
             let at = sites.get(best.site)?;
@@ -204,10 +209,10 @@ impl<P: Prices> Selector<P> {
 
     /// The cheapest of the sites from `first` on, where it is cheaper than what was found before; notes where no
     /// more windows can be.
-    fn search(&self, sites: &mut [Site], first: usize, best: &mut Option<Best>) {
+    fn search(&self, (sites, first): (&mut [Site], usize), ask: &Ask, best: &mut Option<Best>) {
         let mut bounded: Vec<Bounded> = Vec::with_capacity(64);
         for (site, at) in sites.iter_mut().enumerate().skip(first) {
-            self.bound(site, at, &mut bounded);
+            self.bound((site, at), ask.operand, &mut bounded);
         }
         bounded.sort_unstable_by(|a, b| {
             a.score
@@ -229,7 +234,8 @@ impl<P: Prices> Selector<P> {
             let Some(widths) = at.layer.cheapest(basis, candidate.least, u64::MAX) else {
                 continue;
             };
-            let Some(cost) = self.cost(at, basis, at.layer.weight_of(&widths)) else {
+            let work = (basis, SentBits::from(&widths));
+            let Some(cost) = self.cost(at, work, (ask.operand, Keys::Of(&ask.shape))) else {
                 continue;
             };
             let score = self.request.objective.score(cost);
@@ -261,8 +267,10 @@ impl<P: Prices> Selector<P> {
                 passed.over |= 1 << place;
                 continue;
             };
-            let work = packed.work(layer.windows, basis, layer.least_weight(basis, least));
-            let bytes = work.bytes;
+            let bits = layer.least_bits(basis, least);
+            let read = (ask.operand, Keys::Unknown);
+            let work = packed.work(layer.windows, (basis, bits), read);
+            let bytes = work.bytes();
             let score = |time| self.request.objective.score(LayerCost { time, bytes });
             match self.prices.layer_cost(&work) {
                 None => passed.closed |= 1 << place,
@@ -295,7 +303,12 @@ impl<P: Prices> Selector<P> {
         all.iter().enumerate().map(site).collect()
     }
 
-    fn layer_at(&self, ring: Ring, (packed, windows): (&Packed, usize), ask: &Ask) -> LayerAt {
+    pub(super) fn layer_at(
+        &self,
+        ring: Ring,
+        (packed, windows): (&Packed, usize),
+        ask: &Ask,
+    ) -> LayerAt {
         let Ring { n, p, max_bits } = ring;
         let windows = Windows::new(p, windows);
         LayerAt {
@@ -311,7 +324,7 @@ impl<P: Prices> Selector<P> {
     }
 
     /// Lists the candidates of a site with what they cost at least.
-    fn bound(&self, site: usize, at: &mut Site, bounded: &mut Vec<Bounded>) {
+    fn bound(&self, (site, at): (usize, &mut Site), operand: Origin, bounded: &mut Vec<Bounded>) {
         let (needs, floor) = (at.layer.needs(), at.layer.floor());
         for (place, basis) in self.bases().enumerate() {
             if at.layer.room(basis) < floor {
@@ -323,15 +336,15 @@ impl<P: Prices> Selector<P> {
             let Some(least) = at.layer.least(basis, &needs) else {
                 continue;
             };
-            let weight = at.layer.least_weight(basis, least);
-            match self.cost(at, basis, weight) {
+            let bits = at.layer.least_bits(basis, least);
+            match self.cost(at, (basis, bits), (operand, Keys::Unknown)) {
                 Some(cost) => bounded.push(Bounded {
                     score: self.request.objective.score(cost),
                     site,
                     basis,
                     place,
                     least,
-                    closes: at.layer.least_weight_beyond(basis, least, floor) >= weight,
+                    closes: at.layer.closes(basis, least, floor),
                 }),
                 None => at.passed.closed |= 1 << place,
             }
@@ -361,13 +374,18 @@ impl<P: Prices> Selector<P> {
         })
     }
 
-    /// What a layer costs with a split of weight W (`layer_at`); `None` without a price.
-    fn cost(&self, at: &Site, basis: Basis, weight: u64) -> Option<LayerCost> {
-        let work = at.packed()?.work(at.layer.windows, basis, weight);
+    /// What a layer costs with moduli of so many bits; `None` without a price.
+    fn cost(
+        &self,
+        at: &Site,
+        sent: (Basis, SentBits),
+        read: (Origin, Keys<'_>),
+    ) -> Option<LayerCost> {
+        let work = at.packed()?.work(at.layer.windows, sent, read);
         let time = self.prices.layer_cost(&work)?;
         Some(LayerCost {
             time,
-            bytes: work.bytes,
+            bytes: work.bytes(),
         })
     }
 
@@ -395,7 +413,7 @@ impl<P: Prices> Selector<P> {
             })
     }
 
-    fn packings(&self, shape: &LinearShape, n: usize) -> Rc<Packings> {
+    pub(super) fn packings(&self, shape: &LinearShape, n: usize) -> Rc<Packings> {
         let mut packings = self.packings.borrow_mut();
         let packings = packings
             .entry((*shape, n))
@@ -434,7 +452,7 @@ impl<P: Prices> Selector<P> {
         for windows in self.windows() {
             let all = |ring| self.sites((ring, Passed::default()), windows, ask);
             for at in self.rings(ask).flat_map(all) {
-                candidates.extend(self.bases().map(|basis| self.candidate(&at, basis)));
+                candidates.extend(self.bases().map(|basis| self.candidate(&at, basis, ask)));
             }
         }
         let key = |candidate: &Candidate| match candidate.cost {
@@ -454,12 +472,15 @@ impl<P: Prices> Selector<P> {
         candidates
     }
 
-    fn candidate(&self, at: &Site, basis: Basis) -> Candidate {
+    fn candidate(&self, at: &Site, basis: Basis, ask: &Ask) -> Candidate {
         let widths = at
             .layer
             .least(basis, &at.layer.needs())
             .and_then(|least| at.layer.cheapest(basis, least, u64::MAX));
-        let cost = widths.and_then(|widths| self.cost(at, basis, at.layer.weight_of(&widths)));
+        let cost = widths.and_then(|widths| {
+            let read = (ask.operand, Keys::Of(&ask.shape));
+            self.cost(at, (basis, SentBits::from(&widths)), read)
+        });
         let special = widths.and_then(|widths| {
             let narrowest = at.layer.narrowest_special(&widths, basis.switching)?;
             Some(narrowest.0 * basis.switching.special() as u32)

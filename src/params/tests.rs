@@ -50,6 +50,43 @@ pub(super) fn fully_connected(
     one_layer(Shape::new(inputs, 1, 1), LayerKind::Fc(fc))
 }
 
+/// Two convolutions of the input with kernels and weights of these sizes, added up: they share a p.
+pub(super) fn sum_of_two(input: Shape, kernels: [usize; 2], bits: [u32; 2]) -> ResolvedNetwork {
+    let conv = |at: usize| {
+        LayerKind::Conv(ConvParams {
+            out_channels: 3,
+            kernel: [kernels[at]; 2],
+            stride: [1, 1],
+            padding: [kernels[at] / 2; 2],
+            dilation: [1, 1],
+            groups: 1,
+            bias: at == 0,
+            quantizer: Quantizer {
+                input_bits: 6,
+                weight_bits: bits[at],
+            },
+            p_bits: None,
+        })
+    };
+    let layer = |name: &str, inputs: &[Source], kind| LayerParams {
+        name: name.into(),
+        inputs: inputs.to_vec(),
+        kind,
+    };
+    let layers = vec![
+        layer("one", &[Source::Input], conv(0)),
+        layer("two", &[Source::Input], conv(1)),
+        layer("sum", &[Source::Layer(0), Source::Layer(1)], LayerKind::Add),
+        layer("relu", &[Source::Layer(2)], LayerKind::Relu),
+    ];
+    let network = NetworkParams {
+        name: "sum of two".into(),
+        input,
+        layers,
+    };
+    network.resolve(None).unwrap()
+}
+
 fn select(network: &ResolvedNetwork, request: &Request) -> Result<Selection, ParamsError> {
     select_network(network, request, &TransformPrices)
 }
@@ -281,6 +318,179 @@ proptest! {
             // Digits alone, or three special primes, may leave nothing.
             Err(error) => prop_assert!(switching.is_some(), "{error}"),
         }
+    }
+}
+
+fn any_request() -> impl Strategy<Value = Request> {
+    let tables = vec![Table::Guidelines2024, Table::Standard2018, Table::Estimate];
+    let attacks = vec![Attack::Classical, Attack::Quantum];
+    (
+        prop::sample::select(tables),
+        prop::sample::select(attacks),
+        prop::sample::select(&[128_u32, 192, 256, 140][..]),
+        -80.0..-6.6_f64,
+        0_u32..60,
+        objectives(),
+    )
+        .prop_map(
+            |(table, attack, level, failure_log2, flooding_bits, objective)| Request {
+                requirement: Requirement {
+                    table,
+                    attack,
+                    level,
+                    secret: SecretKind::Ternary,
+                },
+                failure_log2,
+                flooding_bits,
+                objective,
+                ..Request::default()
+            },
+        )
+}
+
+fn any_network() -> impl Strategy<Value = ResolvedNetwork> {
+    let sizes = prop::sample::select(&[1_usize, 3, 5][..]);
+    let conv = (
+        1_usize..20,
+        2_usize..20,
+        1_usize..20,
+        sizes,
+        prop::array::uniform2(1_usize..4),
+        prop::sample::select(&[1_usize, 1, 2, 4][..]),
+        prop::array::uniform2(2_u32..10),
+    );
+    let conv = conv.prop_map(|(c_in, size, c_out, kernel, stride, groups, bits)| {
+        let of_groups = |channels: usize| channels.div_ceil(groups) * groups;
+        let conv = ConvParams {
+            out_channels: of_groups(c_out),
+            kernel: [kernel; 2],
+            stride,
+            padding: [kernel / 2; 2],
+            dilation: [1, 1],
+            groups,
+            bias: true,
+            quantizer: Quantizer {
+                input_bits: bits[0],
+                weight_bits: bits[1],
+            },
+            p_bits: None,
+        };
+        one_layer(
+            Shape::new(of_groups(c_in), size, size),
+            LayerKind::Conv(conv),
+        )
+    });
+    let sum = (1_usize..9, 3_usize..13, prop::array::uniform2(2_u32..9)).prop_map(
+        |(channels, size, bits)| sum_of_two(Shape::new(channels, size, size), [3, 1], bits),
+    );
+    prop_oneof![conv, sum]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Convolutions, with strides and groups, and layers that share a p, under any table and attack: what comes
+    /// out has the level asked for, or is refused because nothing has.
+    #[test]
+    fn never_below_the_security_asked_for(network in any_network(), request in any_request()) {
+        match select(&network, &request) {
+            Ok(selection) => {
+                assert_sound(&network, &request, &selection);
+                for layer in selection.layers.iter().flatten() {
+                    prop_assert_eq!(layer.security_table, request.requirement.table);
+                    prop_assert_eq!(layer.security.attack, request.requirement.attack);
+                }
+            }
+            Err(error) => {
+                let Requirement { table, attack, level, .. } = request.requirement;
+                let no_cell = match table {
+                    Table::Estimate => attack == Attack::Quantum,
+                    _ => level == 140,
+                };
+                prop_assert!(no_cell, "{}", error);
+                prop_assert!(matches!(error, ParamsError::Security(_)), "{}", error);
+            }
+        }
+    }
+}
+
+/// With weights given, p follows their own sums (DESIGN, ruling 3): Σ|w|·x_max + |bias| of the worst output,
+/// and half a unit of the rounding that follows.
+#[test]
+fn given_weights_decide_on_p() {
+    use rand::SeedableRng;
+    let quantizer = Quantizer {
+        input_bits: 5,
+        weight_bits: 6,
+    };
+    let fc = |outputs| {
+        LayerKind::Fc(FcParams {
+            outputs,
+            bias: true,
+            quantizer,
+            p_bits: None,
+        })
+    };
+    let network = NetworkParams {
+        name: "given".into(),
+        input: Shape::new(37, 1, 1),
+        layers: NetworkParams::chain([fc(20), LayerKind::Relu, fc(6)]),
+    };
+    let mut narrower = 0;
+    for seed in 0..8 {
+        let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(seed);
+        let weights = crate::network::Weights::random(&network, &mut rng).unwrap();
+        let (given, worst) = (
+            network.resolve(Some(&weights)).unwrap(),
+            network.resolve(None).unwrap(),
+        );
+        let [ours, blind] = [&given, &worst].map(|network| {
+            let layers = select(network, &Request::default()).unwrap().layers;
+            layers.into_iter().flatten().collect::<Vec<_>>()
+        });
+        // A signed input of 5 bits, then what a ReLU of 5 bits gives.
+        let linear = given
+            .steps
+            .iter()
+            .filter(|step| matches!(step.kind, StepKind::Linear(_)));
+        for ((step, x_max), (ours, blind)) in linear.zip([16, 31]).zip(ours.iter().zip(&blind)) {
+            let layer = &weights.layers[&step.name];
+            let rows = layer.weight.chunks(step.shape_in.len()).zip(&layer.bias);
+            let sums = rows.map(|(row, bias)| {
+                let sum: u64 = row.iter().map(|w| u64::from(w.unsigned_abs())).sum();
+                sum * x_max + bias.unsigned_abs()
+            });
+            let bound = sums.max().unwrap();
+            let reader = given.steps.iter().find(|reader| {
+                let Some(Source::Layer(index)) = reader.inputs.first() else {
+                    return false;
+                };
+                given.steps[*index].name == step.name
+            });
+            let shift = reader.and_then(|reader| reader.kind.requantize());
+            let half = shift.map_or(0, |then| (1_u64 << then.shift) >> 1);
+            let least = ascending_ntt_primes(ours.n, 2 * (bound + half), 60).next();
+            assert_eq!(Some(ours.p), least, "{}: {bound} + {half}", step.name);
+            assert!(ours.p <= blind.p, "{}: {} {}", step.name, ours.p, blind.p);
+            narrower += u32::from(ours.p < blind.p);
+        }
+    }
+    assert!(narrower > 4, "{narrower}");
+}
+
+#[test]
+fn a_weight_that_is_none_is_refused() {
+    for weight in [f64::NAN, f64::INFINITY, -0.1] {
+        let request = Request {
+            objective: Objective::Weighted(weight),
+            ..Request::default()
+        };
+        let refused = Selector::new(request, TransformPrices).unwrap_err();
+        assert!(
+            matches!(refused, ParamsError::Objective { .. }),
+            "{refused}"
+        );
+        assert!(refused.to_string().contains("a finite number, 0 or more"));
     }
 }
 

@@ -1,11 +1,17 @@
 //! The prices that a selection of parameters asks for: a calibrated machine's, over a link.
+//!
+//! A layer's operations and messages are priced by the functions that price a script's, so that what is
+//! chosen by and what is then predicted are one number (a test in `linked_prices_tests` compares them).
 
 use std::borrow::Borrow;
 
-use super::price_list::{PriceList, working_set};
-use crate::params::{LayerWork, Prices};
-use crate::protocol::{Link, RingSize};
-use crate::units::Nanos;
+use super::price_list::PriceList;
+use crate::gc::ShareCircuit;
+use crate::params::{LayerCost, LayerWork, Prices};
+use crate::protocol::{
+    CircuitSettings, Link, Message, MessageKind, RingSize, Streams, Task, circuit_actions,
+};
+use crate::units::{Bytes, Nanos};
 
 /// Prices for the selection of parameters, over a link; `list` is a [`PriceList`] or borrows one.
 #[derive(Debug, Clone, Copy)]
@@ -24,16 +30,40 @@ impl<L: Borrow<PriceList>> Prices for LinkedPrices<L> {
             special: work.switching.special(),
             digits: work.switching.digits(),
         };
-        let row = self.list.borrow().row(ring, working_set(work.streams));
-        let computed: f64 = work
-            .counts
-            .iter()
-            .filter(|&(_, count)| count > 0)
-            .map(|(op, count)| {
-                row.get(op as usize).copied().unwrap_or(f64::INFINITY) * count as f64
-            })
-            .sum();
-        let computed = Some(Nanos(computed)).filter(|time| time.0.is_finite());
-        Some(computed? + self.link.time(work.bytes))
+        let streams = Streams {
+            weights: work.weights,
+            ciphertexts: work.ciphertexts,
+            keys: work.keys,
+        };
+        let operations = Task::reads(&work.counts, streams);
+        let computed = self.list.borrow().operations(ring, operations)?;
+        let messages = [
+            (MessageKind::EncryptedInput, work.to_server),
+            (MessageKind::Reply, work.to_client),
+        ];
+        let sent = messages.map(|(kind, payload)| {
+            let message = Message { kind, payload };
+            self.link.time(message.wire_bytes())
+        });
+        Some(sent.into_iter().fold(computed, |sum, time| sum + time))
+    }
+
+    /// As a script has them, garbled as by default: how they are garbled has no part in the choice of p.
+    fn circuits_cost(&self, circuit: &ShareCircuit, count: u64) -> Option<LayerCost> {
+        let count = usize::try_from(count).ok()?;
+        let actions = circuit_actions(*circuit, count, CircuitSettings::default()).ok()?;
+        let mut cost = LayerCost {
+            time: Nanos(0.0),
+            bytes: Bytes(0),
+        };
+        for action in &actions {
+            for task in &action.tasks {
+                cost.time += self.list.borrow().task(task).ok()?;
+            }
+            cost.time += action.transfer_time(&self.link);
+            let sent = action.sends.map(Message::wire_bytes);
+            cost.bytes += sent.unwrap_or(Bytes(0));
+        }
+        Some(cost)
     }
 }

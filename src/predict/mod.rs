@@ -18,3 +18,6 @@ pub use prediction::{
     SecondsSplit, SetupCost, StoredBytes,
 };
 pub use price_list::{PriceError, PriceList};
+
+#[cfg(test)]
+mod linked_prices_tests;

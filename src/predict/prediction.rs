@@ -97,8 +97,20 @@ pub struct HeReport {
     pub total_bits: f64,
     /// Security level granted by the table.
     pub security_bits: u32,
-    /// Table that granted it.
+    /// Table that granted it; `estimate` where a formula did.
     pub security_table: String,
+    /// Attacks that it holds against.
+    #[serde(default)]
+    pub security_attack: String,
+    /// How secret keys are drawn.
+    #[serde(default)]
+    pub security_secret: String,
+    /// Publication of the table.
+    #[serde(default)]
+    pub security_source: String,
+    /// Date of that publication.
+    #[serde(default)]
+    pub security_date: String,
     /// Probability that any of the layer's values decrypts wrongly; never below 1e-300.
     pub failure_probability: f64,
     /// Its log2.
@@ -114,6 +126,19 @@ pub struct HeReport {
 /// No windows.
 const fn one() -> usize {
     1
+}
+
+impl HeReport {
+    /// Who says that the parameters are secure: table, attacks, secrets, date, source.
+    pub fn security_cells(&self) -> [&str; 5] {
+        [
+            &self.security_table,
+            &self.security_attack,
+            &self.security_secret,
+            &self.security_date,
+            &self.security_source,
+        ]
+    }
 }
 
 /// One layer's prediction.

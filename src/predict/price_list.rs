@@ -50,11 +50,69 @@ pub struct PriceList {
     link: Option<Link>,
     distant: Option<Link>,
     fitted: RefCell<BTreeSet<String>>,
-    rows: RefCell<HashMap<(RingSize, WorkingSet), Row>>,
+    rows: RefCell<HashMap<RingSize, Row>>,
 }
 
-/// Prices of all operations in one ring, in nanoseconds; infinite where there is none.
-pub(super) type Row = [f64; HeOp::ALL.len()];
+/// Prices of all operations in one ring, in nanoseconds, by where they read from; infinite where there is
+/// none.
+#[derive(Debug)]
+struct Row {
+    hot: Prices,
+    /// Of operations that stream their weights or their key, by the size of the set that ciphertexts are taken from
+    /// and put into.
+    streamed: [(f64, Prices); 4],
+}
+
+type Prices = [f64; HeOp::ALL.len()];
+
+impl Row {
+    const SETS: [(usize, WorkingSet); 4] = [
+        (0, WorkingSet::Cold),
+        (NEAR, WorkingSet::Near),
+        (MIDDLE, WorkingSet::Middle),
+        (FAR, WorkingSet::Far),
+    ];
+
+    /// The price of `count` operations of an action. A product streams its weights, the first rotation by each key
+    /// that; of what else an action does, the first one finds nothing at hand. None of these costs less than it
+    /// would with everything at hand.
+    fn price(&self, (op, count, streams): (HeOp, u64, Streams)) -> f64 {
+        let first = match op {
+            HeOp::Hadamard | HeOp::MultiplyAccumulate if streams.weights > CACHED => count,
+            HeOp::Rotate | HeOp::HoistedRotate => streams.keys.min(count),
+            HeOp::Hadamard | HeOp::MultiplyAccumulate | HeOp::Add => 0,
+            _ => count.min(1),
+        };
+        let hot = of(&self.hot, op);
+        let each = |price: f64, count: u64| {
+            if count == 0 {
+                0.0
+            } else {
+                price * count as f64
+            }
+        };
+        let streamed = self.streamed(op, streams.ciphertexts.0 as f64).max(hot);
+        each(streamed, first) + each(hot, count - first)
+    }
+
+    /// Lines through what was measured, from none to [`FAR`] bytes, where they end.
+    fn streamed(&self, op: HeOp, at: f64) -> f64 {
+        let above = self.streamed.iter().position(|(bytes, _)| *bytes >= at);
+        let above = above.unwrap_or(self.streamed.len() - 1).max(1);
+        let ((low, from), (high, to)) = (&self.streamed[above - 1], &self.streamed[above]);
+        let (from, to) = (of(from, op), of(to, op));
+        let share = ((at - low) / (high - low)).min(1.0);
+        if share == 0.0 {
+            from
+        } else {
+            from + (to - from) * share
+        }
+    }
+}
+
+fn of(prices: &Prices, op: HeOp) -> f64 {
+    prices.get(op as usize).copied().unwrap_or(f64::INFINITY)
+}
 
 /// Operations in batches: which, whose side, in which variant.
 type BatchKey = (Op, Option<OtRole>, Variant);
@@ -144,7 +202,8 @@ impl PriceList {
                 streams,
             } => {
                 self.note_fit(*op, *ring);
-                self.operations((*op, *count), *ring, *streams)
+                let price = self.operations(*ring, std::iter::once((*op, *count, *streams)));
+                price.ok_or_else(|| not_measured(Op::He(*op), format!(" at {}", name_of(*ring))))
             }
             Task::Touch { bytes } => Ok(self.younger(Op::Touch, bytes.0 as f64)),
             Task::Values { op, count } => Ok(self.younger(Op::Values(*op), *count as f64)),
@@ -185,42 +244,29 @@ impl PriceList {
         }
     }
 
-    /// The price of `count` operations of an action. A product streams its weights, the first rotation by each
-    /// key that; of what else an action does, the first one finds nothing at hand.
-    fn operations(
+    /// The price of operations in one ring, each with what it reads; `None` if one has none there.
+    pub(super) fn operations(
         &self,
-        (op, count): (HeOp, u64),
         ring: RingSize,
-        streams: Streams,
-    ) -> Result<Nanos, PriceError> {
-        let (first, again) = match op {
-            HeOp::Hadamard | HeOp::MultiplyAccumulate if streams.weights > CACHED => (count, 0),
-            HeOp::Rotate | HeOp::HoistedRotate => {
-                (streams.keys, count.saturating_sub(streams.keys))
-            }
-            HeOp::Hadamard | HeOp::MultiplyAccumulate | HeOp::Add => (0, count),
-            _ => (count.min(1), count.saturating_sub(1)),
-        };
-        let first = self.streamed(op, ring, streams.ciphertexts)? * first as f64;
-        Ok(first + self.he(op, ring, WorkingSet::Hot)? * again as f64)
+        operations: impl Iterator<Item = (HeOp, u64, Streams)>,
+    ) -> Option<Nanos> {
+        let mut rows = self.rows.borrow_mut();
+        let row = rows.entry(ring).or_insert_with(|| self.row(ring));
+        let price: f64 = operations.map(|operation| row.price(operation)).sum();
+        Some(Nanos(price)).filter(|price| price.0.is_finite())
     }
 
-    /// The price of an operation that streams its weights or its key. It depends on the set that ciphertexts are
-    /// taken from and put into: lines through what was measured, from none to [`FAR`] bytes, where they end.
-    fn streamed(&self, op: HeOp, ring: RingSize, ciphertexts: Bytes) -> Result<Nanos, PriceError> {
-        let sets = [
-            (0, WorkingSet::Cold),
-            (NEAR, WorkingSet::Near),
-            (MIDDLE, WorkingSet::Middle),
-            (FAR, WorkingSet::Far),
-        ];
-        let at = ciphertexts.0 as f64;
-        let above = sets.iter().position(|&(bytes, _)| bytes as f64 >= at);
-        let above = above.unwrap_or(sets.len() - 1).max(1);
-        let (low, high) = (sets[above - 1], sets[above]);
-        let (from, to) = (self.he(op, ring, low.1)?, self.he(op, ring, high.1)?);
-        let share = (at - low.0 as f64) / (high.0 - low.0) as f64;
-        Ok(from + (to - from) * share.min(1.0))
+    fn row(&self, ring: RingSize) -> Row {
+        let prices = |set| {
+            HeOp::ALL.map(|op| {
+                let price = self.he(op, ring, set);
+                price.map_or(f64::INFINITY, |time: Nanos| time.0)
+            })
+        };
+        Row {
+            hot: prices(WorkingSet::Hot),
+            streamed: Row::SETS.map(|(bytes, set)| (bytes as f64, prices(set))),
+        }
     }
 
     fn transfers(
@@ -269,18 +315,6 @@ impl PriceList {
             WorkingSet::Cold => self.he(op, ring, WorkingSet::Hot),
             WorkingSet::Hot => Err(not_measured(Op::He(op), format!(" at {}", name_of(ring)))),
         }
-    }
-
-    /// The prices of all operations in a ring, found once.
-    pub(super) fn row(&self, ring: RingSize, set: WorkingSet) -> Row {
-        let price = |op| {
-            self.he(op, ring, set)
-                .map_or(f64::INFINITY, |time: Nanos| time.0)
-        };
-        let mut rows = self.rows.borrow_mut();
-        *rows
-            .entry((ring, set))
-            .or_insert_with(|| HeOp::ALL.map(price))
     }
 
     /// Notes an operation that has no row of its own.
@@ -344,15 +378,6 @@ fn ands(circuit: &ShareCircuit) -> f64 {
     circuit
         .and_count()
         .map_or(f64::INFINITY, |count| count as f64)
-}
-
-/// Weights beyond a cache are cold.
-pub(super) fn working_set(streams: Bytes) -> WorkingSet {
-    if streams > CACHED {
-        WorkingSet::Cold
-    } else {
-        WorkingSet::Hot
-    }
 }
 
 fn not_measured(op: Op, detail: String) -> PriceError {

@@ -18,7 +18,9 @@ use std::collections::BTreeMap;
 use super::circuit_script::LayerOfCircuits;
 use super::error::ProtocolError;
 use super::linear_values::{self, LinearValues};
-use super::roles::{CircuitSettings, Party, Phase, ProtocolSettings, RingSize, WeightEncoding};
+use super::roles::{
+    CircuitSettings, Known, Party, Phase, ProtocolSettings, RingSize, WeightEncoding,
+};
 use super::shares;
 use super::steps::{
     Held, Planner, Rings, StepKnown, keep_weights, layer_params, moduli, operands_held_by_server,
@@ -29,9 +31,10 @@ use super::work::{
     Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Streams, Task, encoded,
 };
 use crate::bfv::{HeOp, OpCounts};
+use crate::gc::ShareCircuit;
 use crate::network::ResolvedNetwork;
 use crate::packing::Plan;
-use crate::params::LayerCrypto;
+use crate::params::{LayerCrypto, working_set};
 use crate::units::Bytes;
 
 /// Writes the script of one inference, with the parameters chosen for each linear step.
@@ -99,6 +102,38 @@ pub fn gazelle_with(
     };
     reserve(&mut script);
     Ok(script)
+}
+
+/// What a layer of `batch` circuits takes whose operand is the result of a linear layer: its part of a
+/// script, offline and online.
+///
+/// # Errors
+/// A circuit that cannot be built.
+pub fn circuit_actions(
+    circuit: ShareCircuit,
+    batch: usize,
+    circuits: CircuitSettings,
+) -> Result<Vec<Action>, ProtocolError> {
+    let operand = Known {
+        client: Phase::Online,
+        server: Phase::Offline,
+    };
+    let layer = LayerOfCircuits::new(circuit, batch, operand, &circuits)?;
+    let network = ResolvedNetwork::default();
+    let (step, phase) = (None, Phase::Offline);
+    let mut writer = Writer {
+        network: &network,
+        steps: &[],
+        known: &[],
+        circuits,
+        actions: Vec::new(),
+        step,
+        phase,
+    };
+    writer.circuits_offline(&layer);
+    writer.phase = Phase::Online;
+    writer.circuits_online(&layer);
+    Ok(writer.actions)
 }
 
 /// Lets both parties take, at the end of the set-up, the memory that an inference fills.
@@ -293,14 +328,9 @@ impl Writer<'_> {
         ]
         .into_iter()
         .collect();
-        let rotated = match plan.counts()[HeOp::Rotate] {
-            0 => Bytes(0),
-            _ => key_bytes(crypto) + Bytes(16 * (crypto.n * crypto.q.len()) as u64),
-        };
         let streams = Streams {
             weights: waiting,
-            // Between two sums a rotation reads its key and writes its result.
-            ciphertexts: working_bytes(crypto, plan) + rotated,
+            ciphertexts: set_of(crypto, plan),
             keys: plan.rotations().len() as u64,
         };
         let counts = around + crypto.windows().counts(plan.counts());
@@ -348,6 +378,12 @@ fn encode_ahead(crypto: &LayerCrypto, plan: &Plan) -> Vec<Task> {
 /// Polynomials that hold a layer's weights.
 fn encodings(crypto: &LayerCrypto, plan: &Plan) -> u64 {
     (crypto.windows().count() * plan.weight_count()) as u64
+}
+
+/// What sums take ciphertexts from.
+fn set_of(crypto: &LayerCrypto, plan: &Plan) -> Bytes {
+    let ring = (crypto.n, crypto.q.len(), crypto.switching());
+    working_set(ring, crypto.windows().working(plan) as u64, &plan.counts())
 }
 
 /// Size of the ciphertexts that are held at once.

@@ -24,7 +24,7 @@ mod work;
 
 pub use client::Client;
 pub use error::{PartyError, ProtocolError};
-pub use gazelle::{gazelle, gazelle_with};
+pub use gazelle::{circuit_actions, gazelle, gazelle_with};
 pub use inbox::{Inbox, Store};
 pub use link::{Link, LinkError};
 pub use roles::{

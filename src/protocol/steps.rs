@@ -6,10 +6,10 @@ use super::error::ProtocolError;
 use super::roles::{Known, Party, Phase, WeightEncoding};
 use super::work::{RingKeys, StepPlan, encoded};
 use crate::bfv::{BfvError, BfvLiteral, BfvParams, Rotation};
-use crate::gc::{Clip, ShareCircuit, ShareFunction, places};
-use crate::network::{ResolvedNetwork, Source, Step, StepKind};
+use crate::gc::{ShareCircuit, places};
+use crate::network::{Origin, ResolvedNetwork, Source, StepKind};
 use crate::packing::{LinearShape, Plan, PlanRequest};
-use crate::params::LayerCrypto;
+use crate::params::{LayerCrypto, circuit_function};
 use crate::security::{Requirement, Verdict};
 use crate::units::Bytes;
 
@@ -30,14 +30,6 @@ pub(super) fn moduli(network: &ResolvedNetwork, crypto: &[Option<LayerCrypto>]) 
         moduli[step.domain] = places(step.shape_in.len());
     }
     moduli
-}
-
-/// Domain of a step's (first) operand.
-fn operand_domain(network: &ResolvedNetwork, step: &Step) -> usize {
-    match step.inputs.first() {
-        Some(Source::Layer(index)) => network.steps[*index].domain,
-        Some(Source::Input) | None => network.input_domain,
-    }
 }
 
 /// Key sets, one for each set of parameters.
@@ -90,7 +82,7 @@ pub(super) fn plan_step(
     if let Some(function) = circuit_function(step) {
         let circuit = ShareCircuit {
             function,
-            p_in: moduli[operand_domain(network, step)],
+            p_in: moduli[network.operand_domain(step)],
             p_out: moduli[step.domain],
         };
         return Ok(StepPlan::Circuit {
@@ -159,30 +151,6 @@ pub(super) fn keep_weights(steps: &mut [StepPlan], limit: Bytes) {
     }
 }
 
-/// What a step computes by garbled circuit, if that is how it is done.
-const fn circuit_function(step: &Step) -> Option<ShareFunction> {
-    Some(match &step.kind {
-        StepKind::Relu(requantize) | StepKind::Requantize(requantize) => {
-            ShareFunction::Requantize(*requantize)
-        }
-        StepKind::Clip(requantize, high) => ShareFunction::Clip(Clip {
-            shift: requantize.shift,
-            low: 0,
-            high: *high,
-        }),
-        StepKind::MaxPool(pool, then) => ShareFunction::MaxPool {
-            window: pool.kernel[0] * pool.kernel[1],
-            then: *then,
-        },
-        StepKind::Argmax => ShareFunction::Argmax {
-            values: step.shape_in.len(),
-        },
-        StepKind::Linear(_) | StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_) => {
-            return None;
-        }
-    })
-}
-
 /// When the parties know their shares of a step's operands and of its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StepKnown {
@@ -239,27 +207,11 @@ pub(super) enum Held {
 /// For each step, whether the server holds a share of its operand: it does not before the first
 /// linear step or activation.
 pub(super) fn operands_held_by_server(network: &ResolvedNetwork) -> Vec<Held> {
-    let mut results: Vec<Held> = Vec::new();
-    let mut operands = Vec::new();
-    for step in &network.steps {
-        let of_source = |source: &Source| match source {
-            Source::Input => Held::No,
-            Source::Layer(index) => results[*index],
-        };
-        let any = step
-            .inputs
-            .iter()
-            .map(of_source)
-            .any(|held| held == Held::Yes);
-        let operand = if any { Held::Yes } else { Held::No };
-        let local = matches!(
-            step.kind,
-            StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_)
-        );
-        operands.push(operand);
-        results.push(if local { operand } else { Held::Yes });
-    }
-    operands
+    let held = |origin| match origin {
+        Origin::Input => Held::No,
+        Origin::Computed => Held::Yes,
+    };
+    network.origins().into_iter().map(held).collect()
 }
 
 /// The checked parameters of a layer; the security table is asked again.

@@ -384,30 +384,37 @@ impl Task {
     /// The BFV operations `counts` in `ring`, as tasks; products and
     /// rotations read `streams`.
     pub fn he(counts: &OpCounts, ring: RingSize, streams: Streams) -> Vec<Self> {
+        let tasks = Self::reads(counts, streams);
+        let task = |(op, count, streams)| Self::He {
+            op,
+            ring,
+            count,
+            streams,
+        };
+        tasks.map(task).collect()
+    }
+
+    /// The operations `counts` of a layer that reads `streams`, each with its part of them.
+    pub fn reads(
+        counts: &OpCounts,
+        streams: Streams,
+    ) -> impl Iterator<Item = (HeOp, u64, Streams)> + '_ {
         let mut keys = streams.keys;
-        counts
-            .iter()
-            .map(|(op, count)| {
-                let reads = match op {
-                    HeOp::Hadamard | HeOp::MultiplyAccumulate => Streams { keys: 0, ..streams },
-                    HeOp::Rotate | HeOp::HoistedRotate => {
-                        let own = keys.min(count);
-                        keys -= own;
-                        Streams {
-                            keys: own,
-                            weights: Bytes(0),
-                            ..streams
-                        }
+        counts.iter().map(move |(op, count)| {
+            let reads = match op {
+                HeOp::Hadamard | HeOp::MultiplyAccumulate => Streams { keys: 0, ..streams },
+                HeOp::Rotate | HeOp::HoistedRotate => {
+                    let own = keys.min(count);
+                    keys -= own;
+                    Streams {
+                        keys: own,
+                        weights: Bytes(0),
+                        ..streams
                     }
-                    _ => Streams::default(),
-                };
-                Self::He {
-                    op,
-                    ring,
-                    count,
-                    streams: reads,
                 }
-            })
-            .collect()
+                _ => Streams::default(),
+            };
+            (op, count, reads)
+        })
     }
 }

@@ -13,7 +13,7 @@ use crate::verify::VerifiedLayer;
 const LAYER: [&str; 8] = [
     "name", "kind", "in_c", "in_h", "in_w", "out_c", "out_h", "out_w",
 ];
-const HE: [&str; 12] = [
+const HE: [&str; 16] = [
     "schedule",
     "kept_weights",
     "n",
@@ -23,6 +23,10 @@ const HE: [&str; 12] = [
     "total_bits",
     "security_bits",
     "security_table",
+    "security_attack",
+    "security_secret",
+    "security_source",
+    "security_date",
     "failure_log2",
     "flooding_bits",
     "noise_margin_bits",
@@ -145,7 +149,7 @@ fn layer_row(
     row
 }
 
-fn he_cells(he: &HeReport) -> [String; 10] {
+fn he_cells(he: &HeReport) -> [String; 14] {
     [
         he.n.to_string(),
         he.p.clone(),
@@ -154,6 +158,10 @@ fn he_cells(he: &HeReport) -> [String; 10] {
         he.total_bits.to_string(),
         he.security_bits.to_string(),
         he.security_table.clone(),
+        he.security_attack.clone(),
+        he.security_secret.clone(),
+        he.security_source.clone(),
+        he.security_date.clone(),
         he.failure_log2.to_string(),
         he.flooding_bits.to_string(),
         he.noise_margin_bits.to_string(),

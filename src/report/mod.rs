@@ -25,7 +25,7 @@ pub use grid::{Align, Column, Grid};
 pub use html::{Section, page, prediction_sections, random_layer_sections, verification_sections};
 pub use number::{bytes, count, log2_probability, percent, seconds, signed_bytes};
 pub use scatter::{Mark, Point, Scatter};
-pub use sheet::prediction_grids;
+pub use sheet::{prediction_grids, security_sources};
 pub use study::{StudyReport, study_sections};
 pub use verified::{random_layer_grids, verification_grids};
 

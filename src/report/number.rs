@@ -49,9 +49,14 @@ pub fn percent(relative: f64) -> String {
     format!("{:+.1} %", relative * 100.0).replace('-', "−")
 }
 
-/// A probability by its log2: `2^−40.3`.
+/// A probability by its log2: `2^−40.3`, from a million bits on `2^−2.4e20`.
 pub fn log2_probability(log2: f64) -> String {
-    format!("2^{log2:.1}").replace('-', "−")
+    let text = if log2 > -1e6 {
+        format!("2^{log2:.1}")
+    } else {
+        format!("2^{log2:.1e}")
+    };
+    text.replace('-', "−")
 }
 
 #[cfg(test)]
@@ -72,5 +77,6 @@ mod tests {
         assert_eq!(count(1_000_000), "1,000,000");
         assert_eq!(percent(-0.042), "−4.2 %");
         assert_eq!(log2_probability(-40.31), "2^−40.3");
+        assert_eq!(log2_probability(-2.39e20), "2^−2.4e20");
     }
 }

@@ -3,20 +3,25 @@
 //! Every time says whose it is and in which phase; set-up stands apart from the totals, as it does
 //! in the values themselves.
 
+use std::collections::BTreeSet;
+
 use super::grid::{Align, Grid};
 use super::number::{bytes, count, log2_probability, seconds};
 use crate::gc::GarblingHash;
 use crate::network::Shape;
-use crate::predict::{CircuitsReport, LayerPrediction, LinkReport, Prediction, SecondsSplit};
+use crate::predict::{
+    CircuitsReport, HeReport, LayerPrediction, LinkReport, Prediction, SecondsSplit,
+};
 use crate::protocol::Party;
 
 use Align::{Left, Right};
 
-/// The grids of a prediction: time and bytes, HE parameters, operations.
+/// The grids of a prediction: time and bytes, HE parameters and who grants their security, operations.
 pub fn prediction_grids(prediction: &Prediction) -> Vec<Grid> {
     vec![
         costs(prediction),
         parameters(prediction.layers.iter()),
+        security_sources(sources_of(prediction.layers.iter())),
         operations(prediction.layers.iter()),
     ]
 }
@@ -125,6 +130,28 @@ pub(super) fn parameters<'a>(layers: impl Iterator<Item = &'a LayerPrediction>) 
             format!("{:.1} bits", he.noise_margin_bits),
         ]);
     }
+    grid
+}
+
+/// Where the security levels of those layers come from that have any.
+pub(super) fn sources_of<'a>(
+    layers: impl Iterator<Item = &'a LayerPrediction>,
+) -> impl Iterator<Item = [&'a str; 5]> {
+    layers.filter_map(|layer| layer.he.as_ref().map(HeReport::security_cells))
+}
+
+/// Where security levels come from ([`HeReport::security_cells`]), each source once.
+pub fn security_sources<'a>(sources: impl IntoIterator<Item = [&'a str; 5]>) -> Grid {
+    let columns = [
+        ("table", Left),
+        ("attacks", Left),
+        ("secrets", Left),
+        ("date", Left),
+        ("source", Left),
+    ];
+    let mut grid = Grid::new("Where the security levels come from", &columns);
+    let rows: BTreeSet<_> = sources.into_iter().collect();
+    rows.into_iter().for_each(|row| grid.row(row));
     grid
 }
 

@@ -55,6 +55,10 @@ fn conv(name: &str) -> LayerPrediction {
             total_bits: 60.0,
             security_bits: 128,
             security_table: "2024".to_owned(),
+            security_attack: "classical".to_owned(),
+            security_secret: "ternary".to_owned(),
+            security_source: "the guidelines".to_owned(),
+            security_date: "2024".to_owned(),
             failure_probability: 1e-13,
             failure_log2: -43.2,
             flooding_bits: 40,
@@ -243,7 +247,7 @@ fn a_verification_puts_measured_beside_predicted() {
     assert!(!more.holds());
     let csv = shown.csv().unwrap();
     assert!(
-        csv.lines().all(|line| line.split(',').count() == 59),
+        csv.lines().all(|line| line.split(',').count() == 63),
         "{csv}"
     );
     let wrong = Verification {

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use super::grid::{Align, Grid};
 use super::number::{bytes, percent, seconds, signed_bytes};
-use super::sheet::{circuits, link, operations, parameters, shape, stored};
+use super::sheet::{
+    circuits, link, operations, parameters, security_sources, shape, sources_of, stored,
+};
 use crate::predict::{LayerPrediction, SecondsSplit};
 use crate::verify::{
     Judged, Measured, PeakMemory, PredictionError, Spread, Summary, Verification, VerifiedAct,
@@ -23,6 +25,7 @@ pub fn verification_grids(verification: &Verification) -> Vec<Grid> {
         errors(&verification.summary),
         acts(&verification.acts),
         parameters(layers()),
+        security_sources(sources_of(layers())),
         operations(layers()),
     ]
 }

@@ -5,7 +5,7 @@
 //! or a [`SecurityError`] that says by how many bits the request misses.
 //!
 //! Rule: allowed if and only if `total_bits <= max_log_q(table, attack, secret, level, n)`. A cell that the
-//! table does not have is refused, never estimated. Sources: the Homomorphic Encryption Standard (2018) and
+//! table does not have is refused; [`Table::Estimate`] asks a fitted formula instead, by name. Sources: the Homomorphic Encryption Standard (2018) and
 //! the Security Guidelines for Implementing Homomorphic Encryption (2024); files `data/security-*.csv`.
 //!
 //! ```
@@ -16,6 +16,7 @@
 //! assert!(check(&asked, 2048, 60.0).is_err());
 //! ```
 
+mod estimate;
 mod table;
 
 use serde::{Deserialize, Serialize};
@@ -32,7 +33,7 @@ pub struct Requirement {
     pub attack: Attack,
     /// How the secret key is drawn.
     pub secret: SecretKind,
-    /// Security level λ in bits: 128, 192 or 256.
+    /// Security level λ in bits: 128, 192 or 256; any from 80 to 256 of the estimate.
     pub level: u32,
 }
 
@@ -91,8 +92,8 @@ pub enum SecurityError {
     },
     /// The table has no such cell.
     #[error(
-        "the {} table has no entry for n = {n}, {level} bits, {} secrets, {} attacks",
-        requirement.table.name(), requirement.secret.name(), requirement.attack.name(),
+        "{} has no entry for n = {n}, {level} bits, {} secrets, {} attacks",
+        requirement.table.noun(), requirement.secret.name(), requirement.attack.name(),
         level = requirement.level
     )]
     NotInTable {
@@ -105,8 +106,17 @@ pub enum SecurityError {
 
 /// Greatest log2 of q times the special primes at ring degree `n`, if the table says.
 pub fn max_log_q(requirement: &Requirement, n: usize) -> Option<u32> {
-    cells(requirement.table, requirement.attack, requirement.secret)
-        .find(|cell| cell.n == n && cell.level == requirement.level)
+    let &Requirement {
+        table,
+        attack,
+        secret,
+        level,
+    } = requirement;
+    if table == Table::Estimate {
+        return estimate::max_bits(attack, secret, level, n);
+    }
+    cells(table, attack, secret)
+        .find(|cell| cell.n == n && cell.level == level)
         .map(|cell| cell.max_log_q)
 }
 
@@ -151,7 +161,8 @@ pub fn check(
     })
 }
 
-/// Highest level of the table that `(n, total_bits)` reaches; `None` if it reaches none, or n is not there.
+/// Highest level of the table that `(n, total_bits)` reaches, of the estimate in whole bits; `None` if it
+/// reaches none, or n is not there.
 pub fn level_reached(
     table: Table,
     attack: Attack,
@@ -159,6 +170,9 @@ pub fn level_reached(
     n: usize,
     total_bits: f64,
 ) -> Option<u32> {
+    if table == Table::Estimate {
+        return estimate::level(attack, secret, n, total_bits).map(|level| level as u32);
+    }
     cells(table, attack, secret)
         .filter(|cell| cell.n == n && total_bits <= f64::from(cell.max_log_q))
         .map(|cell| cell.level)

@@ -2,13 +2,14 @@
 //!
 //! A row says: against `attack`, with secrets drawn as `secret`, ring degree `n` gives `level` bits as
 //! long as log2 of the product of all moduli is at most `max_log_q`. Sources stand in the files' heads.
-//! The two tables are never merged. Nothing is interpolated.
+//! The two tables are never merged. Nothing is interpolated. Beside them stands a fitted formula
+//! (`estimate`), which is asked only by name.
 
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-/// Which published table is asked.
+/// Which published table is asked, or, by name only, the estimate.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -20,6 +21,9 @@ pub enum Table {
     /// The Homomorphic Encryption Standard of 2018, which the papers used.
     #[serde(rename = "2018")]
     Standard2018,
+    /// No table: a formula fitted to an estimator's output (`estimate`). Its levels are estimates.
+    #[serde(rename = "estimate")]
+    Estimate,
 }
 
 /// The attacker's machine.
@@ -51,28 +55,71 @@ pub enum SecretKind {
 }
 
 impl Table {
-    /// Both tables.
+    /// Both published tables.
     pub const ALL: [Self; 2] = [Self::Guidelines2024, Self::Standard2018];
 
-    /// The year, as flags and output write it.
+    /// The year, or `estimate`, as flags and output write it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Guidelines2024 => "2024",
             Self::Standard2018 => "2018",
+            Self::Estimate => "estimate",
         }
     }
 
-    /// The cells of this table, in the order of its file.
+    /// The name in a sentence.
+    pub(super) const fn noun(self) -> &'static str {
+        match self {
+            Self::Guidelines2024 => "the 2024 table",
+            Self::Standard2018 => "the 2018 table",
+            Self::Estimate => "the estimate",
+        }
+    }
+
+    /// The publication that its numbers are from.
+    pub fn source(self) -> &'static str {
+        match self {
+            Self::Guidelines2024 | Self::Standard2018 => head(self.text(), "# source: "),
+            Self::Estimate => super::estimate::SOURCE,
+        }
+    }
+
+    /// The date of that publication.
+    pub fn date(self) -> &'static str {
+        match self {
+            Self::Guidelines2024 | Self::Standard2018 => head(self.text(), "# date: "),
+            Self::Estimate => super::estimate::DATE,
+        }
+    }
+
+    /// The file of a published table; nothing for the estimate.
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Guidelines2024 => include_str!("../../data/security-2024.csv"),
+            Self::Standard2018 => include_str!("../../data/security-2018.csv"),
+            Self::Estimate => "",
+        }
+    }
+
+    /// The cells of this table, in the order of its file; the estimate has none.
     pub(super) fn cells(self) -> &'static [Cell] {
         static GUIDELINES_2024: LazyLock<Vec<Cell>> =
-            LazyLock::new(|| parse(include_str!("../../data/security-2024.csv")));
+            LazyLock::new(|| parse(Table::Guidelines2024.text()));
         static STANDARD_2018: LazyLock<Vec<Cell>> =
-            LazyLock::new(|| parse(include_str!("../../data/security-2018.csv")));
+            LazyLock::new(|| parse(Table::Standard2018.text()));
         match self {
             Self::Guidelines2024 => &GUIDELINES_2024,
             Self::Standard2018 => &STANDARD_2018,
+            Self::Estimate => &[],
         }
     }
+}
+
+/// What a file's head says under a name.
+fn head(text: &'static str, name: &str) -> &'static str {
+    let lines = text.lines();
+    let mut named = lines.filter_map(|line| line.strip_prefix(name));
+    named.next().unwrap_or_default()
 }
 
 impl Attack {
@@ -140,18 +187,21 @@ mod tests {
 
     #[test]
     fn every_row_of_both_files_is_read() {
-        for (table, text) in [
-            (
-                Table::Guidelines2024,
-                include_str!("../../data/security-2024.csv"),
-            ),
-            (
-                Table::Standard2018,
-                include_str!("../../data/security-2018.csv"),
-            ),
+        for table in Table::ALL {
+            let rows = table.text().lines().filter(|l| !l.starts_with('#'));
+            assert_eq!(table.cells().len(), rows.count() - 1);
+        }
+    }
+
+    #[test]
+    fn every_source_has_a_name_and_a_date() {
+        for (table, source, date) in [
+            (Table::Guidelines2024, "ia.cr/2024/463", "2024"),
+            (Table::Standard2018, "HomomorphicEncryption.org", "2018"),
+            (Table::Estimate, "ia.cr/2022/706", "2022"),
         ] {
-            let rows = text.lines().filter(|l| !l.starts_with('#')).count() - 1;
-            assert_eq!(table.cells().len(), rows);
+            assert!(table.source().contains(source), "{}", table.source());
+            assert_eq!(table.date(), date);
         }
     }
 }

@@ -1,17 +1,46 @@
-//! The parameters of each layer as a table, and what else was tried.
+//! The parameters of each layer, how rarely an inference fails, what flooding costs, and what else was tried.
 
 use serde::Serialize;
 
+use super::candidates::{self, percent};
+use super::cells::For;
 use crate::network::ResolvedNetwork;
-use crate::params::{Candidate, CandidateVerdict, KeySwitching, LayerCost, Selection, Widths};
+use crate::params::{Candidate, LayerCost, Selection, any_of, printable_probability};
 use crate::predict::{HeReport, he_report};
-use crate::report::{Align, Grid, Present, ReportError, log2_probability};
+use crate::report::{Align, Grid, Present, ReportError, security_sources};
 
 use Align::{Left, Right};
 
-/// Candidates that a table shows for a layer: the nearest to winning, then the nearest with each number of
-/// plaintext windows, then for each ring the nearest of those that don't work.
-const SHOWN: usize = 6;
+/// Columns of the CSV.
+const BARE: [(&str, Align); 27] = [
+    ("layer", Left),
+    ("kind", Left),
+    ("schedule", Left),
+    ("n", Right),
+    ("p", Right),
+    ("p_bits", Right),
+    ("q_bits", Right),
+    ("limbs", Right),
+    ("keys", Left),
+    ("windows", Right),
+    ("total_bits", Right),
+    ("security_bits", Right),
+    ("security_table", Left),
+    ("security_attack", Left),
+    ("security_secret", Left),
+    ("security_date", Left),
+    ("security_source", Left),
+    ("failure_log2", Right),
+    ("inference_failure_log2", Right),
+    ("flooding_bits", Right),
+    ("margin_bits", Right),
+    ("worst_case_margin_bits", Right),
+    ("reply_limbs", Right),
+    ("seconds", Right),
+    ("bytes", Right),
+    ("seconds_without_flooding", Right),
+    ("bytes_without_flooding", Right),
+];
 
 #[derive(Serialize)]
 pub(super) struct LayerReport {
@@ -22,11 +51,22 @@ pub(super) struct LayerReport {
     reply_limbs: usize,
     worst_case_margin_bits: f64,
     cost: Option<LayerCost>,
-    /// The cost without flooding, if it was asked for.
+    /// The cost without flooding, where there is any.
     #[serde(skip_serializing_if = "Option::is_none")]
     without_flooding: Option<LayerCost>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     candidates: Vec<Candidate>,
+}
+
+/// All layers together.
+#[derive(Serialize)]
+struct Inference {
+    /// log2 of the probability that any layer decrypts wrongly.
+    failure_log2: f64,
+    /// That probability, at least 10⁻³⁰⁰.
+    failure_probability: f64,
+    /// log2 of the probability that was allowed.
+    allowed_failure_log2: f64,
 }
 
 #[derive(Serialize)]
@@ -34,49 +74,63 @@ pub(super) struct Report {
     network: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<String>,
+    inference: Inference,
     pub(super) layers: Vec<LayerReport>,
 }
 
-/// What was tried, and what the same costs without flooding.
-pub(super) struct Explanation {
-    pub(super) candidates: Vec<Vec<Candidate>>,
+/// What was chosen, and what is told beside it.
+pub(super) struct Choice {
+    pub(super) selection: Selection,
+    /// What the same network takes without flooding, where there is any.
     pub(super) without_flooding: Option<Selection>,
+    /// What was tried for each step; empty if it was not asked for.
+    pub(super) candidates: Vec<Vec<Candidate>>,
+    /// log2 of the probability of failure that was allowed.
+    pub(super) allowed_failure_log2: f64,
 }
 
 impl Report {
-    pub(super) fn new(
-        network: &ResolvedNetwork,
-        mode: Option<String>,
-        selection: &Selection,
-        explanation: Option<&Explanation>,
-    ) -> Self {
-        let layers = network
-            .steps
-            .iter()
-            .enumerate()
-            .filter_map(|(index, step)| {
-                let crypto = selection.layers.get(index)?.as_ref()?;
-                let cost_of = |selection: &Selection| selection.costs.get(index).copied().flatten();
-                Some(LayerReport {
-                    name: step.name.clone(),
-                    kind: step.kind.name(),
-                    he: he_report(crypto),
-                    schedule: crypto.schedule.clone(),
-                    reply_limbs: crypto.reply_limbs,
-                    worst_case_margin_bits: crypto.worst_case_margin_bits,
-                    cost: cost_of(selection),
-                    without_flooding: explanation
-                        .and_then(|told| told.without_flooding.as_ref().and_then(cost_of)),
-                    candidates: explanation
-                        .and_then(|told| told.candidates.get(index).cloned())
-                        .unwrap_or_default(),
-                })
-            });
+    pub(super) fn new(network: &ResolvedNetwork, mode: Option<String>, choice: &Choice) -> Self {
+        let steps = network.steps.iter().enumerate();
+        let layers = steps.filter_map(|(index, step)| {
+            let crypto = choice.selection.layers.get(index)?.as_ref()?;
+            let cost_of = |selection: &Selection| selection.costs.get(index).copied().flatten();
+            Some(LayerReport {
+                name: step.name.clone(),
+                kind: step.kind.name(),
+                he: he_report(crypto),
+                schedule: crypto.schedule.clone(),
+                reply_limbs: crypto.reply_limbs,
+                worst_case_margin_bits: crypto.worst_case_margin_bits,
+                cost: cost_of(&choice.selection),
+                without_flooding: choice.without_flooding.as_ref().and_then(cost_of),
+                candidates: choice.candidates.get(index).cloned().unwrap_or_default(),
+            })
+        });
+        let layers: Vec<LayerReport> = layers.collect();
+        let failure_log2 = any_of(layers.iter().map(|layer| layer.he.failure_log2));
         Self {
             network: network.name.clone(),
             mode,
-            layers: layers.collect(),
+            inference: Inference {
+                failure_log2,
+                failure_probability: printable_probability(failure_log2),
+                allowed_failure_log2: choice.allowed_failure_log2,
+            },
+            layers,
         }
+    }
+
+    /// What all layers cost together.
+    fn total(&self) -> Option<LayerCost> {
+        let costs = self.layers.iter().map(|layer| layer.cost);
+        costs.reduce(|sum, next| {
+            let (sum, next) = (sum?, next?);
+            Some(LayerCost {
+                time: sum.time + next.time,
+                bytes: sum.bytes + next.bytes,
+            })
+        })?
     }
 
     fn grid(&self) -> Grid {
@@ -102,7 +156,7 @@ impl Report {
         let mut grid = Grid::new("", &columns);
         for layer in &self.layers {
             let he = &layer.he;
-            let cost = |told: fn(LayerCost) -> String| layer.cost.map_or_else(String::new, told);
+            let [time, bytes] = For::Table.cost(layer.cost);
             grid.row([
                 layer.name.clone(),
                 layer.kind.to_owned(),
@@ -111,59 +165,61 @@ impl Report {
                 he.p_bits.to_string(),
                 format!("{:.1}", he.q_bits),
                 he.q.len().to_string(),
-                match he.digit_bits {
-                    Some(bits) => format!("digits of {bits}"),
-                    None => format!("{} special", he.special.len()),
-                },
+                keys(he),
                 he.windows.to_string(),
                 format!("{:.1}", he.total_bits),
                 format!("{} ({})", he.security_bits, he.security_table),
-                log2_probability(he.failure_log2),
+                For::Table.probability(he.failure_log2),
                 he.flooding_bits.to_string(),
                 format!("{:.1}", he.noise_margin_bits),
                 layer.reply_limbs.to_string(),
-                cost(|cost| cost.time.to_string()),
-                cost(|cost| cost.bytes.to_string()),
+                time,
+                bytes,
             ]);
         }
+        let [time, bytes] = For::Table.cost(self.total());
+        let failure = For::Table.probability(self.inference.failure_log2);
+        let mut foot = vec![String::new(); columns.len() - 6];
+        if let Some(name) = foot.first_mut() {
+            "inference".clone_into(name);
+        }
+        foot.extend([failure, String::new(), String::new(), String::new()]);
+        foot.extend([time, bytes]);
+        grid.foot(foot);
         grid
     }
 
-    fn candidates(&self) -> Grid {
-        let columns = [
-            ("layer", Left),
-            ("n", Right),
-            ("schedule", Left),
-            ("limbs of q", Left),
-            ("keys", Left),
-            ("windows", Right),
-            ("total_bits", Right),
-            ("time", Right),
-            ("bytes", Right),
-            ("", Left),
-        ];
-        let mut grid = Grid::new("candidates", &columns);
+    /// Every number of the JSON but the candidates and the moduli, bare.
+    fn bare(&self) -> Grid {
+        let mut grid = Grid::new("", &BARE);
         for layer in &self.layers {
-            for candidate in shown(&layer.candidates) {
-                let cost =
-                    |told: fn(LayerCost) -> String| candidate.cost.map_or_else(String::new, told);
-                grid.row([
-                    layer.name.clone(),
-                    candidate.n.to_string(),
-                    candidate.schedule.clone(),
-                    match candidate.widths {
-                        Some(widths) => widths_text(&widths),
-                        None if candidate.limbs > 0 => format!("{} limbs", candidate.limbs),
-                        None => String::new(),
-                    },
-                    switching_text(candidate.switching),
-                    candidate.windows.to_string(),
-                    candidate.total_bits.to_string(),
-                    cost(|cost| cost.time.to_string()),
-                    cost(|cost| cost.bytes.to_string()),
-                    verdict(candidate, layer.cost),
-                ]);
-            }
+            let he = &layer.he;
+            let mut row = vec![
+                layer.name.clone(),
+                layer.kind.to_owned(),
+                layer.schedule.clone(),
+                he.n.to_string(),
+                he.p.clone(),
+                he.p_bits.to_string(),
+                he.q_bits.to_string(),
+                he.q.len().to_string(),
+                keys(he),
+                he.windows.to_string(),
+                he.total_bits.to_string(),
+                he.security_bits.to_string(),
+            ];
+            row.extend(he.security_cells().map(str::to_owned));
+            row.extend([
+                he.failure_log2.to_string(),
+                self.inference.failure_log2.to_string(),
+                he.flooding_bits.to_string(),
+                he.noise_margin_bits.to_string(),
+                layer.worst_case_margin_bits.to_string(),
+                layer.reply_limbs.to_string(),
+            ]);
+            row.extend(For::Csv.cost(layer.cost));
+            row.extend(For::Csv.cost(layer.without_flooding));
+            grid.row(row);
         }
         grid
     }
@@ -190,62 +246,10 @@ impl Report {
     }
 }
 
-/// The cheapest few and of each number of windows, then the nearest refusal of each ring.
-fn shown(candidates: &[Candidate]) -> impl Iterator<Item = &Candidate> {
-    let (mut rings, mut windows) = (Vec::new(), Vec::new());
-    candidates
-        .iter()
-        .enumerate()
-        .filter_map(move |(index, candidate)| {
-            let (seen, kind) = match candidate.cost {
-                Some(_) => (&mut windows, candidate.windows),
-                None => (&mut rings, candidate.n),
-            };
-            let first = !seen.contains(&kind);
-            seen.push(kind);
-            let near = candidate.cost.is_some() && index < SHOWN;
-            (first || near).then_some(candidate)
-        })
-}
-
-fn widths_text(widths: &Widths) -> String {
-    let of = |count: usize, bits: u32| format!("{count}x{bits}");
-    let kept = of(widths.kept, widths.kept_bits);
-    match widths.dropped {
-        0 => kept,
-        dropped => format!("{kept} + {}", of(dropped, widths.dropped_bits)),
-    }
-}
-
-fn switching_text(switching: KeySwitching) -> String {
-    match switching {
-        KeySwitching::Special(count) => format!("{count} special"),
-        KeySwitching::Digits(count) => format!("{count} digits"),
-    }
-}
-
-/// How much more the first is than the second.
-pub(super) fn percent(more: f64, than: f64) -> String {
-    format!("{:+.1} %", 100.0 * (more / than - 1.0))
-}
-
-fn verdict(candidate: &Candidate, chosen: Option<LayerCost>) -> String {
-    match candidate.verdict {
-        CandidateVerdict::Chosen => "chosen".to_owned(),
-        CandidateVerdict::Dearer => match candidate.cost.zip(chosen) {
-            Some((cost, chosen)) => format!(
-                "time {}, bytes {}",
-                percent(cost.time.0, chosen.time.0),
-                percent(cost.bytes.0 as f64, chosen.bytes.0 as f64)
-            ),
-            None => "dearer".to_owned(),
-        },
-        CandidateVerdict::NoPrice => "works, but the calibration has no price".to_owned(),
-        CandidateVerdict::SecurityShort(bits) => format!("security short by {bits:.1} bits"),
-        CandidateVerdict::NoiseShort(bits) => format!("noise margin short by {bits:.1} bits"),
-        CandidateVerdict::BeyondLimits => "beyond the limits set".to_owned(),
-        CandidateVerdict::NoPlaintextModulus => "no plaintext modulus".to_owned(),
-        CandidateVerdict::NoPlan => "the layer does not fit in the slots".to_owned(),
+fn keys(he: &HeReport) -> String {
+    match he.digit_bits {
+        Some(bits) => format!("digits of {bits}"),
+        None => format!("{} special", he.special.len()),
     }
 }
 
@@ -255,12 +259,21 @@ impl Present for Report {
             .mode
             .as_ref()
             .map_or_else(String::new, |mode| format!("mode {mode}\n"));
-        let grids = [self.candidates(), self.flooding()];
+        let tried = self.layers.iter();
+        let tried = tried.map(|layer| (layer.name.as_str(), layer.candidates.as_slice()));
+        let sources = self.layers.iter().map(|layer| layer.he.security_cells());
+        let grids = [
+            candidates::grid(tried),
+            self.flooding(),
+            security_sources(sources),
+        ];
         let told = grids.iter().filter(|grid| !grid.is_empty());
-        head + &self.grid().to_text() + &told.map(Grid::to_text).collect::<String>()
+        let allowed = For::Table.probability(self.inference.allowed_failure_log2);
+        let inference = format!("failure of an inference: allowed {allowed}\n");
+        head + &self.grid().to_text() + &inference + &told.map(Grid::to_text).collect::<String>()
     }
 
     fn csv(&self) -> Result<String, ReportError> {
-        self.grid().to_csv()
+        self.bare().to_csv()
     }
 }
