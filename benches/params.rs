@@ -185,7 +185,7 @@ struct Choices {
 }
 
 impl Choices {
-    /// Chooses for each linear step alone, with windows and without.
+    /// Chooses for each linear step, with windows and without.
     fn add(
         &mut self,
         network: &ResolvedNetwork,
@@ -197,7 +197,7 @@ impl Choices {
                 continue;
             }
             let chosen = |selector: &Selector<&Prices>| {
-                let chosen = selector.step_alone(network, step).ok()?;
+                let chosen = selector.network(network).ok()?;
                 let crypto = chosen.layers.get(step)?.as_ref()?.windows;
                 Some((crypto, (*chosen.costs.get(step)?)?.time.0))
             };

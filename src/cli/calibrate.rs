@@ -17,9 +17,9 @@ use super::calibration;
 use super::error::Failure;
 use super::globals::Globals;
 use super::output::{self, Progress};
+use super::token::TokenArgs;
 use crate::calibrate::{Calibration, Case, Effort, Profile, calibrate};
 use crate::predict::PriceList;
-use crate::verify::Token;
 
 /// Measure what this machine takes for each operation, and write its profile
 #[derive(Debug, clap::Args)]
@@ -38,9 +38,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:0",
         conflicts_with_all = ["quick", "link", "compare", "fits", "output"])]
     serve_link: Option<String>,
-    /// What the measuring machine shows the answering one, which prints it [default of `--serve-link`: random]
-    #[arg(long, value_name = "HEX")]
-    token: Option<Token>,
+    #[command(flatten)]
+    token: TokenArgs,
     /// Measure nothing: tell how far the profile agrees with this one
     #[arg(long, value_name = "OTHER", conflicts_with_all = ["quick", "link"])]
     compare: Option<PathBuf>,
@@ -63,7 +62,7 @@ const UNQUIET: f64 = 0.1;
 
 pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
     if let Some(addr) = &args.serve_link {
-        return link::serve(addr, args.token, globals);
+        return link::serve(addr, &args.token, globals);
     }
     let path = args.output.unwrap_or_else(calibration::of_this_host);
     if path.is_dir() {
@@ -79,7 +78,7 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
         let prices = PriceList::new(&calibration::read(&path)?.profile);
         return output::present(&Fitted::of(&prices), globals);
     }
-    let peer = Peer::of(&args.link, args.token)?;
+    let peer = Peer::of(&args.link, &args.token)?;
     if cfg!(debug_assertions) {
         output::warn(
             globals,

@@ -25,10 +25,10 @@ mod report;
 #[cfg(feature = "torch")]
 mod search;
 mod setting;
+mod token;
 mod verify;
 mod verify_jobs;
 mod verify_server;
-mod verify_token;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;

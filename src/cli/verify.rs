@@ -16,9 +16,9 @@ use super::error::Failure;
 use super::globals::Globals;
 use super::output;
 use super::setting::{OwnedSetting, SettingArgs};
+use super::token::TokenArgs;
 use super::verify_jobs::{self as jobs, Job, Layers};
 use super::verify_server::{self as server, ServerProcess};
-use super::verify_token::TokenArgs;
 use crate::network::evaluate;
 use crate::predict::CircuitsReport;
 use crate::protocol::Party;
@@ -100,7 +100,8 @@ impl Args {
 
 pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
     if args.role == Role::Both {
-        args.token.refuse()?;
+        args.token
+            .refuse("--role both draws a token of its own; expected --role client or server")?;
     }
     let seed = match args.weight_seed.or(globals.seed) {
         Some(seed) => seed,
@@ -125,7 +126,7 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
             session.serve(stream, globals)
         }
         Role::Client => {
-            let token = args.token.of_client()?;
+            let token = args.token.of_client("--role client")?;
             session.request(server::connect(&args.addr, &token)?, globals)
         }
         Role::Both => {

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use super::error::Failure;
 use super::globals::Globals;
 use super::output;
-use super::verify_token::{self, ServerToken};
+use super::token::{self, ServerToken};
 use crate::verify::{Channel, GREETING, Stranger, Token, admit};
 
 /// How the server tells where it listens.
@@ -103,7 +103,7 @@ impl ServerProcess {
             &["-v", "--verbose", "-q", "--quiet"],
         ));
         command.args(["--role", "server", "--quiet"]);
-        command.env_remove(verify_token::VARIABLE);
+        command.env_remove(token::VARIABLE);
         if !given
             .iter()
             .any(|argument| argument.to_string_lossy().starts_with("--weight"))

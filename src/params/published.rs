@@ -21,7 +21,7 @@ use super::primes::gazelle_modulus;
 use super::reply::Reply;
 use super::request::LayerCost;
 use super::select::groups;
-use super::selector::{Ask, Modulus, Selector};
+use super::selector::{Ask, Modulus, Ring, Selector};
 use super::widths::{KeySwitching, Widths};
 use crate::network::ResolvedNetwork;
 use crate::security::{Requirement, max_log_q};

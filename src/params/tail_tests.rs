@@ -70,6 +70,7 @@ fn every_packing_is_as_noisy_as_predicted_under_every_key_switch() {
                 layer,
                 literal: literal(n, switch, seed as u64),
                 schedule: Some(schedule),
+                windows: 1,
             };
             let found = draw.compare(seed as u64);
             let ratio = found.ratio();

@@ -7,7 +7,7 @@ use crate::bfv::HeOp;
 use crate::calibrate::{Op, Profile, WorkingSet};
 use crate::network::{ConvParams, FcParams, LayerKind, NetworkParams, Quantizer, Shape};
 use crate::params::{KeySwitching, Limits, Objective, Request, Selector};
-use crate::protocol::{CircuitSettings, FRAME_HEADER, Link};
+use crate::protocol::{Action, FRAME_HEADER, Link, Phase, ProtocolSettings, Script, Task};
 use crate::units::Nanos;
 
 /// The reference profile, with rotations that read their key from memory, and products that read ciphertexts
@@ -82,6 +82,21 @@ fn network(
 
 /// Chooses and predicts; returns for each linear layer both times and both sizes, and whether weights come from
 /// memory.
+/// Seconds of a linear step's operations on ciphertexts and of its messages; what is done to plain values is much the
+/// same whatever the parameters, and has no part in their choice.
+fn on_ciphertexts(script: &Script, step: usize, setting: &Setting<'_>) -> f64 {
+    let online = |action: &&Action| action.step == Some(step) && action.phase == Phase::Online;
+    let times = script.actions.iter().filter(online).map(|action| {
+        let he = action
+            .tasks
+            .iter()
+            .filter(|task| matches!(task, Task::He { .. }));
+        let computed: Nanos = he.map(|task| setting.prices.task(task).unwrap()).sum();
+        (computed + action.transfer_time(&setting.link)).seconds()
+    });
+    times.sum()
+}
+
 fn both(
     network: &NetworkParams,
     (request, link): (Request, Link),
@@ -95,18 +110,18 @@ fn both(
     };
     let setting = Setting {
         request,
-        circuits: CircuitSettings::default(),
+        protocol: ProtocolSettings::default(),
         prices: list,
         calibration: "a test's".to_owned(),
         link,
     };
     let script = plan(network, None, &setting).unwrap();
     let predicted = estimate(network, &script, &setting).unwrap();
-    let layers = predicted.layers.iter().zip(&selection.costs);
-    let linear = layers.filter_map(|(layer, cost)| Some((layer, (*cost)?)));
+    let layers = predicted.layers.iter().zip(&selection.costs).enumerate();
+    let linear = layers.filter_map(|(step, (layer, cost))| Some((step, layer, (*cost)?)));
     linear
-        .map(|(layer, cost)| {
-            let times = [cost.time.seconds(), layer.seconds.total];
+        .map(|(step, layer, cost)| {
+            let times = [cost.time.seconds(), on_ciphertexts(&script, step, &setting)];
             (times, [cost.bytes.0 + 2 * FRAME_HEADER, layer.bytes.total])
         })
         .collect()

@@ -19,7 +19,7 @@ use thiserror::Error;
 use super::he_fit::{HeFit, he_fits};
 use super::price_keys::{Variant, name_of, ring_of, serves};
 use crate::bfv::HeOp;
-use crate::calibrate::{FAR, MIDDLE, NEAR, Op, Profile, WorkingSet, fit_line, fit_plane};
+use crate::calibrate::{FAR, MIDDLE, NEAR, Op, Profile, WorkingSet, fit_line};
 use crate::gc::{GarblingHash, ShareCircuit};
 use crate::protocol::{Delivery, Link, OtRole, RingSize, Streams, Task};
 use crate::units::{Bytes, Nanos};

@@ -8,17 +8,19 @@ use anyhow::Context as _;
 use crate::calibrate::{Calibration, Op, Profile, environment};
 use crate::cli::error::Failure;
 use crate::cli::globals::Globals;
+use crate::cli::token::TokenArgs;
 use crate::cli::{output, verify_server as server};
 use crate::verify::{Channel, Token, measure_link, serve_link};
 
+/// How long the answering machine waits for the measuring one.
+const WAITING: Duration = Duration::from_secs(600);
 /// How long one message may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Answers the one machine that shows the token until it has done.
-pub(super) fn serve(addr: &str, token: Option<Token>, globals: &Globals) -> Result<(), Failure> {
-    let drawn = || Ok(Token::random(&mut globals.rng()?));
-    let token = token.map_or_else(drawn, Ok::<Token, Failure>)?;
-    let stream = server::accept(addr, &token, globals)?;
+pub(super) fn serve(addr: &str, token: &TokenArgs, globals: &Globals) -> Result<(), Failure> {
+    let token = token.of_server(globals)?;
+    let stream = server::accept(addr, &token, WAITING, globals)?;
     serve_link(&mut channel(stream)?).map_err(Failure::job)
 }
 
@@ -31,20 +33,18 @@ pub(super) struct Peer {
 
 impl Peer {
     /// The machine that `--link` and `--token` name; none for the loopback.
-    pub(super) fn of(link: &str, token: Option<Token>) -> Result<Option<Self>, Failure> {
-        match (link, token) {
-            ("loopback", None) => Ok(None),
-            ("loopback", Some(_)) => Err(Failure::unusable(
-                "--token: expected with `--link HOST:PORT` or `--serve-link`",
-            )),
-            (addr, token) => {
+    pub(super) fn of(link: &str, token: &TokenArgs) -> Result<Option<Self>, Failure> {
+        match link {
+            "loopback" => {
+                token.refuse("expected with `--link HOST:PORT` or `--serve-link`")?;
+                Ok(None)
+            }
+            addr => {
                 let read = addr.to_socket_addrs().with_context(|| {
                     format!("--link {addr}: expected `loopback` or HOST:PORT of `--serve-link`")
                 });
                 read.map_err(Failure::Input)?;
-                let need =
-                    || Failure::unusable("--link needs the --token that --serve-link printed");
-                let token = token.ok_or_else(need)?;
+                let token = token.of_client("--link")?;
                 let addr = addr.to_owned();
                 Ok(Some(Self { addr, token }))
             }

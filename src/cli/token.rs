@@ -1,4 +1,4 @@
-//! Where the token of `nass verify` comes from: the command line, a file, the environment, or chance.
+//! Where the token of two parties comes from: the command line, a file, the environment, or chance.
 //!
 //! What stands on the command line is seen by everybody who lists the processes of the machine; a file or the
 //! environment keeps it from them.
@@ -34,16 +34,14 @@ pub(super) enum ServerToken {
 }
 
 impl TokenArgs {
-    /// Refuses the flags where both parties are started at once and draw a token of their own.
-    pub(super) fn refuse(&self) -> Result<(), Failure> {
+    /// Refuses the flags where no token is needed; `why` follows the flag's name.
+    pub(super) fn refuse(&self, why: &str) -> Result<(), Failure> {
         let flag = match (&self.token, &self.token_file) {
             (Some(_), _) => "--token",
             (None, Some(_)) => "--token-file",
             (None, None) => return Ok(()),
         };
-        Err(Failure::unusable(format_args!(
-            "{flag}: --role both draws a token of its own; expected --role client or server"
-        )))
+        Err(Failure::unusable(format_args!("{flag}: {why}")))
     }
 
     /// The server's.
@@ -54,10 +52,11 @@ impl TokenArgs {
         })
     }
 
-    /// The client's.
-    pub(super) fn of_client(&self) -> Result<Token, Failure> {
-        let need = "--role client needs the server's token: --token-file, NASS_TOKEN or --token";
-        self.given()?.ok_or_else(|| Failure::unusable(need))
+    /// The client's; `who` is in need of it.
+    pub(super) fn of_client(&self, who: &str) -> Result<Token, Failure> {
+        let need = "needs the server's token: --token-file, NASS_TOKEN or --token";
+        let missing = || Failure::unusable(format_args!("{who} {need}"));
+        self.given()?.ok_or_else(missing)
     }
 
     /// By a flag, or else by the environment.
