@@ -117,6 +117,10 @@ fn main() {
         .skip(1)
         .filter(|word| !word.starts_with('-'))
         .collect();
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build_global()
+        .expect("nothing has started the pool");
     let bases = Bases::new();
     println!(
         "| kernels, hash, width | batch | garble: ns an AND | M ReLU/s | M AND/s | evaluate: ns an AND | M ReLU/s | M AND/s |"

@@ -1,7 +1,12 @@
-//! Oblivious transfers of every kind by every extension, as `nass calibrate` measures them; ids are
+//! Oblivious transfers of every kind by every extension on one thread, as `nass calibrate` measures them; ids are
 //! `operation/parameters`, times those of the whole batch, throughput in transfers.
 //!
 //! Run with `cargo bench --bench ot`, or a part with `cargo bench --bench ot -- softspoken4`.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a bench that cannot run has nothing to do but stop"
+)]
 
 mod support;
 
@@ -15,6 +20,8 @@ use nass::calibrate::{Case, Op};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn ot(criterion: &mut Criterion) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1);
+    pool.build_global().expect("nothing has started the pool");
     let chosen = |case: &Case| {
         let op = case.op;
         op == Op::BaseOt || case.param("extension").is_some()

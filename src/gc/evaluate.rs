@@ -11,7 +11,7 @@ use std::sync::Arc;
 use zeroize::Zeroize;
 
 use super::error::{GcError, expect_len};
-use super::kernels::{Bytes64, Cipher, Work};
+use super::kernels::{Bytes64, Cipher};
 use super::labels::{Blocks, EvaluatorLabels};
 use super::lanes::{BLOCK, LANES, Piece, Rows, Run, load};
 use super::layer::Layer;
@@ -99,14 +99,14 @@ impl EvaluatedPieces {
         Ok(())
     }
 
-    /// Fills in the piece's output shares.
+    /// Fills in the piece's output shares, its runs on all threads.
     fn evaluate(
         &self,
         piece: &Piece,
         messages: &PieceMessages<'_>,
         outputs: &mut [u64],
     ) -> Result<(), GcError> {
-        let (shape, program) = (&self.layer.shape, &self.layer.program);
+        let shape = &self.layer.shape;
         let PieceMessages { tables, labels } = messages;
         expect_len(
             "bytes of a piece's tables",
@@ -121,31 +121,54 @@ impl EvaluatedPieces {
         let (key, rest) = tables.split_first_chunk().unwrap_or((&[0; BLOCK], &[]));
         let (mut tables, mut decode) = rest.split_at(shape.rows_size(piece));
         let cipher = Cipher::new(self.layer.backend, key);
+        let (mut labels, mut outputs) = (*labels, outputs);
+        let mut work = Vec::new();
+        for part in piece.parts() {
+            let of_part;
+            (of_part, tables) = tables.split_at(shape.rows_size(&part));
+            let bits;
+            (bits, decode) = decode.split_at(shape.decode_size(&part));
+            let garblers;
+            (garblers, labels) = labels.split_at(shape.labels_size(&part));
+            let (own, later) = outputs.split_at_mut(part.circuits);
+            outputs = later;
+            work.push((part, [of_part, bits, garblers], own));
+        }
+        batch::try_map(work, |(part, messages, outputs)| {
+            self.evaluate_part(piece.first, &cipher, part, messages, outputs)
+        })?;
+        Ok(())
+    }
+
+    /// Evaluates the instances `part` of the piece that starts at instance `start`, counted from there.
+    fn evaluate_part(
+        &self,
+        start: usize,
+        cipher: &Cipher,
+        part: Piece,
+        [mut tables, mut decode, mut labels]: [&[u8]; 3],
+        outputs: &mut [u64],
+    ) -> Result<(), GcError> {
+        let (shape, program) = (&self.layer.shape, &self.layer.program);
         let mut rows = Rows::new(program.slots);
-        for (run, outputs) in piece.runs().zip(outputs.chunks_mut(LANES)) {
-            let first = piece.first + run.first;
-            let from = |first: usize, width: usize| first * width..(first + run.lanes) * width;
-            let width = BLOCK * shape.garbler_bits;
-            rows.read(0, &labels[from(run.first, width)], run.lanes);
-            let own = &self.labels.0[from(first, shape.evaluator_bits)];
+        for (run, outputs) in part.runs_within().zip(outputs.chunks_mut(LANES)) {
+            let here;
+            (here, labels) = labels.split_at(BLOCK * shape.garbler_bits * run.lanes);
+            rows.read(0, here, run.lanes);
+            let width = shape.evaluator_bits;
+            let first = start + run.first;
+            let own = &self.labels.0[first * width..(first + run.lanes) * width];
             load(&mut rows.0[shape.garbler_bits..], own, run.lanes);
-            let (here, later) = tables.split_at(2 * BLOCK * shape.ands * run.lanes);
-            tables = later;
-            let work = Work {
-                hash: self.layer.hash,
-                steps: &program.steps,
-                rows: &mut rows.0,
-                quads: run.quads(),
-                first: run.first * shape.ands,
-                lanes: run.lanes,
-            };
+            let here;
+            (here, tables) = tables.split_at(2 * BLOCK * shape.ands * run.lanes);
+            let work = self.layer.work(&mut rows, run);
             if run.lanes % 4 == 0 {
                 cipher.evaluate(work, here.as_chunks().0);
             } else {
                 cipher.evaluate(work, &padded(here, run));
             }
-            let (here, later) = decode.split_at(shape.output_bits * run.bytes());
-            decode = later;
+            let here;
+            (here, decode) = decode.split_at(shape.output_bits * run.bytes());
             self.read_outputs(&rows, here, run, outputs)?;
         }
         Ok(())

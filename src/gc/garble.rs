@@ -27,7 +27,7 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::error::{GcError, expect_len};
 use super::extension::PreparedSends;
-use super::kernels::{Bytes64, Cipher, QUADS, Row, Work};
+use super::kernels::{Bytes64, Cipher, QUADS, Row};
 use super::labels::{Blocks, Delta, Stretch, mask};
 use super::lanes::{BLOCK, Piece, Rows, Run, append_row, load};
 use super::layer::Layer;
@@ -183,12 +183,12 @@ impl GarbledPieces {
         })
     }
 
-    /// Fills rows with the evaluator's zero labels, run after run.
-    fn zeros_of(&self, draw: &Draw) -> impl FnMut(&mut [Row], Run) {
+    /// Fills rows with the evaluator's zero labels, run after run from instance `start` of the piece on.
+    fn zeros_of(&self, draw: &Draw, start: usize) -> impl FnMut(&mut [Row], Run) {
         let (first, width) = (draw.piece.first, self.layer.shape.evaluator_bits);
         let mut source = match &self.zeros {
             Zeros::Given(zero) => Err(&zero.0),
-            Zeros::Drawn(seeds) => Ok(Labels::new(&seeds[draw.index])),
+            Zeros::Drawn(seeds) => Ok(Labels::new(&seeds[draw.index], start * width)),
         };
         move |rows, run| match &mut source {
             Ok(labels) => labels.fill(rows, run),
@@ -199,41 +199,58 @@ impl GarbledPieces {
         }
     }
 
+    /// Garbles a piece, its runs on all threads.
     fn garble(&self, draw: &Draw, out: &mut Vec<u8>) {
-        let (shape, program) = (&self.layer.shape, &self.layer.program);
-        let (piece, delta) = (&draw.piece, self.delta.0);
+        let (shape, piece) = (&self.layer.shape, &draw.piece);
         out.resize(shape.tables_size(piece), 0);
         let (key, rest) = out.split_at_mut(BLOCK);
         key.copy_from_slice(&draw.key);
         let (mut tables, mut decode) = rest.split_at_mut(shape.rows_size(piece));
-        let backend = self.layer.backend;
-        let cipher = Cipher::new(backend, &draw.key);
-        let mut labels = Labels::new(&draw.seed);
-        let mut zeros = self.zeros_of(draw);
-        let mut rows = Rows::new(program.slots);
+        let cipher = Cipher::new(self.layer.backend, &draw.key);
+        let mut work = Vec::new();
+        for part in piece.parts() {
+            let (own, later) = tables.split_at_mut(shape.rows_size(&part));
+            let (bits, rest) = decode.split_at_mut(shape.decode_size(&part));
+            (tables, decode) = (later, rest);
+            work.push((part, own, bits));
+        }
+        batch::map(work, |(part, tables, decode)| {
+            self.garble_part(draw, &cipher, part, tables, decode);
+        });
+    }
+
+    /// Garbles the instances `part` of a piece, counted from its first.
+    fn garble_part(
+        &self,
+        draw: &Draw,
+        cipher: &Cipher,
+        part: Piece,
+        mut tables: &mut [u8],
+        mut decode: &mut [u8],
+    ) {
+        let (shape, program) = (&self.layer.shape, &self.layer.program);
         let (own, evaluators) = (shape.garbler_bits, shape.evaluator_bits);
-        for run in piece.runs() {
+        let mut labels = Labels::new(&draw.seed, part.first * own);
+        let mut zeros = self.zeros_of(draw, part.first);
+        let mut rows = Rows::new(program.slots);
+        for run in part.runs_within() {
             labels.fill(&mut rows.0[..own], run);
             zeros(&mut rows.0[own..own + evaluators], run);
-            let (own, later) = tables.split_at_mut(2 * BLOCK * shape.ands * run.lanes);
+            let (here, later) = tables.split_at_mut(2 * BLOCK * shape.ands * run.lanes);
             tables = later;
-            let work = Work {
-                hash: self.layer.hash,
-                steps: &program.steps,
-                rows: &mut rows.0,
-                quads: run.quads(),
-                first: run.first * shape.ands,
-                lanes: run.lanes,
-            };
+            let (delta, work) = (self.delta.0, self.layer.work(&mut rows, run));
             if run.lanes % 4 == 0 {
-                cipher.garble(work, delta, own.as_chunks_mut().0);
+                cipher.garble(work, delta, here.as_chunks_mut().0);
             } else {
                 let mut padded = vec![[0; 4 * BLOCK]; 2 * shape.ands * run.quads()];
                 cipher.garble(work, delta, &mut padded);
-                cut(&padded, own, run);
+                cut(&padded, here, run);
             }
             for output in &program.outputs {
-                let bits = backend.lowest_bits(&rows.0[output.slot as usize]);
+                let bits = self
+                    .layer
+                    .backend
+                    .lowest_bits(&rows.0[output.slot as usize]);
                 let bits = bits ^ 0_u32.wrapping_sub(u32::from(output.negated));
                 let (bytes, later) = decode.split_at_mut(run.bytes());
                 bytes.copy_from_slice(&(bits & run.mask()).to_le_bytes()[..run.bytes()]);
@@ -276,8 +293,9 @@ fn seed<R: CryptoRng>(rng: &mut R) -> Zeroizing<[u8; 32]> {
 struct Labels(Stretch);
 
 impl Labels {
-    fn new(seed: &[u8; 32]) -> Self {
-        Self(Stretch::new(*seed))
+    /// From label number `start` of the stream on.
+    fn new(seed: &[u8; 32], start: usize) -> Self {
+        Self(Stretch::new(*seed).skip(start as u64))
     }
 
     /// Fills rows with the labels of the next run.
@@ -299,7 +317,7 @@ impl EvaluatorInputs {
         let mut zeros = Blocks(Vec::with_capacity(self.layer.shape.batch * width));
         let mut rows = Rows::new(width);
         for (piece, seed) in self.layer.pieces().zip(&self.seeds) {
-            let mut labels = Labels::new(seed);
+            let mut labels = Labels::new(seed, 0);
             for run in piece.runs() {
                 labels.fill(&mut rows.0, run);
                 for row in &rows.0 {
@@ -355,7 +373,7 @@ impl GarblerInputs {
         let bits = shape.circuit.garbler_bits(shares, masks, piece.circuits)?;
         let bits = Zeroizing::new(bits);
         let (backend, wires) = (layer.backend, shape.garbler_bits);
-        let (mut labels, mut rows) = (Labels::new(&self.seed), Rows::new(wires));
+        let (mut labels, mut rows) = (Labels::new(&self.seed, 0), Rows::new(wires));
         for run in piece.runs() {
             labels.fill(&mut rows.0, run);
             let bits = &bits[run.first * wires..];

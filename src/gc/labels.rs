@@ -71,6 +71,12 @@ impl Stretch {
         stretch
     }
 
+    /// The same stream from block `start` on.
+    pub(super) fn skip(mut self, start: u64) -> Self {
+        self.position = start;
+        self
+    }
+
     /// Fills `quads` with the next blocks of the stream.
     pub(super) fn fill(&mut self, quads: &mut [Quad]) {
         self.fill_at(self.position, quads);

@@ -20,6 +20,9 @@ pub(super) use super::messages::BLOCK;
 /// ANDs in a piece, about: 1 MiB of tables.
 const ANDS_PER_PIECE: usize = 1 << 15;
 
+/// Fewer runs are not worth a thread of their own.
+const RUNS_PER_THREAD: usize = 4;
+
 /// The rows of a run, one a slot of the program. Wiped on drop.
 pub(super) struct Rows(pub(super) Vec<Row>);
 
@@ -109,6 +112,28 @@ impl Piece {
     /// The instances of the layer that lie in it.
     pub const fn instances(&self) -> std::ops::Range<usize> {
         self.first..self.first + self.circuits
+    }
+
+    /// What each thread takes of it, in order: whole runs, `first` counted from the piece's first instance.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Self> + use<> {
+        let (circuits, runs) = (self.circuits, self.circuits.div_ceil(LANES));
+        let size = LANES
+            * runs
+                .div_ceil(rayon::current_num_threads())
+                .max(RUNS_PER_THREAD);
+        (0..circuits).step_by(size).map(move |first| Self {
+            first,
+            circuits: size.min(circuits - first),
+        })
+    }
+
+    /// The runs of a part, counted as it is.
+    pub(super) fn runs_within(&self) -> impl Iterator<Item = Run> + use<> {
+        let start = self.first;
+        self.runs().map(move |run| Run {
+            first: start + run.first,
+            ..run
+        })
     }
 
     /// The runs, in order.

@@ -10,8 +10,8 @@
 use super::circuits::ShareCircuit;
 use super::error::GcError;
 use super::hash::GarblingHash;
-use super::kernels::Backend;
-use super::lanes::{BLOCK, Piece, Shape};
+use super::kernels::{Backend, Work};
+use super::lanes::{BLOCK, Piece, Rows, Run, Shape};
 use super::program::Program;
 use crate::units::Bytes;
 
@@ -102,14 +102,31 @@ impl Layer {
     }
 }
 
+impl Layer {
+    /// A run of the program over rows.
+    pub(super) fn work<'a>(&'a self, rows: &'a mut Rows, run: Run) -> Work<'a> {
+        Work {
+            hash: self.hash,
+            steps: &self.program.steps,
+            rows: &mut rows.0,
+            quads: run.quads(),
+            first: run.first * self.shape.ands,
+            lanes: run.lanes,
+        }
+    }
+}
+
 impl Shape {
     pub(super) const fn rows_size(&self, piece: &Piece) -> usize {
         2 * BLOCK * self.ands * piece.circuits
     }
 
     pub(super) fn tables_size(&self, piece: &Piece) -> usize {
-        let decode = piece.runs().map(|run| self.output_bits * run.bytes());
-        BLOCK + self.rows_size(piece) + decode.sum::<usize>()
+        BLOCK + self.rows_size(piece) + self.decode_size(piece)
+    }
+
+    pub(super) fn decode_size(&self, piece: &Piece) -> usize {
+        piece.runs().map(|run| self.output_bits * run.bytes()).sum()
     }
 
     pub(super) const fn labels_size(&self, piece: &Piece) -> usize {

@@ -332,8 +332,15 @@ fn pieces_are_the_same_side_by_side_and_on_any_kernels() {
             }
         }
     };
-    let first = garbled(1, Kernels::Fastest);
-    assert!(first == garbled(3, Kernels::Fastest));
+    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let on = |threads, at_once| {
+        let pool = pool(threads).unwrap();
+        pool.install(|| garbled(at_once, Kernels::Fastest))
+    };
+    let first = on(1, 1);
+    assert!(first == on(1, 3));
+    assert!(first == on(2, 1));
+    assert!(first == on(3, 2));
     assert!(first == garbled(2, Kernels::Portable));
 }
 
