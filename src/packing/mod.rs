@@ -15,8 +15,12 @@
 //!
 //! Knows nothing of time, of security, of noise; it adds no bias (a bias goes onto the shares).
 //!
-//! A new schedule is one file with a type that implements [`Schedule`], and one line in the list at
-//! the foot of `plan.rs`.
+//! A plan is described by its sizes: runs of products that are alike for a convolution, ranges of diagonals for a fully
+//! connected layer. Counts are read off these; the products are listed from them, one by one, when a plan
+//! runs or its weights are encoded. The schedules of a layer share them ([`Layouts`]).
+//!
+//! A new schedule is one file with a type that implements [`Schedule`] (or what `convolution.rs` and
+//! `fully_connected.rs` ask of an order), and one line in the list at the foot of `plan.rs`.
 //!
 //! ```
 //! use nass::bfv::{HeOp, HeOps};
