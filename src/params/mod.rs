@@ -30,6 +30,7 @@ mod candidate;
 mod chain;
 mod decimal;
 mod error;
+mod explain;
 mod failure;
 mod layer_at;
 mod layer_crypto;

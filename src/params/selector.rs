@@ -15,7 +15,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::candidate::{Candidate, CandidateVerdict, distance};
+use super::candidate::Candidate;
 use super::chain::PrimePool;
 use super::layer_at::{Basis, LayerAt, Least};
 use super::layer_crypto::LayerCrypto;
@@ -79,8 +79,8 @@ pub(super) struct Refusal {
 }
 
 /// A ring with a packing and windows: everything but the moduli.
-struct Site {
-    layer: LayerAt,
+pub(super) struct Site {
+    pub(super) layer: LayerAt,
     packings: Rc<Packings>,
     index: usize,
     /// The bases, a bit each by their place in the list, at which more windows cannot win.
@@ -109,7 +109,7 @@ struct Best {
 }
 
 impl Site {
-    fn packed(&self) -> Option<&Packed> {
+    pub(super) fn packed(&self) -> Option<&Packed> {
         self.packings.as_ref().as_ref().ok()?.get(self.index)
     }
 
@@ -241,7 +241,7 @@ impl<P: Prices> Selector<P> {
     }
 
     /// Every ring that is to be kept, with every packing that the layer may have.
-    fn sites(
+    pub(super) fn sites(
         &self,
         ask: &Ask,
         windows: usize,
@@ -317,7 +317,7 @@ impl<P: Prices> Selector<P> {
     }
 
     /// Every number of plaintext windows that is tried.
-    fn windows(&self) -> impl Iterator<Item = usize> + use<P> {
+    pub(super) fn windows(&self) -> impl Iterator<Item = usize> + use<P> {
         let only = self.request.limits.windows;
         (1..=MAX_WINDOWS).filter(move |windows| only.is_none_or(|only| only == *windows))
     }
@@ -335,7 +335,7 @@ impl<P: Prices> Selector<P> {
     }
 
     /// What a layer costs with a split of weight W (`layer_at`); `None` without a price.
-    fn cost(&self, at: &Site, basis: Basis, weight: u64) -> Option<LayerCost> {
+    pub(super) fn cost(&self, at: &Site, basis: Basis, weight: u64) -> Option<LayerCost> {
         let work = at.packed()?.work(at.layer.windows, basis, weight);
         let time = self.prices.layer_cost(&work)?;
         Some(LayerCost {
@@ -368,113 +368,11 @@ impl<P: Prices> Selector<P> {
             })
     }
 
-    fn packings(&self, shape: &LinearShape, n: usize) -> Rc<Packings> {
+    pub(super) fn packings(&self, shape: &LinearShape, n: usize) -> Rc<Packings> {
         let mut packings = self.packings.borrow_mut();
         let packings = packings
             .entry((*shape, n))
             .or_insert_with(|| Rc::new(Packed::all(shape, n)));
         Rc::clone(packings)
-    }
-
-    fn refusal(&self, ask: &Ask) -> Refusal {
-        let nearest = self.candidates(ask).into_iter().reduce(|best, next| {
-            if distance(next.verdict) < distance(best.verdict) {
-                next
-            } else {
-                best
-            }
-        });
-        let packing = self
-            .degrees
-            .iter()
-            .filter_map(|&(n, _)| {
-                self.packings(&ask.shape, n)
-                    .as_ref()
-                    .as_ref()
-                    .err()
-                    .cloned()
-            })
-            .next_back();
-        Refusal {
-            nearest: nearest.map(Box::new),
-            packing,
-        }
-    }
-
-    /// Every candidate, the cheapest first; those that don't work after them, the nearest first.
-    pub(super) fn candidates(&self, ask: &Ask) -> Vec<Candidate> {
-        let mut candidates: Vec<Candidate> = self.unpacked(ask);
-        for windows in self.windows() {
-            for at in &self.sites(ask, windows, |_, _, _| true) {
-                candidates.extend(self.bases().map(|basis| self.candidate(at, basis)));
-            }
-        }
-        let key = |candidate: &Candidate| match candidate.cost {
-            Some(cost) => (0, self.request.objective.score(cost)),
-            None => {
-                let (class, bits) = distance(candidate.verdict);
-                (1 + class, [bits, 0.0])
-            }
-        };
-        candidates.sort_by(|a, b| {
-            let order = key(a).partial_cmp(&key(b));
-            order.unwrap_or(std::cmp::Ordering::Equal)
-        });
-        if let Some(first) = candidates.first_mut().filter(|first| first.cost.is_some()) {
-            first.verdict = CandidateVerdict::Chosen;
-        }
-        candidates
-    }
-
-    fn candidate(&self, at: &Site, basis: Basis) -> Candidate {
-        let widths = at
-            .layer
-            .least(basis)
-            .and_then(|least| at.layer.cheapest(basis, least, u64::MAX));
-        let cost = widths.and_then(|widths| self.cost(at, basis, at.layer.weight_of(&widths)));
-        let special = widths.and_then(|widths| {
-            let narrowest = at.layer.narrowest_special(&widths, basis.switching)?;
-            Some(narrowest.0 * basis.switching.special() as u32)
-        });
-        Candidate {
-            n: at.layer.n,
-            schedule: at
-                .packed()
-                .map_or_else(String::new, |packed| packed.schedule.into()),
-            windows: at.layer.windows.count(),
-            limbs: basis.limbs,
-            switching: basis.switching,
-            widths,
-            total_bits: widths.map_or(0, |widths| widths.total() + special.unwrap_or(0)),
-            cost,
-            verdict: match (widths, cost) {
-                (None, _) => at.layer.ruled_out(basis),
-                (Some(_), None) => CandidateVerdict::NoPrice,
-                (Some(_), Some(_)) => CandidateVerdict::Dearer,
-            },
-        }
-    }
-
-    /// The ring degrees that have no p, or at which the layer cannot be packed.
-    fn unpacked(&self, ask: &Ask) -> Vec<Candidate> {
-        let degrees = self.degrees.iter().filter_map(|&(n, _)| {
-            let verdict = match self.modulus(ask.modulus, n) {
-                None => CandidateVerdict::NoPlaintextModulus,
-                Some(_) if self.packings(&ask.shape, n).is_err() => CandidateVerdict::NoPlan,
-                Some(_) => return None,
-            };
-            Some(Candidate {
-                n,
-                schedule: String::new(),
-                windows: 1,
-                limbs: 0,
-                switching: KeySwitching::Special(1),
-                widths: None,
-                total_bits: 0,
-                cost: None,
-                verdict,
-            })
-        });
-        degrees.collect()
     }
 }
