@@ -173,24 +173,6 @@ fn the_papers_bound_on_p_is_its_formula() {
     assert_eq!(crypto.p, p);
 }
 
-/// Plaintext windows are chosen where they are cheaper than none: mostly where they save a limb.
-#[test]
-fn windows_are_chosen_where_they_are_cheaper() {
-    let mut whole = Request::default();
-    whole.limits.windows = Some(1);
-    let layers = (20..45).map(|bits| fully_connected(512, 16, Some(bits)));
-    let chosen = layers.filter(|network| {
-        let best = select(network, &Request::default()).unwrap();
-        let windows = best.layers[0].as_ref().unwrap().windows;
-        let time = |selection: &Selection| selection.costs[0].unwrap().time;
-        let without = select(network, &whole).unwrap();
-        assert_eq!(without.layers[0].as_ref().unwrap().windows, 1);
-        assert_eq!(time(&best) < time(&without), windows > 1);
-        windows > 1
-    });
-    assert!((3..20).contains(&chosen.count()));
-}
-
 #[test]
 fn moduli_are_decimal_strings_in_json() {
     let network = fully_connected(64, 10, None);
