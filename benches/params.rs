@@ -249,7 +249,6 @@ fn windows() {
             limited(|r| r.limits.q_bits.1 = 100),
         ),
         ("q of at most 95 bits", limited(|r| r.limits.q_bits.1 = 95)),
-        ("n of at most 4096", limited(|r| r.limits.degrees.1 = 4096)),
         (
             "192 bits of security",
             limited(|r| r.requirement.level = 192),

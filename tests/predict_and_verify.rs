@@ -366,6 +366,24 @@ fn plaintext_windows_are_explained_like_other_candidates() {
     assert!(told.contains("expected a number from 1 to 4"), "{told}");
 }
 
+/// Some layer is chosen in windows, and each is cheaper so than without.
+#[test]
+fn windows_are_chosen_where_they_are_cheaper() {
+    let layers = |windows: &[&str]| {
+        let told = json(&[&["params", "nass-cifar-acc"], windows].concat());
+        told["layers"].as_array().unwrap().clone()
+    };
+    let (free, whole) = (layers(&[]), layers(&["--windows", "1"]));
+    let mut chosen = 0;
+    for (free, whole) in free.iter().zip(&whole) {
+        let time = |layer: &Value| number(layer, "/cost/time");
+        let windowed = number(free, "/he/windows") > 1.0;
+        assert_eq!(windowed, time(free) < time(whole), "{free} {whole}");
+        chosen += usize::from(windowed);
+    }
+    assert!(chosen > 0);
+}
+
 /// Two processes with all weights in windows: right results in the foretold bytes.
 #[test]
 fn layers_in_plaintext_windows_run_as_foretold() {

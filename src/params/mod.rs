@@ -31,6 +31,7 @@ mod chain;
 mod circuits;
 mod decimal;
 mod error;
+mod explain;
 mod failure;
 mod layer_at;
 mod layer_crypto;
