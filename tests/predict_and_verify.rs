@@ -268,6 +268,43 @@ fn a_clip_and_an_argmax_run_between_two_processes() {
     );
 }
 
+/// Convolutions with holes, in groups, and a channel each: two processes give the plain result in the foretold bytes.
+#[test]
+fn dilated_and_grouped_convolutions_run_between_two_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    let conv = |name: &str, rest: &str| {
+        format!(
+            "[[layers]]\nname = \"{name}\"\nkind = \"conv\"\nkernel = [3, 3]\npadding = \"same\"\n\
+             input_bits = 4\nweight_bits = 4\n{rest}\n[[layers]]\nname = \"{name}_relu\"\nkind = \"relu\"\n"
+        )
+    };
+    let layers = [
+        ("dilated", "out_channels = 4\ndilation = [2, 2]"),
+        ("grouped", "out_channels = 6\ngroups = 2"),
+        ("depthwise", "out_channels = 6\ngroups = 6"),
+    ];
+    for (name, rest) in layers {
+        let before = if name == "dilated" {
+            conv("first", "out_channels = 4")
+        } else {
+            conv("first", "out_channels = 6\ndilation = [1, 2]")
+        };
+        let text = format!(
+            "name = \"{name}\"\ninput = [2, 8, 8]\n{before}{}",
+            conv(name, rest)
+        );
+        let path = folder.path().join(format!("{name}.toml"));
+        std::fs::write(&path, text).unwrap();
+        let verification = json(&["verify", path.to_str().unwrap(), "--seed", "5"]);
+        assert_eq!(verification["output_equal"], true, "{name}");
+        let layers = verification["layers"].as_array().unwrap();
+        assert_eq!(layers.len(), 4, "{name}");
+        for layer in layers {
+            assert_eq!(number(layer, "/error/bytes"), 0.0, "{name}: {layer}");
+        }
+    }
+}
+
 #[test]
 fn what_circuits_cannot_be_priced_or_stored_is_named() {
     let folder = tempfile::tempdir().unwrap();

@@ -80,6 +80,8 @@ const LAYER: usize = 1_310_720;
 const VALUES: [usize; 2] = [2560, 163_840];
 /// Slots worked on, whole ciphertexts.
 const SLOTS: [usize; 2] = [8192, 163_840];
+/// The same for nine filter taps.
+const TURNED: [usize; 2] = [9 * 8192, 180 * 8192];
 /// Bytes touched at once.
 const TOUCHED: [usize; 1] = [16 << 20];
 /// Bytes sent at once.
@@ -123,7 +125,11 @@ impl Case {
             cases.extend(choices.map(|count| Self::transfer(Op::OtDerandomize, role, count)));
         }
         for op in ValueOp::ALL {
-            let sizes = if op.counts_slots() { SLOTS } else { VALUES };
+            let sizes = match op {
+                ValueOp::PackTurned => TURNED,
+                _ if op.counts_slots() => SLOTS,
+                _ => VALUES,
+            };
             cases.extend(sizes.map(|count| Self::values(op, count)));
         }
         cases.extend(TOUCHED.map(|bytes| Self::link(Op::Touch, bytes)));

@@ -1,6 +1,6 @@
 //! Memory from the system, touched for the first time.
 //!
-//! One run maps pages that nobody has used, writes to each, and gives them back: what the first use of a
+//! One run maps pages that nobody has used, huge ones where the system has them, writes to each, and gives them back: what the first use of a
 //! buffer costs beyond its later ones, once the machine below a virtual one has the pages in its own memory.
 
 use memmap2::MmapMut;
@@ -20,6 +20,9 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
     let bytes: usize = bytes.ok_or_else(|| WorkloadError::case(case, "memory"))?;
     Ok(Workload::again(Bytes(bytes as u64), move || {
         let mut map = MmapMut::map_anon(bytes)?;
+        // As the program's allocator asks; a system without huge pages has small ones.
+        #[cfg(target_os = "linux")]
+        let _ = map.advise(memmap2::Advice::HugePage);
         map.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
         Ok(map)
     }))

@@ -5,6 +5,7 @@
 //! | `draw_share` | uniform residues drawn |
 //! | `draw_mask` | uniform slots drawn, negated and wiped |
 //! | `pack_conv`, `pack_fc` | a layer's operand arranged in slots, and wiped |
+//! | `pack_turned` | an operand arranged for the client's rotations, again and again, and wiped |
 //! | `unpack_conv`, `unpack_fc` | a layer's result read from slots |
 //! | `arrange_conv`, `arrange_fc` | plaintexts of weights arranged in slots, one after the other |
 //! | `sum_shares` | the sums over the windows of a 2 × 2 pool |
@@ -22,7 +23,7 @@ use super::ot_workload::generator;
 use super::sweep::Sweep;
 use super::workload::{Workload, WorkloadError};
 use crate::network::{PoolParams, Shape, StepKind};
-use crate::packing::{ConvShape, LinearShape, Plan};
+use crate::packing::{ConvShape, LinearShape, Plan, PlanRequest};
 use crate::protocol::{ValueOp, drawn, local_sums, negated, opened, pack};
 use crate::units::Bytes;
 
@@ -55,6 +56,7 @@ pub(super) fn workload(case: &Case, op: ValueOp) -> Result<Workload<'static>, Wo
             Ok(Zeroizing::new(masks.collect::<Vec<_>>()))
         }),
         ValueOp::PackConv => packing(conv(count / PLANE, 1)?, values),
+        ValueOp::PackTurned => turned(slots)?.ok_or_else(refused)?,
         ValueOp::PackFc => packing(fc(count, 8)?, values),
         ValueOp::UnpackConv => unpacking(conv(1, count / PLANE)?),
         ValueOp::UnpackFc => unpacking(fc(8, count)?),
@@ -126,6 +128,26 @@ fn packing(plan: Plan, values: Vec<u64>) -> Workload<'static> {
     })
 }
 
+/// An operand of one ciphertext arranged for each of the filter's taps, as often as makes so many ciphertexts;
+/// `None` if none does.
+fn turned(ciphertexts: usize) -> Result<Option<Workload<'static>>, WorkloadError> {
+    let channels = N / PLANE;
+    let (n, layer) = conv(channels, channels)?.made_for();
+    let schedule = "conv_client_rotation".to_owned();
+    let plan = Plan::try_from(PlanRequest { schedule, n, layer })?;
+    let each = plan.input_ciphertexts();
+    let values = drawn(N, P, &mut generator());
+    let whole = each > 0 && ciphertexts.is_multiple_of(each);
+    Ok(whole.then(|| {
+        swept(Bytes(0), move || {
+            for _ in 0..ciphertexts / each {
+                std::hint::black_box(Zeroizing::new(plan.pack_input(&values)));
+            }
+            Ok(())
+        })
+    }))
+}
+
 fn unpacking(plan: Plan) -> Workload<'static> {
     let mut rng = generator();
     let draw = |_| drawn(N, P, &mut rng);
@@ -161,7 +183,8 @@ mod tests {
                 workload.time(1).unwrap();
                 workload.time(3).unwrap()
             };
-            let (few, many) = (time(40_960), time(20 * 40_960));
+            let few = 9 * 40_960;
+            let (few, many) = (time(few), time(4 * few));
             assert!(many > few, "{op:?}: {few} and {many}");
         }
     }

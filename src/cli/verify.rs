@@ -82,6 +82,8 @@ pub(super) struct Args {
 
 /// Patience beyond the predicted time.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Inferences of a random layer's session that are not counted, as calibration has its warm-up.
+const WARM_UP: usize = 1;
 /// How long a server waits for its client.
 const WAITING: Duration = Duration::from_secs(600);
 
@@ -211,10 +213,9 @@ impl Session {
     fn settings(&self, party: Party, job: &Job) -> Result<SessionSettings, Failure> {
         let circuits = &job.script.circuits;
         Ok(SessionSettings {
-            inferences: if self.layers.is_some() {
-                1
-            } else {
-                self.inferences
+            inferences: match self.layers {
+                Some(_) => WARM_UP + 1,
+                None => self.inferences,
             },
             inbox: circuits::inbox(self.store.as_deref(), party, circuits)?,
         })
@@ -297,6 +298,7 @@ impl Session {
             let settings = self.settings(Party::Client, job)?;
             let run = request(channel, &job.script, &job.input, settings, own);
             let run = run.map_err(Failure::job)?;
+            let run = run.warmed_up(&job.script, WARM_UP);
             match runs.get_mut(index % self.jobs.len()) {
                 Some(runs) => runs.append(run),
                 None => runs.push(run),

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::circuit_side::CircuitSide;
 use super::error::PartyError;
 use super::inbox::{Inbox, parts};
-use super::party::{View, out_of_order, written};
+use super::party::{View, out_of_order};
 use super::roles::Party;
 use super::shares;
 use super::work::{Act, Action, MessageKind, Script};
@@ -86,10 +86,10 @@ impl<'a, R: CryptoRng> Client<'a, R> {
         let public = PublicKey::generate(&secret, &mut self.rng);
         let galois = GaloisKeys::generate(&secret, &keys.rotations, &mut self.rng)?;
         self.keys.push(secret);
-        Ok(written(|out| {
-            public.write(out);
-            galois.write(out);
-        }))
+        let mut out = Vec::with_capacity(public.wire_size() + galois.wire_size());
+        public.write(&mut out);
+        galois.write(&mut out);
+        Ok(out)
     }
 
     fn encrypt(&mut self, action: &Action) -> Result<Vec<u8>, PartyError> {

@@ -197,15 +197,15 @@ impl Writer<'_> {
             let count = keys.rotations.len();
             let counts = [(HeOp::PublicKey, 1), (HeOp::GaloisKey, count as u64)];
             let payload = Bytes((params.public_key_size() + params.galois_keys_size(count)) as u64);
-            let tasks = he(&keys.crypto, &counts);
-            self.client(
-                Act::GenerateKeys(index),
-                tasks,
-                message(MessageKind::Keys, payload),
-            );
+            let expanded = key_bytes(&keys.crypto) * count as u64;
+            let mut tasks = he(&keys.crypto, &counts);
+            let bytes = expanded + payload;
+            tasks.push(Task::Touch { bytes });
+            let message = message(MessageKind::Keys, payload);
+            self.client(Act::GenerateKeys(index), tasks, message);
             let counts = [(HeOp::LoadKey, count as u64)];
             let mut tasks = he(&keys.crypto, &counts);
-            let bytes = key_bytes(&keys.crypto) * count as u64;
+            let bytes = expanded;
             tasks.push(Task::Touch { bytes });
             self.server(Act::LoadKeys(index), tasks, None);
         }

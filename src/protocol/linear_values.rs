@@ -21,8 +21,14 @@ impl LinearValues {
         match layer {
             LinearShape::Conv(conv) => {
                 let result = conv.output().map_or(0, |shape| shape.len());
+                let pack = match plan {
+                    Plan::ConvClientRotation(_) => {
+                        (ValueOp::PackTurned, slots(plan.input_ciphertexts()))
+                    }
+                    _ => (ValueOp::PackConv, conv.input.len() as u64),
+                };
                 Self {
-                    pack: (ValueOp::PackConv, conv.input.len() as u64),
+                    pack,
                     unpack: (ValueOp::UnpackConv, result as u64),
                     arrange: (ValueOp::ArrangeConv, weights),
                     masks,

@@ -12,6 +12,8 @@ pub enum ValueOp {
     DrawMask,
     /// A convolution's operand arranged in slots; counts its values.
     PackConv,
+    /// A convolution's operand arranged in slots, once for each filter tap; counts slots.
+    PackTurned,
     /// The operand of a fully connected layer arranged in slots; counts slots.
     PackFc,
     /// A convolution's result read from slots; counts its values.
@@ -38,10 +40,11 @@ pub enum ValueOp {
 
 impl ValueOp {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::DrawShare,
         Self::DrawMask,
         Self::PackConv,
+        Self::PackTurned,
         Self::PackFc,
         Self::UnpackConv,
         Self::UnpackFc,
@@ -59,7 +62,7 @@ impl ValueOp {
     pub const fn counts_slots(self) -> bool {
         matches!(
             self,
-            Self::DrawMask | Self::PackFc | Self::ArrangeConv | Self::ArrangeFc
+            Self::DrawMask | Self::PackTurned | Self::PackFc | Self::ArrangeConv | Self::ArrangeFc
         )
     }
 
@@ -69,6 +72,7 @@ impl ValueOp {
             Self::DrawShare => "draw_share",
             Self::DrawMask => "draw_mask",
             Self::PackConv => "pack_conv",
+            Self::PackTurned => "pack_turned",
             Self::PackFc => "pack_fc",
             Self::UnpackConv => "unpack_conv",
             Self::UnpackFc => "unpack_fc",

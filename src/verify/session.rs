@@ -66,6 +66,20 @@ pub struct Run {
 }
 
 impl Run {
+    /// Without the first inferences, which took memory into use; the set-up stays.
+    #[must_use]
+    pub fn warmed_up(mut self, script: &Script, inferences: usize) -> Self {
+        let skipped = inferences.min(self.results.len());
+        self.results.drain(..skipped);
+        let in_setup = |cost: &Cost| script.actions[cost.action].phase == Phase::Setup;
+        let costs = &mut self.tally.costs;
+        costs.retain(|cost| in_setup(cost) || cost.inference >= skipped);
+        for cost in costs {
+            cost.inference = cost.inference.saturating_sub(skipped);
+        }
+        self
+    }
+
     /// Adds the inferences of a later session of the same script.
     pub fn append(&mut self, later: Self) {
         let before = self.results.len();

@@ -111,6 +111,12 @@ fn sessions_of_one_script_are_joined() {
     assert_eq!(total.bytes, alone.bytes);
     let last = joined.tally.costs.last().unwrap();
     assert_eq!(last.inference, 2);
+    let (acts, setup) = (joined.tally.costs.len(), joined.tally.setup(&case.script));
+    let warm = joined.warmed_up(&case.script, 1);
+    assert_eq!(warm.results, vec![case.expected.clone(); 2]);
+    assert!(warm.tally.costs.len() < acts);
+    assert_eq!(warm.tally.total(&case.script).0.bytes, total.bytes);
+    assert_eq!(warm.tally.setup(&case.script).bytes, setup.bytes);
 }
 
 #[test]
