@@ -251,6 +251,7 @@ impl<S: StrideRule> Schedule for ConvByOutputRotation<S> {
             OutputSum {
                 products: products.len() as u64,
                 rotated: rotated.count() as u64,
+                unscaled: 0,
                 turns: turns as u64 + u64::from(swaps),
                 folds: 0,
             }

@@ -183,6 +183,7 @@ impl Schedule for FcBsgs {
             OutputSum {
                 products: terms.len() as u64,
                 rotated: rotated.count() as u64,
+                unscaled: 0,
                 turns: giants.count() as u64,
                 folds: self.layout.fold_shifts(terms[0].group).count() as u32,
             }

@@ -54,7 +54,9 @@ impl FcLayout {
     ) -> Result<Self, PackingError> {
         let slots = Slots::new(n)?;
         match *layer {
-            LinearShape::Conv(_) => Err(PackingError::WrongLayer { schedule }),
+            LinearShape::Conv(_) | LinearShape::Square { .. } => {
+                Err(PackingError::WrongLayer { schedule })
+            }
             LinearShape::Fc { inputs: 0, .. } | LinearShape::Fc { outputs: 0, .. } => {
                 Err(PackingError::Empty)
             }

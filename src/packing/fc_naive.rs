@@ -40,7 +40,7 @@ impl Schedule for FcNaive {
     fn new(layer: &LinearShape, n: usize) -> Result<Self, PackingError> {
         let slots = Slots::new(n)?;
         match *layer {
-            LinearShape::Conv(_) => Err(PackingError::WrongLayer {
+            LinearShape::Conv(_) | LinearShape::Square { .. } => Err(PackingError::WrongLayer {
                 schedule: Self::NAME,
             }),
             LinearShape::Fc { inputs: 0, .. } | LinearShape::Fc { outputs: 0, .. } => {

@@ -33,12 +33,12 @@ enum Sums {
     Tracked(Box<Plan>),
 }
 
-/// What surrounds a plan.
-fn around(inputs: u64, outputs: u64) -> OpCounts {
+/// What surrounds a plan whose server takes its share in by these sums or products.
+fn around(inputs: u64, outputs: u64, share: (HeOp, u64)) -> OpCounts {
     let around = [
         (HeOp::EncryptSecret, inputs),
         (HeOp::Expand, inputs),
-        (HeOp::AddPlain, inputs),
+        share,
         (HeOp::Rerandomize, outputs),
         (HeOp::ModSwitch, outputs),
         (HeOp::Decrypt, outputs),
@@ -58,12 +58,16 @@ impl Packed {
             plan.input_ciphertexts() as u64,
             plan.output_ciphertexts() as u64,
         );
+        let share = match plan {
+            Plan::Square(_) => (HeOp::Encode, outputs),
+            _ => (HeOp::AddPlain, inputs),
+        };
         Self {
             n,
             schedule: plan.schedule_name(),
             inputs,
             outputs,
-            counts: plan.counts() + around(inputs, outputs),
+            counts: plan.counts() + around(inputs, outputs, share),
             weights: plan.weight_count() as u64,
             sums: match plan.output_sums() {
                 Some(sums) => Sums::Closed(sums),
@@ -74,7 +78,7 @@ impl Packed {
 
     /// The least that any plan at this `n` does: one ciphertext in, one product, one ciphertext out.
     pub(super) fn least(n: usize) -> Self {
-        let around = around(1, 1);
+        let around = around(1, 1, (HeOp::AddPlain, 0));
         Self {
             n,
             schedule: "",

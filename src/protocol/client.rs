@@ -96,7 +96,7 @@ impl<'a, R: CryptoRng> Client<'a, R> {
         let (plan, _, ring) = self.view.linear(action)?;
         let key = self.keys.get(ring).ok_or(out_of_order(action))?;
         let mut out = Vec::new();
-        let packed = Zeroizing::new(plan.pack_input(self.view.operand(action)?));
+        let packed = Zeroizing::new(plan.pack_input(&self.view.encrypted_operand(action)?));
         for slots in packed.iter() {
             key.encrypt(slots, &mut self.rng)?.write(&mut out);
         }

@@ -5,6 +5,8 @@
 //! - *Linear layer*, online: the client sends Enc(x_c); the server adds x_s, applies the packing plan,
 //!   adds a flooded public-key encryption of −r (r uniform in all slots), switches the modulus and
 //!   replies; y_c is what the client decrypts, y_s = r + bias.
+//! - *Square*: the client sends Enc(x_c) and Enc(x_c²); the server adds 2·x_s ⊙ Enc(x_c), then an encryption of
+//!   x_s² − r, and replies as above. It encodes 2·x_s as soon as it knows x_s.
 //! - *Activation*: a circuit that one party garbles and the other evaluates (`circuit_script`).
 //! - *Pools, sums, flatten*: each party on its own share, as soon as it knows that.
 //! - *End*: the server sends its share of the result.
@@ -21,7 +23,7 @@ use super::steps::{
 };
 use super::work::{Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Streams, Task};
 use crate::bfv::{HeOp, OpCounts};
-use crate::network::ResolvedNetwork;
+use crate::network::{ResolvedNetwork, StepKind};
 use crate::packing::Plan;
 use crate::params::LayerCrypto;
 use crate::units::Bytes;
@@ -160,7 +162,9 @@ impl Writer<'_> {
             self.server(Act::LoadKeys(index), he(&keys.crypto, &counts), None);
         }
         for (index, step) in self.steps.iter().enumerate() {
-            if let StepPlan::Linear { crypto, plan, .. } = step {
+            if let StepPlan::Linear { crypto, plan, .. } = step
+                && !self.is_square(index)
+            {
                 self.step = Some(index);
                 let counts = [(HeOp::Encode, plan.weight_count() as u64)];
                 let mut tasks = he(crypto, &counts);
@@ -178,7 +182,10 @@ impl Writer<'_> {
         (self.step, self.phase) = (Some(index), Phase::Offline);
         let steps = self.steps;
         match &steps[index] {
-            StepPlan::Linear { .. } => self.server(Act::DrawShare, vec![], None),
+            StepPlan::Linear { crypto, plan, .. } => {
+                self.server(Act::DrawShare, vec![], None);
+                self.encode_share(index, crypto, plan);
+            }
             StepPlan::Local => self.local(index),
             StepPlan::Circuit {
                 circuit,
@@ -205,7 +212,10 @@ impl Writer<'_> {
                 let layer = LayerOfCircuits::new(*circuit, *batch, *operand, &self.circuits)?;
                 self.circuits_online(&layer);
             }
-            StepPlan::Linear { crypto, plan, .. } => self.linear(crypto, plan, held)?,
+            StepPlan::Linear { crypto, plan, .. } => {
+                self.encode_share(index, crypto, plan);
+                self.linear(crypto, plan, held)?;
+            }
         }
         Ok(())
     }
@@ -216,6 +226,18 @@ impl Writer<'_> {
             if self.known[index].result.of(party) == self.phase {
                 self.act(party, Act::Local, vec![], None);
             }
+        }
+    }
+
+    fn is_square(&self, index: usize) -> bool {
+        self.network.steps[index].kind == StepKind::Square
+    }
+
+    /// The server's part of a square, in the phase in which it knows its share of the operand.
+    fn encode_share(&mut self, index: usize, crypto: &LayerCrypto, plan: &Plan) {
+        if self.is_square(index) && self.known[index].operand.server == self.phase {
+            let counts = [(HeOp::Encode, plan.weight_count() as u64)];
+            self.server(Act::EncodeShare, he(crypto, &counts), None);
         }
     }
 

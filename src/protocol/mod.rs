@@ -17,6 +17,7 @@ mod party;
 mod roles;
 mod server;
 mod shares;
+mod square;
 mod steps;
 mod work;
 

@@ -10,11 +10,12 @@ use super::error::PartyError;
 use super::inbox::{Inbox, Place};
 use super::roles::{Known, Party};
 use super::shares;
+use super::square;
 use super::steps::{Held, layer_params, operands_held_by_server};
 use super::work::{Action, Script, StepPlan};
 use crate::bfv::BfvParams;
 use crate::gc::Layer;
-use crate::network::{Source, Step};
+use crate::network::{Source, Step, StepKind};
 use crate::packing::Plan;
 use crate::units::Bytes;
 
@@ -135,6 +136,18 @@ impl<'a> View<'a> {
         self.value(source).ok_or(out_of_order(action))
     }
 
+    /// What the client encrypts of its share of the step's operand.
+    pub(super) fn encrypted_operand(
+        &self,
+        action: &Action,
+    ) -> Result<Zeroizing<Vec<u64>>, PartyError> {
+        let ((_, step), share) = (self.step(action)?, self.operand(action)?);
+        Ok(Zeroizing::new(match step.kind {
+            StepKind::Square => square::with_squares(share, self.p_out(step)),
+            _ => share.to_vec(),
+        }))
+    }
+
     /// The party's share of a local step's result, from its shares of the operands.
     fn local(&self, action: &Action) -> Result<Option<Vec<u64>>, PartyError> {
         let (_, step) = self.step(action)?;
@@ -153,7 +166,7 @@ impl<'a> View<'a> {
             .map(|share| share.as_slice())
     }
 
-    /// Whether the server's share of the step's operand can be anything but zero.
+    /// Whether the server adds its share of the step's operand to what the client encrypts.
     pub(super) fn operand_is_shared(&self, action: &Action) -> Result<bool, PartyError> {
         let (index, _) = self.step(action)?;
         let held = operands_held_by_server(&self.script.network);

@@ -12,6 +12,7 @@ use super::inbox::{Inbox, parts};
 use super::party::{View, out_of_order};
 use super::roles::Party;
 use super::shares;
+use super::square;
 use super::work::{Act, Action, MessageKind, Script};
 use crate::batch;
 use crate::bfv::{Evaluator, GaloisKeys, HeOps, Plaintext, PublicKey, SeededCiphertext, Wire};
@@ -22,9 +23,10 @@ pub struct Server<'a, R> {
     view: View<'a>,
     weights: &'a Weights,
     rings: Vec<(PublicKey, Evaluator)>,
-    /// Encoded weights, by step.
+    /// Encoded weights, or factors of a square, by step.
     encoded: Vec<Vec<Plaintext>>,
-    /// What the server adds to the reply's slots, by step and ciphertext: −r.
+    /// What the server adds to the reply's slots, by step and ciphertext: −r, and in a square the square of
+    /// its share.
     masks: Vec<Zeroizing<Vec<Vec<u64>>>>,
     circuits: CircuitSide,
     rng: R,
@@ -57,6 +59,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         match action.act {
             Act::LoadKeys(ring) => self.load_keys(action, ring, inbox),
             Act::EncodeWeights => self.encode_weights(action),
+            Act::EncodeShare => self.encode_share(action),
             Act::DrawShare if self.view.linear(action).is_ok() => self.draw_share(action),
             Act::ApplyLinear => self.apply_linear(action, inbox),
             Act::Reserve => self.view.reserve(Party::Server, inbox),
@@ -99,6 +102,22 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let encode = |index| evaluator.encode(&plan.weight_slots(&weights, p, index));
         self.encoded[index] = batch::try_map((0..plan.weight_count()).collect(), encode)?;
         evaluator.reserve(plan.working_ciphertexts());
+        Ok(Vec::new())
+    }
+
+    /// Twice the server's share of a square's operand, encoded, and its square in the masks.
+    fn encode_share(&mut self, action: &Action) -> Result<Vec<u8>, PartyError> {
+        let (plan, params, ring) = self.view.linear(action)?;
+        let (index, _) = self.view.step(action)?;
+        let (share, p) = (self.view.operand(action)?, params.plaintext_modulus());
+        let (_, evaluator) = self.rings.get(ring).ok_or(out_of_order(action))?;
+        let factors = square::doubled(share, p);
+        let encode = |index| {
+            let slots = Zeroizing::new(plan.weight_slots(&factors, p, index));
+            evaluator.encode(&slots)
+        };
+        self.encoded[index] = batch::try_map((0..plan.weight_count()).collect(), encode)?;
+        square::add_squares(&mut self.masks[index], plan, share, p);
         Ok(Vec::new())
     }
 

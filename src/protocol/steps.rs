@@ -99,7 +99,7 @@ pub(super) fn plan_step(
         });
     }
     Ok(match &step.kind {
-        StepKind::Linear(_) => {
+        StepKind::Linear(_) | StepKind::Square => {
             let missing = || ProtocolError::NoParameters {
                 step: step.name.clone(),
             };
@@ -144,9 +144,11 @@ const fn circuit_function(step: &Step) -> Option<ShareFunction> {
         StepKind::Argmax => ShareFunction::Argmax {
             values: step.shape_in.len(),
         },
-        StepKind::Linear(_) | StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_) => {
-            return None;
-        }
+        StepKind::Linear(_)
+        | StepKind::Square
+        | StepKind::SumPool(_)
+        | StepKind::Flatten
+        | StepKind::Add(_) => return None,
     })
 }
 
@@ -185,7 +187,7 @@ pub(super) fn shares_known(network: &ResolvedNetwork, garbler: Party) -> Vec<Ste
         let operands = step.inputs.iter().map(of_source);
         let operand = operands.fold(at_once, Known::and);
         let result = match step.kind {
-            StepKind::Linear(_) => drawn_by(Party::Server),
+            StepKind::Linear(_) | StepKind::Square => drawn_by(Party::Server),
             _ if circuit_function(step).is_some() => drawn_by(garbler),
             _ => operand,
         };
@@ -194,16 +196,16 @@ pub(super) fn shares_known(network: &ResolvedNetwork, garbler: Party) -> Vec<Ste
     steps
 }
 
-/// Whether the server's share of a value can be anything but zero.
+/// Whether the server adds its share of an operand, which may be zero, to what the client encrypts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Held {
-    /// The server has a share.
+    /// It has a share, and adds it.
     Yes,
-    /// The client holds all of it.
+    /// The client holds all of it; or it is squared, which takes more than a sum.
     No,
 }
 
-/// For each step, whether the server holds a share of its operand: it does not before the first
+/// For each step, whether the server adds a share of its operand: it has none before the first
 /// linear step or activation.
 pub(super) fn operands_held_by_server(network: &ResolvedNetwork) -> Vec<Held> {
     let mut results: Vec<Held> = Vec::new();
@@ -218,7 +220,8 @@ pub(super) fn operands_held_by_server(network: &ResolvedNetwork) -> Vec<Held> {
             .iter()
             .map(of_source)
             .any(|held| held == Held::Yes);
-        let operand = if any { Held::Yes } else { Held::No };
+        let squared = step.kind == StepKind::Square;
+        let operand = if any && !squared { Held::Yes } else { Held::No };
         let local = matches!(
             step.kind,
             StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_)

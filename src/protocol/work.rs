@@ -173,6 +173,8 @@ pub enum Act {
     LoadKeys(usize),
     /// Server: encoded weights of the step.
     EncodeWeights,
+    /// Server: its share of a square's operand, encoded.
+    EncodeShare,
     /// Evaluator: opens the base transfers.
     StartBaseOt,
     /// Garbler: answers with its blinded choices.
