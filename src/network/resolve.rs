@@ -213,9 +213,7 @@ impl<'a> Resolver<'a> {
             shape,
             range: ValueRange { low: -high, high },
             form: Form::Sums(u64::try_from(most).unwrap_or(u64::MAX)),
-            exponent: x
-                .exponent
-                .saturating_add(weights.map_or(0, |w| w.exponent)),
+            exponent: x.exponent.saturating_add(weights.map_or(0, |w| w.exponent)),
         })
     }
 

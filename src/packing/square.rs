@@ -94,7 +94,9 @@ impl Schedule for Square {
 
     fn pack_input(&self, values: &[u64]) -> Vec<Vec<u64>> {
         let (first, second) = values[..2 * self.values].split_at(self.values);
-        self.blocks_of(first).chain(self.blocks_of(second)).collect()
+        self.blocks_of(first)
+            .chain(self.blocks_of(second))
+            .collect()
     }
 
     fn weight_slots(&self, weights: &[i64], p: u64, index: usize) -> Vec<u64> {

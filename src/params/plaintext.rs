@@ -59,7 +59,9 @@ impl PlaintextRule {
                 .filter_map(|step| match &step.kind {
                     StepKind::Linear(kind) => paper_bits(kind),
                     // Of squares the paper says nothing: p exceeds twice the greatest.
-                    StepKind::Square => Some(u64::BITS + 1 - step.range_out.magnitude().leading_zeros()),
+                    StepKind::Square => {
+                        Some(u64::BITS + 1 - step.range_out.magnitude().leading_zeros())
+                    }
                     _ => None,
                 })
                 .max()

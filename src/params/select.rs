@@ -311,7 +311,11 @@ impl<P: Prices> Selector<P> {
 
 /// The domains that have linear steps.
 fn groups(network: &ResolvedNetwork, failure_log2: f64) -> impl Iterator<Item = Group<'_>> {
-    let linear = network.steps.iter().filter(|step| step.kind.is_encrypted()).count() as u64;
+    let linear = network
+        .steps
+        .iter()
+        .filter(|step| step.kind.is_encrypted())
+        .count() as u64;
     let failure_log2 = split(failure_log2, linear).to_bits();
     (0..network.domains.len()).filter_map(move |domain| {
         let of_domain = |index: &usize| {

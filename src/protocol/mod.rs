@@ -33,4 +33,6 @@ pub use work::{
 };
 
 #[cfg(test)]
+mod square_tests;
+#[cfg(test)]
 mod tests;

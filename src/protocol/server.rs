@@ -16,15 +16,17 @@ use super::square;
 use super::work::{Act, Action, MessageKind, Script};
 use crate::batch;
 use crate::bfv::{Evaluator, GaloisKeys, HeOps, Plaintext, PublicKey, SeededCiphertext, Wire};
-use crate::network::Weights;
+use crate::network::{StepKind, Weights};
 
 /// The server's state in a run.
 pub struct Server<'a, R> {
     view: View<'a>,
     weights: &'a Weights,
     rings: Vec<(PublicKey, Evaluator)>,
-    /// Encoded weights, or factors of a square, by step.
+    /// Encoded weights, by step.
     encoded: Vec<Vec<Plaintext>>,
+    /// Twice the server's share of a square's operand, encoded, by step.
+    doubled: Vec<Zeroizing<Vec<Plaintext>>>,
     /// What the server adds to the reply's slots, by step and ciphertext: −r, and in a square the square of
     /// its share.
     masks: Vec<Zeroizing<Vec<Vec<u64>>>>,
@@ -45,6 +47,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             weights,
             rings: Vec::new(),
             encoded: (0..steps).map(|_| Vec::new()).collect(),
+            doubled: (0..steps).map(|_| Zeroizing::default()).collect(),
             masks: vec![Zeroizing::default(); steps],
             circuits: CircuitSide::of(Party::Server, script, &mut rng),
             rng,
@@ -116,7 +119,8 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             let slots = Zeroizing::new(plan.weight_slots(&factors, p, index));
             evaluator.encode(&slots)
         };
-        self.encoded[index] = batch::try_map((0..plan.weight_count()).collect(), encode)?;
+        let doubled = batch::try_map((0..plan.weight_count()).collect(), encode)?;
+        self.doubled[index] = Zeroizing::new(doubled);
         square::add_squares(&mut self.masks[index], plan, share, p);
         Ok(Vec::new())
     }
@@ -157,7 +161,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
 
     fn apply_linear(&mut self, action: &Action, inbox: &mut Inbox) -> Result<Vec<u8>, PartyError> {
         let (plan, params, ring) = self.view.linear(action)?;
-        let (index, _) = self.view.step(action)?;
+        let (index, step) = self.view.step(action)?;
         let (public, evaluator) = self.rings.get(ring).ok_or(out_of_order(action))?;
         let payload = inbox.take(action, MessageKind::EncryptedInput)?;
         let mut inputs = Vec::new();
@@ -171,7 +175,11 @@ impl<'a, R: CryptoRng> Server<'a, R> {
                 evaluator.add_plain(ciphertext, slots)?;
             }
         }
-        let mut outputs = plan.run(evaluator, &inputs, &self.encoded[index])?;
+        let factors = match step.kind {
+            StepKind::Square => &self.doubled[index],
+            _ => &self.encoded[index],
+        };
+        let mut outputs = plan.run(evaluator, &inputs, factors)?;
         let mut out = Vec::new();
         for (ciphertext, mask) in outputs.iter_mut().zip(self.masks[index].iter()) {
             evaluator.rerandomize(ciphertext, mask, public, &mut self.rng)?;

@@ -51,7 +51,10 @@ mod tests {
         let r: Vec<Vec<u64>> = (0..plan.output_ciphertexts() as u64)
             .map(|block| (0..n as u64).map(|i| 1 + block * 31 + i).collect())
             .collect();
-        let mut masks: Vec<Vec<u64>> = r.iter().map(|r| r.iter().map(|r| p - r).collect()).collect();
+        let mut masks: Vec<Vec<u64>> = r
+            .iter()
+            .map(|r| r.iter().map(|r| p - r).collect())
+            .collect();
         add_squares(&mut masks, &plan, &s, p);
         let factors = doubled(&s, p);
         let weights: Vec<_> = (0..plan.weight_count())
@@ -60,7 +63,10 @@ mod tests {
         let inputs = plan.pack_input(&with_squares(&c, p));
         let mut reply = plan.run(&PlainSlots::new(n, p), &inputs, &weights).unwrap();
         for (slots, mask) in reply.iter_mut().zip(&masks) {
-            slots.iter_mut().zip(mask).for_each(|(y, m)| *y = add(*y, *m, p));
+            slots
+                .iter_mut()
+                .zip(mask)
+                .for_each(|(y, m)| *y = add(*y, *m, p));
         }
         let shares = [plan.unpack_output(&reply), plan.unpack_output(&r)];
         for (i, &x) in x.iter().enumerate() {
