@@ -184,7 +184,9 @@ impl<'a> Resolver<'a> {
                 let value = Value {
                     range: scaled(&layer.name, x.range, pool.window().into())?,
                     form: x.form.times(pool.window()),
-                    exponent: x.exponent - self.weights.map_or(0, |_| pool_exponent(pool)),
+                    exponent: x
+                        .exponent
+                        .saturating_sub(self.weights.map_or(0, |_| pool_exponent(pool))),
                     ..value
                 };
                 (StepKind::SumPool(*pool), value)

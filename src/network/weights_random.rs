@@ -119,7 +119,10 @@ impl Weights {
             StepKind::SumPool(pool) => {
                 let greatest = u128::from(x.magnitude()) * u128::from(pool.window());
                 check_magnitude(&step.name, greatest)?;
-                (step.kind.clone(), x.exponent - pool_exponent(pool))
+                (
+                    step.kind.clone(),
+                    x.exponent.saturating_sub(pool_exponent(pool)),
+                )
             }
             StepKind::Flatten => (StepKind::Flatten, x.exponent),
             StepKind::Add(_) => {
