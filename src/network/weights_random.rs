@@ -119,10 +119,8 @@ impl Weights {
             StepKind::SumPool(pool) => {
                 let greatest = u128::from(x.magnitude()) * u128::from(pool.window());
                 check_magnitude(&step.name, greatest)?;
-                (
-                    step.kind.clone(),
-                    x.exponent.saturating_sub(pool_exponent(pool)),
-                )
+                let exponent = x.exponent.saturating_sub(pool_exponent(pool));
+                (step.kind.clone(), exponent)
             }
             StepKind::Flatten => (StepKind::Flatten, x.exponent),
             StepKind::Add(_) => {
