@@ -185,6 +185,7 @@ fn main() {
 fn name_of(layer: &LinearShape) -> String {
     match layer {
         LinearShape::Fc { inputs, outputs } => format!("fc {inputs}x{outputs}"),
+        LinearShape::Square { values } => format!("square of {values}"),
         LinearShape::Conv(conv) => {
             let Shape {
                 channels,

@@ -4,7 +4,7 @@
 //! (`ops.rs`). A message m enters a ciphertext as round(q·m/p), off by at most 1/2, and comes out as
 //! round(p·x/q) mod p, exactly (`Rounding`).
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::error::BfvError;
 use super::params::BfvParams;
@@ -13,6 +13,12 @@ use crate::ring::{Coefficient, Factor, Poly, Residues, bits, pointwise};
 /// Slots encoded for multiplication: the centred plaintext polynomial modulo q, transformed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Plaintext(pub(super) Poly<Factor>);
+
+impl Zeroize for Plaintext {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl BfvParams {
     /// The coefficients, in `0..p`, of the polynomial that holds `slots`.

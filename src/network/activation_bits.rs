@@ -1,6 +1,6 @@
 //! How many bits an activation keeps: l_o is the l_i of the linear layer that reads it.
 //!
-//! A value's bits are the largest `input_bits` among the linear layers that read it, through
+//! A value's bits are the largest `input_bits` among the linear layers and squares that read it, through
 //! average pools, flatten and add. If there is none, those found through further activations count;
 //! then those of the linear layers before it; then [`DEFAULT_BITS`].
 
@@ -38,8 +38,8 @@ impl ActivationBits {
         };
         for (index, layer) in network.layers.iter().enumerate().rev() {
             let (direct, through) = match &layer.kind {
-                LayerKind::Conv(_) | LayerKind::Fc(_) => {
-                    let own = layer.kind.quantizer().map(|q| q.input_bits);
+                LayerKind::Conv(_) | LayerKind::Fc(_) | LayerKind::Square { .. } => {
+                    let own = layer.kind.input_bits();
                     (own, own)
                 }
                 LayerKind::AvgPool(_) | LayerKind::Flatten | LayerKind::Add => {
@@ -57,7 +57,7 @@ impl ActivationBits {
             }
         }
         for (index, layer) in network.layers.iter().enumerate() {
-            let own = layer.kind.quantizer().map(|q| q.input_bits);
+            let own = layer.kind.input_bits();
             let operands = layer.inputs.iter().map(|s| bits.before[slot(s)]).max();
             bits.before[index + 1] = own.or(operands.flatten());
         }

@@ -2,7 +2,7 @@
 //!
 //! FLOPs are multiply-adds of convolutions and fully connected layers, one for each weight and
 //! output position, padding included, biases left out (as in DeepReDuce and DeepReShape). A
-//! max pool, an argmax or an inserted re-quantization is no ReLU; a clip is one, whatever its maximum.
+//! max pool, a square, an argmax or an inserted re-quantization is no ReLU; a clip is one, whatever its maximum.
 
 use serde::{Deserialize, Serialize};
 

@@ -150,7 +150,7 @@ pub enum NetworkError {
     },
     /// The network ends in a layer that can't be its output.
     #[error(
-        "the last layer `{layer}` is {kind}; expected conv, fc, relu, clip, max_pool or argmax"
+        "the last layer `{layer}` is {kind}; expected conv, fc, relu, clip, square, max_pool or argmax"
     )]
     LastLayer {
         /// The layer.

@@ -1,7 +1,7 @@
 //! Exact integer inference in the clear: the oracle that everything else is held against.
 //!
 //! y = Σ w·x + bias in i64, zeros as padding; `clamp((x + 2^(shift−1)) >> shift)` where an
-//! activation re-quantizes, and the lesser of that and its maximum for a clip; the first of the greatest for an
+//! activation re-quantizes, and the lesser of that and its maximum for a clip; x² for a square; the first of the greatest for an
 //! argmax; sums over windows for average pools; left shifts before additions.
 //! Every sum is known to stay below 2^62 before it is formed: the bounds that
 //! `NetworkParams::resolve` computed are checked against the weights and the input first.
@@ -118,6 +118,7 @@ pub(super) fn run_step(
         (StepKind::Clip(requantize, max), _) => {
             x.iter().map(|x| requantize.apply(*x).min(*max)).collect()
         }
+        (StepKind::Square, _) => x.iter().map(|x| x * x).collect(),
         (StepKind::Argmax, _) => {
             let first =
                 |best: (i64, i64), next: (i64, i64)| if next.1 > best.1 { next } else { best };

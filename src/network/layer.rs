@@ -133,6 +133,11 @@ pub enum LayerKind {
         /// Greatest output, in units of the output.
         max: u32,
     },
+    /// x², of operands of `input_bits` bits; what follows re-quantizes where it must.
+    Square {
+        /// `l_i`: bits of its operand, to which sums of a linear layer are re-quantized if they have more.
+        input_bits: u32,
+    },
     /// Mean over windows: a sum on shares, its divisor carried into the next scale.
     AvgPool(PoolParams),
     /// Maximum over windows.
@@ -154,6 +159,7 @@ impl LayerKind {
             Self::Fc(_) => "fc",
             Self::Relu => "relu",
             Self::Clip { .. } => "clip",
+            Self::Square { .. } => "square",
             Self::AvgPool(_) => "avg_pool",
             Self::MaxPool(_) => "max_pool",
             Self::Flatten => "flatten",
@@ -169,6 +175,7 @@ impl LayerKind {
             Self::Fc(fc) => Some(fc.quantizer),
             Self::Relu
             | Self::Clip { .. }
+            | Self::Square { .. }
             | Self::AvgPool(_)
             | Self::MaxPool(_)
             | Self::Flatten
@@ -184,6 +191,7 @@ impl LayerKind {
             Self::Fc(fc) => fc.p_bits,
             Self::Relu
             | Self::Clip { .. }
+            | Self::Square { .. }
             | Self::AvgPool(_)
             | Self::MaxPool(_)
             | Self::Flatten
@@ -199,6 +207,7 @@ impl LayerKind {
             Self::Fc(fc) => fc.bias,
             Self::Relu
             | Self::Clip { .. }
+            | Self::Square { .. }
             | Self::AvgPool(_)
             | Self::MaxPool(_)
             | Self::Flatten
@@ -207,7 +216,16 @@ impl LayerKind {
         }
     }
 
-    /// Whether homomorphic encryption computes it.
+    /// `l_i` of a layer that homomorphic encryption computes: bits of its operand.
+    pub const fn input_bits(&self) -> Option<u32> {
+        match (self, self.quantizer()) {
+            (Self::Square { input_bits }, _) => Some(*input_bits),
+            (_, Some(quantizer)) => Some(quantizer.input_bits),
+            (_, None) => None,
+        }
+    }
+
+    /// Whether it is a product with weights, by homomorphic encryption.
     pub const fn is_linear(&self) -> bool {
         self.quantizer().is_some()
     }

@@ -17,6 +17,7 @@ mod shape;
 mod toml;
 mod toml_fields;
 mod toml_writer;
+mod value;
 mod weights;
 mod weights_file;
 mod weights_random;

@@ -13,7 +13,9 @@
 //! Without weights there are no exponents: a shift is the bits its operand needs beyond l_o, and
 //! additions shift nothing.
 //!
-//! A linear layer that reads sums of another (no activation between them) gets a `requantize` step.
+//! A linear layer that reads sums of another (no activation between them) gets a `requantize` step; so
+//! does a square that reads sums of more bits than its l_i, and whatever of the two reads squares of more bits than
+//! its l_i. Bits are those of the worst case without weights, so that weights never change the steps.
 //! Source of the rules: NASS (Bian et al. 2020), section 3.3; Gazelle (Juvekar et al. 2018) for the
 //! garbled re-quantization.
 
@@ -25,17 +27,8 @@ use super::error::NetworkError;
 use super::layer::{LayerKind, NetworkParams, Shape, Source};
 use super::ranges::{align, bits_needed, check_magnitude, linear_magnitude, pool_exponent, scaled};
 use super::resolved::{Requantize, ResolvedNetwork, Step, StepKind, ValueRange};
+use super::value::{Form, Value};
 use super::weights::Weights;
-
-/// What is known of a value while the steps are built.
-#[derive(Clone, Copy)]
-struct Value {
-    shape: Shape,
-    range: ValueRange,
-    /// Sums of a linear layer, not re-quantized yet.
-    raw: bool,
-    exponent: i32,
-}
 
 impl NetworkParams {
     /// Settles shapes, ranges, shifts and domains; with weights, their own sums and exponents.
@@ -66,6 +59,7 @@ impl NetworkParams {
                 LayerKind::AvgPool(_) | LayerKind::Flatten => linear_only[index + 1],
                 LayerKind::Relu
                 | LayerKind::Clip { .. }
+                | LayerKind::Square { .. }
                 | LayerKind::MaxPool(_)
                 | LayerKind::Add => false,
             };
@@ -97,7 +91,7 @@ struct Resolver<'a> {
     domains: DomainSets,
     /// By slot of a layer: the step that gives its value.
     origin: Vec<Source>,
-    /// By slot of a layer: its value re-quantized for the linear layers that read it.
+    /// By slot of a layer: its value re-quantized for the linear layers and squares that read it.
     requantized: HashMap<usize, Source>,
 }
 
@@ -107,7 +101,7 @@ impl<'a> Resolver<'a> {
         let input = Value {
             shape: network.input,
             range: ValueRange::signed(bits.of(0)),
-            raw: false,
+            form: Form::Quantized,
             exponent: weights.map_or(0, |w| w.input_exponent),
         };
         Self {
@@ -127,8 +121,9 @@ impl<'a> Resolver<'a> {
         let mut inputs: Vec<Source> = Vec::with_capacity(layer.inputs.len());
         for source in &layer.inputs {
             let from = self.origin[slot(source)].clone();
-            let raw = self.values[slot(&from)].raw;
-            inputs.push(if raw && layer.kind.is_linear() {
+            let form = self.values[slot(&from)].form;
+            let too_wide = form.is_too_wide(&layer.kind, self.bits.of(slot(source)));
+            inputs.push(if too_wide && layer.kind.input_bits().is_some() {
                 self.requantize(index, slot(source), &from)?
             } else {
                 from
@@ -161,12 +156,13 @@ impl<'a> Resolver<'a> {
                 (StepKind::Relu(requantize), value)
             }
             LayerKind::Clip { max } => self.clip(index, x, *max)?,
+            LayerKind::Square { .. } => (StepKind::Square, x.squared(&layer.name)?),
             LayerKind::Argmax => {
                 let high = x.shape.len() as i64 - 1;
                 let value = Value {
                     shape,
                     range: ValueRange { low: 0, high },
-                    raw: false,
+                    form: Form::Quantized,
                     exponent: 0,
                 };
                 (StepKind::Argmax, value)
@@ -187,7 +183,10 @@ impl<'a> Resolver<'a> {
             LayerKind::AvgPool(pool) => {
                 let value = Value {
                     range: scaled(&layer.name, x.range, pool.window().into())?,
-                    exponent: x.exponent - self.weights.map_or(0, |_| pool_exponent(pool)),
+                    form: x.form.times(pool.window()),
+                    exponent: x
+                        .exponent
+                        .saturating_sub(self.weights.map_or(0, |_| pool_exponent(pool))),
                     ..value
                 };
                 (StepKind::SumPool(*pool), value)
@@ -211,11 +210,12 @@ impl<'a> Resolver<'a> {
         };
         check_magnitude(&layer.name, magnitude)?;
         let high = magnitude as i64;
+        let most = linear_magnitude(&layer.kind, terms, x.most());
         Ok(Value {
             shape,
             range: ValueRange { low: -high, high },
-            raw: true,
-            exponent: x.exponent + weights.map_or(0, |w| w.exponent),
+            form: Form::Sums(u64::try_from(most).unwrap_or(u64::MAX)),
+            exponent: x.exponent.saturating_add(weights.map_or(0, |w| w.exponent)),
         })
     }
 
@@ -265,7 +265,7 @@ impl<'a> Resolver<'a> {
         let value = Value {
             shape: x.shape,
             range: requantize.range(),
-            raw: false,
+            form: Form::Quantized,
             exponent,
         };
         Ok((requantize, value))
@@ -284,13 +284,13 @@ impl<'a> Resolver<'a> {
         let value = Value {
             shape: x.shape,
             range,
-            raw: x.raw || y.raw,
+            form: x.form.with(y.form),
             exponent,
         };
         Ok((shifts, value))
     }
 
-    /// The step that re-quantizes a layer's raw value for the linear layers that read it.
+    /// The step that re-quantizes a layer's value for the linear layers and squares that can't read it as it is.
     fn requantize(
         &mut self,
         reader: usize,
@@ -303,7 +303,8 @@ impl<'a> Resolver<'a> {
         let name = format!("{}.requantize", self.network.layers[reader].name);
         let x = self.values[slot(from)];
         let bits = self.bits.of(value);
-        let (requantize, result) = self.activation(&name, x, (bits, true))?;
+        let signed = !matches!(x.form, Form::Squares(_));
+        let (requantize, result) = self.activation(&name, x, (bits, signed))?;
         let kind = StepKind::Requantize(requantize);
         let source = self.push(name, reader, vec![from.clone()], (kind, result))?;
         self.requantized.insert(value, source.clone());

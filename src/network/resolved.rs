@@ -1,6 +1,6 @@
 //! A network with everything settled that the parties must agree on: shapes, ranges, shifts, domains.
 //!
-//! A *domain* is a set of values that are shared modulo one p. Linear layers, average pools, flatten
+//! A *domain* is a set of values that are shared modulo one p. Linear layers, squares, average pools, flatten
 //! and add keep their operands' domain; activations (and `requantize`, which is inserted where two
 //! linear layers follow each other) take shares from one domain into another.
 
@@ -76,6 +76,8 @@ pub enum StepKind {
     Relu(Requantize),
     /// ReLU with re-quantization, then the lesser of that and a greatest output, by garbled circuit.
     Clip(Requantize, i64),
+    /// x², by ciphertexts.
+    Square,
     /// Re-quantization alone, by garbled circuit.
     Requantize(Requantize),
     /// Maximum over windows, then ReLU or re-quantization, by garbled circuit.
@@ -97,6 +99,7 @@ impl StepKind {
             Self::Linear(layer) => layer.name(),
             Self::Relu(_) => "relu",
             Self::Clip(..) => "clip",
+            Self::Square => "square",
             Self::Requantize(_) => "requantize",
             Self::MaxPool(..) => "max_pool",
             Self::SumPool(_) => "avg_pool",
@@ -206,6 +209,11 @@ impl ResolvedNetwork {
 }
 
 impl StepKind {
+    /// Whether homomorphic encryption computes it.
+    pub const fn is_encrypted(&self) -> bool {
+        matches!(self, Self::Linear(_) | Self::Square)
+    }
+
     /// How an activation re-quantizes; nothing for steps that are local or linear.
     pub const fn requantize(&self) -> Option<Requantize> {
         match self {
@@ -213,9 +221,12 @@ impl StepKind {
             | Self::Clip(requantize, _)
             | Self::Requantize(requantize)
             | Self::MaxPool(_, requantize) => Some(*requantize),
-            Self::Linear(_) | Self::SumPool(_) | Self::Flatten | Self::Add(_) | Self::Argmax => {
-                None
-            }
+            Self::Linear(_)
+            | Self::Square
+            | Self::SumPool(_)
+            | Self::Flatten
+            | Self::Add(_)
+            | Self::Argmax => None,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! values along an axis. Every network that other parts of this room work on has passed [`NetworkParams::shapes`]:
 //! sources are earlier layers, names are unique, kernels fit, operands of an addition have one
 //! shape, quantizers have 2 to 24 bits, everything but the output is read, and the output is a
-//! linear layer, an activation or an argmax, which nothing else can be. Sizes are limited, so that later arithmetic can't overflow.
+//! linear layer, an activation (a square is one) or an argmax, which nothing else can be. Sizes are limited, so that later arithmetic can't overflow.
 
 use std::collections::HashMap;
 
@@ -88,6 +88,7 @@ impl NetworkParams {
             | LayerKind::Fc(_)
             | LayerKind::Relu
             | LayerKind::Clip { .. }
+            | LayerKind::Square { .. }
             | LayerKind::MaxPool(_)
             | LayerKind::Argmax => Ok(()),
             LayerKind::AvgPool(_) | LayerKind::Flatten | LayerKind::Add => {
@@ -169,6 +170,11 @@ fn output_shape(layer: &LayerParams, operands: &[Shape]) -> Result<Shape, Networ
                 u64::from(*max),
                 [1, (1 << QUANTIZER_BITS[1]) - 1],
             )?;
+            input
+        }
+        LayerKind::Square { input_bits } => {
+            let bits = QUANTIZER_BITS.map(u64::from);
+            in_range(name, "input_bits", (*input_bits).into(), bits)?;
             input
         }
         LayerKind::Argmax => {

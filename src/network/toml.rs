@@ -25,10 +25,10 @@
 //! ```
 //!
 //! `fc` has `outputs` and the same quantizers, `avg_pool` and `max_pool` have `kernel` and `stride`
-//! (by default the kernel), `clip` has `max`, its greatest output in units of the output, `relu`, `flatten`,
-//! `add` and `argmax` nothing more. `"same"` is (k − 1)/2 zeros on
+//! (by default the kernel), `clip` has `max`, its greatest output in units of the output, `square` has
+//! `input_bits`, `relu`, `flatten`, `add` and `argmax` nothing more. `"same"` is (k − 1)/2 zeros on
 //! each side, times the dilation, and needs an odd kernel. Fields and kinds that are not known are refused; errors name
-//! the line and the field. A linear layer without quantizer gets 8 bits and 8 bits, and the reader
+//! the line and the field. A linear layer or square without quantizer gets 8 bits, and the reader
 //! returns a [`NetworkWarning`].
 
 use std::collections::HashMap;
@@ -51,7 +51,7 @@ const DEFAULT_BITS: u32 = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NetworkWarning {
-    /// These linear layers have no (complete) quantizer; 8 bits were filled in.
+    /// These linear layers and squares have no (complete) quantizer; 8 bits were filled in.
     DefaultQuantizer {
         /// Their names.
         layers: Vec<String>,
@@ -107,6 +107,7 @@ enum KindText {
     Fc,
     Relu,
     Clip,
+    Square,
     AvgPool,
     MaxPool,
     Flatten,
@@ -210,6 +211,9 @@ impl LayerText {
             KindText::Clip => LayerKind::Clip {
                 max: required(self.max, "max", "a number")?,
             },
+            KindText::Square => LayerKind::Square {
+                input_bits: quantizer.input_bits,
+            },
             KindText::Argmax => LayerKind::Argmax,
             KindText::Flatten => LayerKind::Flatten,
             KindText::Add => LayerKind::Add,
@@ -223,8 +227,13 @@ impl LayerText {
     }
 
     fn lacks_quantizer(&self) -> bool {
-        let linear = matches!(self.kind, KindText::Conv | KindText::Fc);
-        linear && (self.input_bits.is_none() || self.weight_bits.is_none())
+        match self.kind {
+            KindText::Conv | KindText::Fc => {
+                self.input_bits.is_none() || self.weight_bits.is_none()
+            }
+            KindText::Square => self.input_bits.is_none(),
+            _ => false,
+        }
     }
 
     /// Refuses fields that the layer's kind doesn't have.
@@ -259,6 +268,7 @@ impl LayerText {
             KindText::Fc => &["outputs", "bias", "input_bits", "weight_bits", "p_bits"],
             KindText::AvgPool | KindText::MaxPool => &["kernel", "stride"],
             KindText::Clip => &["max"],
+            KindText::Square => &["input_bits"],
             KindText::Relu | KindText::Flatten | KindText::Add | KindText::Argmax => &[],
         };
         let mut surplus = given.iter().filter(|(_, is_given)| *is_given);

@@ -54,6 +54,7 @@ fn kind_fields(kind: &LayerKind) -> String {
             text
         }
         LayerKind::Clip { max } => format!("max = {max}\n"),
+        LayerKind::Square { input_bits } => format!("input_bits = {input_bits}\n"),
         LayerKind::Relu | LayerKind::Flatten | LayerKind::Add | LayerKind::Argmax => String::new(),
     };
     if let Some(quantizer) = kind.quantizer() {

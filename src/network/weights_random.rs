@@ -91,7 +91,7 @@ impl Weights {
                 let layer = LayerWeights::random(kind, step.shape_in, rng);
                 let greatest = layer.magnitude(kind.terms(step.shape_in), x.magnitude());
                 check_magnitude(&step.name, greatest)?;
-                let exponent = x.exponent + layer.exponent;
+                let exponent = x.exponent.saturating_add(layer.exponent);
                 self.layers.insert(step.name.clone(), layer);
                 (step.kind.clone(), exponent)
             }
@@ -104,6 +104,7 @@ impl Weights {
                 let exponent = x.exponent + chosen.shift as i32;
                 (StepKind::Clip(chosen, *max), exponent)
             }
+            StepKind::Square => (StepKind::Square, x.exponent.saturating_mul(2)),
             StepKind::Argmax => (StepKind::Argmax, 0),
             StepKind::Requantize(requantize) => {
                 let chosen = fit(*requantize, &x.values);
@@ -118,7 +119,8 @@ impl Weights {
             StepKind::SumPool(pool) => {
                 let greatest = u128::from(x.magnitude()) * u128::from(pool.window());
                 check_magnitude(&step.name, greatest)?;
-                (step.kind.clone(), x.exponent - pool_exponent(pool))
+                let exponent = x.exponent.saturating_sub(pool_exponent(pool));
+                (step.kind.clone(), exponent)
             }
             StepKind::Flatten => (StepKind::Flatten, x.exponent),
             StepKind::Add(_) => {

@@ -13,11 +13,16 @@ struct Entry {
 }
 
 /// All networks, smallest first.
-const NETWORKS: [Entry; 5] = [
+const NETWORKS: [Entry; 6] = [
     Entry {
         name: "toy",
         description: "two small convolutions and a fully connected layer on 2x8x8, for tests",
         text: include_str!("../../data/networks/toy.toml"),
+    },
+    Entry {
+        name: "secureml-square",
+        description: "three fully connected layers for MNIST with squares between them, as in SecureML",
+        text: include_str!("../../data/networks/secureml-square.toml"),
     },
     Entry {
         name: "lenet-mnist",
@@ -96,6 +101,7 @@ mod tests {
         assert_eq!(relus("table2-baseline"), 172_032);
         assert_eq!(relus("nass-cifar-acc"), 96_768);
         assert_eq!(relus("lenet-mnist"), 10_340);
+        assert_eq!(relus("secureml-square"), 0);
         assert_eq!(relus("toy"), 512);
     }
 
@@ -115,7 +121,7 @@ mod tests {
         let error = load("resnet").unwrap_err().to_string();
         assert_eq!(
             error,
-            "no network is named `resnet`; expected one of toy, lenet-mnist, nass-cifar-acc, \
+            "no network is named `resnet`; expected one of toy, secureml-square, lenet-mnist, nass-cifar-acc, \
              table2-baseline, gazelle-cifar10"
         );
     }

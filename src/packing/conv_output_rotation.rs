@@ -210,7 +210,7 @@ impl<S: StrideRule> ConvOrder for OutputRotation<S> {
             products: products.count(kind),
             rotated: kind.iter().map(rotated).sum(),
             turns: Turns(products).all(kind).len() as u64,
-            folds: 0,
+            ..OutputSum::default()
         }
     }
 

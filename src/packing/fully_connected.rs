@@ -93,6 +93,7 @@ impl Steps {
             rotated: products - still.sum::<u64>(),
             turns: turning(&giants),
             folds: self.layout.fold_shifts(group).count() as u32,
+            unscaled: 0,
         }
     }
 }

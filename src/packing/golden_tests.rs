@@ -209,3 +209,24 @@ fn encoded_weights_have_their_bytes() {
     assert_eq!(plan.weight_bytes(2).0, 144 * 4096 * 2 * 8);
     assert_eq!(Shape::new(16, 16, 16).len(), 4096);
 }
+
+/// Gazelle's and DELPHI's `square.cpp`: for each n values two ciphertexts go up and one comes down, by one product
+/// and one sum.
+#[test]
+fn a_square_has_gazelles_counts() {
+    for (values, n, ciphertexts) in [
+        (128, 2048, 1),
+        (2048, 2048, 1),
+        (2049, 2048, 2),
+        (65_536, 8192, 8),
+    ] {
+        let plan = Plan::named("square", &LinearShape::Square { values }, n).unwrap();
+        assert_eq!(plan.input_ciphertexts(), 2 * ciphertexts);
+        assert_eq!(plan.output_ciphertexts(), ciphertexts);
+        assert_eq!(plan.weight_count(), ciphertexts);
+        let counts: Vec<_> = plan.counts().iter().collect();
+        let each = ciphertexts as u64;
+        assert_eq!(counts, [(HeOp::Add, each), (HeOp::Hadamard, each)]);
+        assert!(plan.rotations().is_empty());
+    }
+}

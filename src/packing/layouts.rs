@@ -61,6 +61,16 @@ impl Layouts {
         shared.get_or_init(make).clone()
     }
 
+    /// Number of values of a square.
+    pub(super) fn square(&self, schedule: &'static str) -> Result<(Slots, usize), PackingError> {
+        match self.layer {
+            LinearShape::Square { values } => Ok((self.check()?, values)),
+            LinearShape::Fc { .. } | LinearShape::Conv(_) => {
+                Err(PackingError::WrongLayer { schedule })
+            }
+        }
+    }
+
     /// Sizes of a fully connected layer.
     pub(super) fn fully_connected(
         &self,
@@ -68,7 +78,9 @@ impl Layouts {
         schedule: &'static str,
     ) -> Result<FcLayout, PackingError> {
         match self.layer {
-            LinearShape::Conv(_) => Err(PackingError::WrongLayer { schedule }),
+            LinearShape::Conv(_) | LinearShape::Square { .. } => {
+                Err(PackingError::WrongLayer { schedule })
+            }
             LinearShape::Fc { inputs, outputs } => {
                 let slots = self.check()?;
                 Ok(FcLayout::new(slots, (inputs, outputs), diagonals))

@@ -1,4 +1,4 @@
-//! Packing plans: which rotations, products and sums compute one linear layer at a given n.
+//! Packing plans: which rotations, products and sums compute one linear layer, or a square, at a given n.
 //!
 //! A [`LinearShape`] (the shapes of a layer, no weights) and a ring degree n go in; a [`Plan`] comes
 //! out. The plan says how the client lays out its values ([`Plan::pack_input`]), what the server
@@ -62,6 +62,7 @@ mod plan;
 mod ranges;
 mod shape;
 mod slots;
+mod square;
 mod strides;
 mod sums;
 mod threaded;
@@ -82,6 +83,7 @@ pub use output_sum::OutputSum;
 pub use plain_slots::PlainSlots;
 pub use plan::{Plan, PlanRequest, Schedule};
 pub use shape::{ConvShape, LinearShape, PackingError};
+pub use square::Square;
 pub use strides::{Decimated, Discarded, StrideRule};
 
 pub use windows::{Digit, DigitEncoder, Windowed, WindowedCiphertext, Windows};

@@ -17,6 +17,7 @@ use super::fc_naive::FcNaive;
 use super::layouts::Layouts;
 use super::output_sum::OutputSum;
 use super::shape::{LinearShape, PackingError};
+use super::square::Square;
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 use crate::network::Step;
 use crate::units::Bytes;
@@ -367,4 +368,6 @@ schedules! {
     ConvInputRotationDecimated,
     /// Convolution, inputs rotated by the client as in DELPHI.
     ConvClientRotation,
+    /// Square, of values that two parties share.
+    Square,
 }

@@ -1,4 +1,4 @@
-//! What a plan is made for: the shapes of one linear layer, taken from a step; and what may be wrong.
+//! What a plan is made for: the shapes of one linear layer or square, taken from a step; and what may be wrong.
 //!
 //! A [`LinearShape`] holds sizes only: no weights, no quantizers. Output sizes follow from
 //! out = ⌊(in + 2·padding − extent) / stride⌋ + 1, extent = (kernel − 1)·dilation + 1.
@@ -13,8 +13,8 @@ use crate::ring::MAX_DEGREE;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PackingError {
-    /// The step is no convolution or fully connected layer.
-    #[error("step `{step}` is not a linear layer")]
+    /// The step is no convolution, fully connected layer or square.
+    #[error("step `{step}` is not a linear layer or a square")]
     NotLinear {
         /// Name of the step.
         step: String,
@@ -234,7 +234,7 @@ impl ConvShape {
     }
 }
 
-/// Shapes of a linear layer.
+/// Shapes of a linear layer, or of a square.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinearShape {
@@ -247,6 +247,12 @@ pub enum LinearShape {
     },
     /// Convolution; weights are `[out_channels, in_channels / groups, kernel h, kernel w]`.
     Conv(ConvShape),
+    /// What of a square is linear in what the client sends: y + w ⊙ x, of `values` values each. Inputs are x
+    /// and behind it y, weights are w.
+    Square {
+        /// Number of values squared.
+        values: usize,
+    },
 }
 
 impl LinearShape {
@@ -274,13 +280,19 @@ impl LinearShape {
                 dilation: conv.dilation,
                 groups: conv.groups,
             }),
+            StepKind::Square => Self::Square {
+                values: step.shape_in.len(),
+            },
             _ => {
                 return Err(PackingError::NotLinear {
                     step: step.name.clone(),
                 });
             }
         };
-        let made = layer.output()?;
+        let made = match layer {
+            Self::Square { .. } => step.shape_in,
+            Self::Fc { .. } | Self::Conv(_) => layer.output()?,
+        };
         if made == step.shape_out {
             Ok(layer)
         } else {
@@ -304,10 +316,13 @@ impl LinearShape {
                 sizes_in_range(&weights, (1, MAX_COUNT))
             }
             Self::Conv(conv) => conv.check(),
+            &Self::Square { values } => {
+                sizes_in_range(&[("number of values", values)], (1, MAX_COUNT))
+            }
         }
     }
 
-    /// Shape of the output; a fully connected layer makes `[outputs, 1, 1]`.
+    /// Shape of the output; a fully connected layer makes `[outputs, 1, 1]`, a square is taken to be of a vector.
     ///
     /// # Errors
     /// [`PackingError::Geometry`] for a convolution that has none.
@@ -315,6 +330,7 @@ impl LinearShape {
         match self {
             Self::Fc { outputs, .. } => Ok(Shape::new(*outputs, 1, 1)),
             Self::Conv(conv) => conv.output(),
+            Self::Square { values } => Ok(Shape::new(*values, 1, 1)),
         }
     }
 
@@ -323,6 +339,7 @@ impl LinearShape {
         match self {
             Self::Fc { inputs, .. } => *inputs,
             Self::Conv(conv) => conv.input.len(),
+            Self::Square { values } => 2 * *values,
         }
     }
 
@@ -333,6 +350,7 @@ impl LinearShape {
             Self::Conv(conv) => {
                 conv.out_channels * conv.channels_read() * conv.kernel[0] * conv.kernel[1]
             }
+            Self::Square { values } => *values,
         }
     }
 }

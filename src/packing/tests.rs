@@ -27,7 +27,7 @@ fn conv(input: [usize; 3], out_channels: usize, kernel: usize, stride: usize) ->
     })
 }
 
-/// y = W·x, or the convolution sum, from their definitions.
+/// y = W·x, the convolution sum, or y + w ⊙ x, from their definitions.
 fn naive(layer: &LinearShape, weights: &[i64], values: &[u64], p: u64) -> Vec<u64> {
     let reduce = |sum: i128| u64::try_from(sum.rem_euclid(i128::from(p))).unwrap();
     let product = |w: i64, x: u64| i128::from(w) * i128::from(x) % i128::from(p);
@@ -36,6 +36,13 @@ fn naive(layer: &LinearShape, weights: &[i64], values: &[u64], p: u64) -> Vec<u6
             return weights
                 .chunks(*inputs)
                 .map(|row| reduce(row.iter().zip(values).map(|(&w, &x)| product(w, x)).sum()))
+                .collect();
+        }
+        LinearShape::Square { values: count } => {
+            let (x, y) = values.split_at(*count);
+            let sums = weights.iter().zip(x).zip(y);
+            return sums
+                .map(|((&w, &x), &y)| reduce(product(w, x) + i128::from(y)))
                 .collect();
         }
         LinearShape::Conv(conv) => conv,
@@ -176,6 +183,11 @@ pub(super) fn any_fc() -> impl Strategy<Value = (LinearShape, usize)> {
     )
 }
 
+fn any_square() -> impl Strategy<Value = (LinearShape, usize)> {
+    (1_u32..9, 1_usize..600)
+        .prop_map(|(log_n, values)| (LinearShape::Square { values }, 1 << log_n))
+}
+
 pub(crate) fn any_conv() -> impl Strategy<Value = (LinearShape, usize)> {
     let pair = |range: std::ops::Range<usize>| prop::array::uniform2(range);
     (
@@ -229,6 +241,12 @@ proptest! {
 
     #[test]
     fn fully_connected_is_a_matrix_product((layer, n) in any_fc(), seed: u64) {
+        check(&layer, n, seed);
+        check_no_zero_plaintext(&layer, n);
+    }
+
+    #[test]
+    fn a_square_is_a_product_and_a_sum((layer, n) in any_square(), seed: u64) {
         check(&layer, n, seed);
         check_no_zero_plaintext(&layer, n);
     }
@@ -431,6 +449,9 @@ fn every_refusal_has_its_name() {
         layer: large,
     };
     assert_eq!(request.check(), Err(inputs));
+    let nothing = size("number of values", 0, 1 << 31);
+    let square = LinearShape::Square { values: 0 };
+    assert_eq!(Plan::new(&square, 8), Err(nothing));
     let (height, width, row) = (33, 32, 4);
     assert_eq!(
         Plan::new(&conv([1, height, width], 1, 3, 1), 2 * row),
@@ -526,6 +547,10 @@ fn steps_become_plans() {
     assert_eq!(plan.schedule_name(), "conv_output_rotation");
     assert_eq!(plan.key_switches(), 2 * 8 + 3);
 
+    let plan = Plan::for_step(&step(StepKind::Square, [3, 4, 4], [3, 4, 4]), 128).unwrap();
+    assert_eq!(plan.made_for(), (128, LinearShape::Square { values: 48 }));
+    assert_eq!(plan.schedule_name(), "square");
+
     let (made, stated) = (Shape::new(10, 1, 1), Shape::new(9, 1, 1));
     assert_eq!(
         Plan::for_step(&step(fc, [3, 4, 4], [9, 1, 1]), 128),
@@ -540,11 +565,17 @@ fn steps_become_plans() {
 
 #[test]
 fn a_plan_survives_a_file_and_a_false_one_does_not() {
-    for layer in [LinearShape::fully_connected(5, 3), conv([3, 4, 4], 2, 3, 1)] {
+    let square = LinearShape::Square { values: 70 };
+    for layer in [
+        LinearShape::fully_connected(5, 3),
+        conv([3, 4, 4], 2, 3, 1),
+        square,
+    ] {
         let plan = Plan::new(&layer, 64).unwrap();
         let text = serde_json::to_string(&plan).unwrap();
         assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
-        let other = text.replace(plan.schedule_name(), "telepathy");
+        let schedule = |name| format!("\"schedule\":\"{name}\"");
+        let other = text.replace(&schedule(plan.schedule_name()), &schedule("telepathy"));
         let error = serde_json::from_str::<Plan>(&other)
             .unwrap_err()
             .to_string();
@@ -660,7 +691,8 @@ fn plans_run_over_bfv() {
     for seed in 0..120 {
         let (fc, fc_n) = any_fc().new_tree(&mut runner).unwrap().current();
         let (conv, conv_n) = any_conv().new_tree(&mut runner).unwrap().current();
-        for (layer, n) in [(fc, fc_n), (conv, conv_n)] {
+        let (square, square_n) = any_square().new_tree(&mut runner).unwrap().current();
+        for (layer, n) in [(fc, fc_n), (conv, conv_n), (square, square_n)] {
             let ring = rings.iter_mut().find(|ring| ring.params.degree() == n);
             if let Some(ring) = ring {
                 schedules.extend(ring.check(&layer, seed));

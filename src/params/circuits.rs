@@ -29,9 +29,11 @@ pub const fn circuit_function(step: &Step) -> Option<ShareFunction> {
         StepKind::Argmax => ShareFunction::Argmax {
             values: step.shape_in.len(),
         },
-        StepKind::Linear(_) | StepKind::SumPool(_) | StepKind::Flatten | StepKind::Add(_) => {
-            return None;
-        }
+        StepKind::Linear(_)
+        | StepKind::Square
+        | StepKind::SumPool(_)
+        | StepKind::Flatten
+        | StepKind::Add(_) => return None,
     })
 }
 

@@ -38,7 +38,7 @@ impl<P: Prices> Selector<P> {
     /// Every candidate, the cheapest first; those that don't work after them, the nearest first.
     pub(super) fn candidates(&self, ask: &Ask) -> Vec<Candidate> {
         let mut candidates: Vec<Candidate> = self.unpacked(ask);
-        for windows in self.windows() {
+        for windows in self.windows(&ask.shape) {
             for at in &self.everywhere(windows, ask) {
                 candidates.extend(self.bases().map(|basis| self.candidate(at, basis, ask)));
             }

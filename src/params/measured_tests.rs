@@ -109,6 +109,7 @@ fn layers_are_as_noisy_as_predicted() {
     };
     for layer in [
         LinearShape::fully_connected(1024, 64),
+        LinearShape::Square { values: 3000 },
         conv(4, 16),
         conv(5, 8),
     ] {

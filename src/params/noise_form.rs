@@ -3,10 +3,10 @@
 //! In goes a plan; out comes a [`NoiseForm`] for each kind of output ciphertext: how much of an input's
 //! error and of one key switch's error it holds. It is linear in these two sources, so a plan is looked at
 //! once for each (n, p) and evaluated for any q. [`LayerNoise::of_plan`] reads it off the plan's
-//! [`OutputSum`]s: with T products, H of them of rotated inputs, g the gain of a product ([`product_gain`])
-//! and s rotations of partial sums,
+//! [`OutputSum`]s: with T products, H of them of rotated inputs, g the gain of a product ([`product_gain`]),
+//! u inputs added as they are and s rotations of partial sums,
 //!
-//! variance = T·g·(input) + (H·g + s)·(key switch), then k foldings.
+//! variance = (T·g + u)·(input) + (H·g + s)·(key switch), then k foldings.
 //!
 //! In windows g is the sum over the digits of a weight.
 //!
@@ -154,8 +154,10 @@ impl NoiseForm {
     fn of_sum(sum: &OutputSum, gain: Gain) -> Self {
         let one = Part::ONE.product(gain);
         let turns = Part::ONE.times(sum.turns);
+        let unscaled = Part::ONE.times(sum.unscaled);
+        let products = one.times(sum.products);
         let mut form = Self {
-            input: one.times(sum.products),
+            input: products.sum(unscaled, Kinship::Independent),
             key_switch: one.times(sum.rotated).sum(turns, Kinship::Independent),
             lineage: 0,
         };
@@ -449,6 +451,11 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn squares_have_the_noise_of_their_plan(values in 1_usize..5000, log_n in 5_u32..12) {
+            assert_closed_form(&LinearShape::Square { values }, 1 << log_n, 1);
+        }
 
         #[test]
         fn fully_connected_layers_have_the_noise_of_their_plan(

@@ -21,6 +21,8 @@ pub(super) struct Packed {
     pub(super) outputs: u64,
     /// Operations of both parties, online; without the server's share, which may be zero.
     counts: OpCounts,
+    /// How the server takes its share in.
+    share: Share,
     /// Encoded plaintexts.
     weights: u64,
     /// Ciphertexts held at once besides the inputs.
@@ -28,6 +30,15 @@ pub(super) struct Packed {
     /// Keys of rotations, once they were counted.
     keys: OnceCell<u64>,
     sums: Vec<OutputSum>,
+}
+
+/// How the server takes its share of the operand in.
+#[derive(Debug, Clone, Copy)]
+enum Share {
+    /// To the inputs, where it has one.
+    Added,
+    /// As the factors of a square.
+    Multiplied,
 }
 
 /// How well the keys that a plan reads are known.
@@ -39,7 +50,7 @@ pub(super) enum Keys<'a> {
     Of(&'a LinearShape),
 }
 
-/// What surrounds a plan.
+/// What surrounds a plan, but for how the server takes its share in.
 fn around(inputs: u64, outputs: u64) -> OpCounts {
     let around = [
         (HeOp::EncryptSecret, inputs),
@@ -63,12 +74,17 @@ impl Packed {
             plan.input_ciphertexts() as u64,
             plan.output_ciphertexts() as u64,
         );
+        let share = match plan {
+            Plan::Square(_) => Share::Multiplied,
+            _ => Share::Added,
+        };
         Self {
             n,
             schedule: plan.schedule_name(),
             inputs,
             outputs,
             counts: plan.counts() + around(inputs, outputs),
+            share,
             weights: plan.weight_count() as u64,
             working: plan.working_ciphertexts() as u64,
             keys: OnceCell::new(),
@@ -85,6 +101,7 @@ impl Packed {
             inputs: 1,
             outputs: 1,
             counts: around + std::iter::once((HeOp::Hadamard, 1)).collect(),
+            share: Share::Added,
             weights: 1,
             working: 1,
             keys: OnceCell::new(),
@@ -135,10 +152,11 @@ impl Packed {
             windows.count() as u64,
         );
         let mut counts = self.counts;
-        counts[HeOp::AddPlain] += match operand {
-            Origin::Input => 0,
-            Origin::Computed => self.inputs,
-        };
+        match (self.share, operand) {
+            (Share::Added, Origin::Input) => {}
+            (Share::Added, Origin::Computed) => counts[HeOp::AddPlain] += self.inputs,
+            (Share::Multiplied, _) => counts[HeOp::Encode] += self.weights,
+        }
         let ring = (self.n, basis.limbs, basis.switching);
         LayerWork {
             n: self.n,

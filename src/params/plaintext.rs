@@ -58,6 +58,10 @@ impl PlaintextRule {
                 .filter(|step| step.domain == domain)
                 .filter_map(|step| match &step.kind {
                     StepKind::Linear(kind) => paper_bits(kind),
+                    // Of squares the paper says nothing: p exceeds twice the greatest.
+                    StepKind::Square => {
+                        Some(u64::BITS + 1 - step.range_out.magnitude().leading_zeros())
+                    }
                     _ => None,
                 })
                 .max()

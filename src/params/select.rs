@@ -1,4 +1,4 @@
-//! Selection for a network: for every linear layer the cheapest (n, p, q), packing and key switching.
+//! Selection for a network: for every linear layer and square the cheapest (n, p, q), packing and key switching.
 //!
 //! In go a [`ResolvedNetwork`], a [`Request`] and [`Prices`]; out comes a [`LayerCrypto`] for each linear
 //! step. NASS (section 4.1, figure 4) starts from a p and a guess of q, asks the table for n, samples
@@ -35,7 +35,7 @@ use super::request::{LayerCost, RING_DEGREES, Request};
 use super::selector::{Ask, Chosen, Modulus, Selector};
 use super::widths::{KeySwitching, Widths};
 use crate::bfv::digit_ranges;
-use crate::network::{Origin, ResolvedNetwork, Step, StepKind};
+use crate::network::{Origin, ResolvedNetwork};
 use crate::packing::LinearShape;
 use crate::security::{SecretKind, SecurityError, check, level_reached, max_log_q};
 
@@ -93,11 +93,7 @@ fn usable_degrees(request: &Request) -> Result<Vec<(usize, u32)>, ParamsError> {
     Ok(degrees)
 }
 
-const fn is_linear(step: &Step) -> bool {
-    matches!(step.kind, StepKind::Linear(_))
-}
-
-/// The linear steps of one domain.
+/// The linear steps and squares of one domain.
 pub(super) struct Group<'a> {
     network: &'a ResolvedNetwork,
     domain: usize,
@@ -329,13 +325,17 @@ pub(super) fn groups(
     network: &ResolvedNetwork,
     failure_log2: f64,
 ) -> impl Iterator<Item = Group<'_>> {
-    let linear = network.steps.iter().filter(|step| is_linear(step)).count() as u64;
+    let linear = network
+        .steps
+        .iter()
+        .filter(|step| step.kind.is_encrypted())
+        .count() as u64;
     let failure_log2 = split(failure_log2, linear).to_bits();
     let operands: Rc<[Origin]> = network.origins().into();
     (0..network.domains.len()).filter_map(move |domain| {
         let of_domain = |index: &usize| {
             let step = &network.steps[*index];
-            step.domain == domain && is_linear(step)
+            step.domain == domain && step.kind.is_encrypted()
         };
         let steps: Vec<usize> = (0..network.steps.len()).filter(of_domain).collect();
         (!steps.is_empty()).then_some(Group {

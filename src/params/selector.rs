@@ -176,7 +176,7 @@ impl<P: Prices> Selector<P> {
     fn solve(&self, ask: &Ask) -> Answer {
         let (mut sites, mut best): (Vec<Site>, _) = (Vec::with_capacity(16), None);
         let mut first = 0;
-        for windows in self.windows() {
+        for windows in self.windows(&ask.shape) {
             // Packing takes longest: only rings in which something could win are packed.
             let cut = best
                 .as_ref()
@@ -357,10 +357,15 @@ impl<P: Prices> Selector<P> {
         }
     }
 
-    /// Every number of plaintext windows that is tried.
-    pub(super) fn windows(&self) -> impl Iterator<Item = usize> + use<P> {
-        let only = self.request.limits.windows;
-        (1..=MAX_WINDOWS).filter(move |windows| only.is_none_or(|only| only == *windows))
+    /// Every number of plaintext windows that is tried; a square has no weights to cut.
+    pub(super) fn windows(&self, shape: &LinearShape) -> impl Iterator<Item = usize> + use<P> {
+        let (only, most) = match shape {
+            LinearShape::Square { .. } => (None, 1),
+            LinearShape::Fc { .. } | LinearShape::Conv(_) => {
+                (self.request.limits.windows, MAX_WINDOWS)
+            }
+        };
+        (1..=most).filter(move |windows| only.is_none_or(|only| only == *windows))
     }
 
     /// The set of all bases.

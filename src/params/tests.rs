@@ -9,7 +9,7 @@ use super::*;
 use crate::bfv::{BfvLiteral, BfvParams};
 use crate::network::{
     ConvParams, FcParams, LayerKind, LayerParams, NetworkParams, Quantizer, ResolvedNetwork, Shape,
-    Source, StepKind, zoo,
+    Source, zoo,
 };
 use crate::security::{Attack, Requirement, SecretKind, SecurityError, Table, check};
 
@@ -95,12 +95,7 @@ fn select(network: &ResolvedNetwork, request: &Request) -> Result<Selection, Par
 pub(super) fn assert_sound(network: &ResolvedNetwork, request: &Request, selection: &Selection) {
     let mut failure = 0.0;
     for (step, crypto) in network.steps.iter().zip(&selection.layers) {
-        assert_eq!(
-            crypto.is_some(),
-            matches!(step.kind, StepKind::Linear(_)),
-            "{}",
-            step.name
-        );
+        assert_eq!(crypto.is_some(), step.kind.is_encrypted(), "{}", step.name);
         let Some(crypto) = crypto else { continue };
         let moduli = [crypto.q.clone(), crypto.special.clone()].concat();
         let verdict = check(&request.requirement, crypto.n, log2_product(&moduli)).unwrap();
@@ -449,10 +444,7 @@ fn given_weights_decide_on_p() {
             layers.into_iter().flatten().collect::<Vec<_>>()
         });
         // A signed input of 5 bits, then what a ReLU of 5 bits gives.
-        let linear = given
-            .steps
-            .iter()
-            .filter(|step| matches!(step.kind, StepKind::Linear(_)));
+        let linear = given.steps.iter().filter(|step| step.kind.is_encrypted());
         for ((step, x_max), (ours, blind)) in linear.zip([16, 31]).zip(ours.iter().zip(&blind)) {
             let layer = &weights.layers[&step.name];
             let rows = layer.weight.chunks(step.shape_in.len()).zip(&layer.bias);

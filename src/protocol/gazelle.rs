@@ -6,6 +6,8 @@
 //!   server adds x_s (W^j·x_s), applies the packing plan,
 //!   adds a flooded public-key encryption of −r (r uniform in all slots), switches the modulus and
 //!   replies; y_c is what the client decrypts, y_s = r + bias.
+//! - *Square*: the client sends Enc(x_c) and Enc(x_c²); the server adds 2·x_s ⊙ Enc(x_c), then an encryption of
+//!   x_s² − r, and replies as above. It encodes 2·x_s as soon as it knows x_s.
 //! - *Activation*: a circuit that one party garbles and the other evaluates (`circuit_script`).
 //! - *Pools, sums, flatten*: each party on its own share, as soon as it knows that.
 //! - *End*: the server sends its share of the result.
@@ -221,7 +223,7 @@ impl Writer<'_> {
                 self.step = Some(index);
                 let mut tasks = match weights {
                     WeightEncoding::Ahead => encode_ahead(crypto, plan),
-                    WeightEncoding::Streamed => Vec::new(),
+                    WeightEncoding::Streamed | WeightEncoding::OfShare => Vec::new(),
                 };
                 // What one layer has reserved serves the next one of the same ring.
                 let working = working_bytes(crypto, plan).0;
@@ -241,8 +243,16 @@ impl Writer<'_> {
         (self.step, self.phase) = (Some(index), Phase::Offline);
         let steps = self.steps;
         match &steps[index] {
-            StepPlan::Linear { plan, .. } => {
+            StepPlan::Linear {
+                crypto,
+                plan,
+                weights,
+                ..
+            } => {
                 self.server(Act::DrawShare, LinearValues::of(plan).draw(), None);
+                if *weights == WeightEncoding::OfShare {
+                    self.encode_share(index, crypto, plan);
+                }
             }
             StepPlan::Local => self.local(index),
             StepPlan::Circuit {
@@ -275,7 +285,12 @@ impl Writer<'_> {
                 plan,
                 weights,
                 ..
-            } => self.linear((crypto, plan), *weights, held)?,
+            } => {
+                if *weights == WeightEncoding::OfShare {
+                    self.encode_share(index, crypto, plan);
+                }
+                self.linear((crypto, plan), *weights, held)?;
+            }
         }
         Ok(())
     }
@@ -287,6 +302,15 @@ impl Writer<'_> {
                 let task = linear_values::local(&self.network.steps[index]);
                 self.act(party, Act::Local, vec![task], None);
             }
+        }
+    }
+
+    /// The server's part of a square, in the phase in which it knows its share of the operand.
+    fn encode_share(&mut self, index: usize, crypto: &LayerCrypto, plan: &Plan) {
+        if self.known[index].operand.server == self.phase {
+            let mut tasks = he(crypto, &[(HeOp::Encode, encodings(crypto, plan))]);
+            tasks.push(LinearValues::of(plan).arrange());
+            self.server(Act::EncodeShare, tasks, None);
         }
     }
 
@@ -316,7 +340,7 @@ impl Writer<'_> {
         };
         // What is encoded on the spot is still in the cache when it is multiplied.
         let (encodings, waiting) = match weights {
-            WeightEncoding::Ahead => (0, encoded(crypto, plan)),
+            WeightEncoding::Ahead | WeightEncoding::OfShare => (0, encoded(crypto, plan)),
             WeightEncoding::Streamed => (encodings(crypto, plan), Bytes(0)),
         };
         let around: OpCounts = [

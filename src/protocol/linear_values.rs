@@ -34,6 +34,12 @@ impl LinearValues {
                     masks,
                 }
             }
+            LinearShape::Square { values } => Self {
+                pack: (ValueOp::PackFc, slots(plan.input_ciphertexts())),
+                unpack: (ValueOp::UnpackFc, values as u64),
+                arrange: (ValueOp::ArrangeFc, weights),
+                masks,
+            },
             LinearShape::Fc { outputs, .. } => Self {
                 pack: (ValueOp::PackFc, slots(plan.input_ciphertexts())),
                 unpack: (ValueOp::UnpackFc, outputs as u64),

@@ -18,6 +18,7 @@ mod party;
 mod roles;
 mod server;
 mod shares;
+mod square;
 mod steps;
 mod values;
 mod work;
@@ -38,5 +39,7 @@ pub use work::{
     Act, Action, FRAME_HEADER, Message, MessageKind, RingKeys, Script, StepPlan, Streams, Task,
 };
 
+#[cfg(test)]
+mod square_tests;
 #[cfg(test)]
 mod tests;

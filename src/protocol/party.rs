@@ -10,11 +10,12 @@ use super::error::PartyError;
 use super::inbox::{Inbox, Place};
 use super::roles::{Known, Party, WeightEncoding};
 use super::shares;
+use super::square;
 use super::steps::{Held, layer_params, operands_held_by_server};
 use super::work::{Action, Script, StepPlan};
 use crate::bfv::BfvParams;
 use crate::gc::Layer;
-use crate::network::{Source, Step};
+use crate::network::{Source, Step, StepKind};
 use crate::packing::{Plan, Windows};
 use crate::units::Bytes;
 
@@ -113,7 +114,7 @@ impl<'a> View<'a> {
         action: &Action,
     ) -> Result<Zeroizing<Vec<Vec<Vec<u64>>>>, PartyError> {
         let (plan, windows) = (self.linear(action)?.0, self.windows(action)?);
-        let packed = Zeroizing::new(plan.pack_input(self.operand(action)?));
+        let packed = Zeroizing::new(plan.pack_input(&self.encrypted_operand(action)?));
         let scaled = packed.iter().map(|slots| windows.scaled(slots));
         Ok(Zeroizing::new(scaled.collect()))
     }
@@ -168,6 +169,18 @@ impl<'a> View<'a> {
         self.value(source).ok_or(out_of_order(action))
     }
 
+    /// What the client encrypts of its share of the step's operand.
+    pub(super) fn encrypted_operand(
+        &self,
+        action: &Action,
+    ) -> Result<Zeroizing<Vec<u64>>, PartyError> {
+        let ((_, step), share) = (self.step(action)?, self.operand(action)?);
+        Ok(Zeroizing::new(match step.kind {
+            StepKind::Square => square::with_squares(share, self.p_out(step)),
+            _ => share.to_vec(),
+        }))
+    }
+
     /// The party's share of a local step's result, from its shares of the operands.
     fn local(&self, action: &Action) -> Result<Option<Vec<u64>>, PartyError> {
         let (_, step) = self.step(action)?;
@@ -186,7 +199,7 @@ impl<'a> View<'a> {
             .map(|share| share.as_slice())
     }
 
-    /// Whether the server's share of the step's operand can be anything but zero.
+    /// Whether the server adds its share of the step's operand to what the client encrypts.
     pub(super) fn operand_is_shared(&self, action: &Action) -> Result<bool, PartyError> {
         let (index, _) = self.step(action)?;
         Ok(self.held.get(index) == Some(&Held::Yes))

@@ -131,6 +131,8 @@ pub enum WeightEncoding {
     Ahead,
     /// Each one when it is multiplied, in every inference; none is kept.
     Streamed,
+    /// There are none: the factors of a square are the server's share, encoded in every inference when it is known.
+    OfShare,
 }
 
 /// From when on each party knows its share of a value.

@@ -12,6 +12,7 @@ use super::inbox::{Inbox, parts};
 use super::party::{View, out_of_order};
 use super::roles::{Party, WeightEncoding};
 use super::shares;
+use super::square;
 use super::work::{Act, Action, MessageKind, Script};
 use crate::batch;
 use crate::bfv::{
@@ -27,7 +28,10 @@ pub struct Server<'a, R> {
     rings: Vec<(PublicKey, Evaluator)>,
     /// Encoded weights, by step, each in its windows.
     encoded: Vec<Vec<Vec<Plaintext>>>,
-    /// What the server adds to the reply's slots, by step and ciphertext: −r.
+    /// Twice the server's share of a square's operand, encoded, by step.
+    doubled: Vec<Zeroizing<Vec<Vec<Plaintext>>>>,
+    /// What the server adds to the reply's slots, by step and ciphertext: −r, and in a square the square of
+    /// its share.
     masks: Vec<Zeroizing<Vec<Vec<u64>>>>,
     circuits: CircuitSide,
     rng: R,
@@ -46,6 +50,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             weights,
             rings: Vec::new(),
             encoded: (0..steps).map(|_| Vec::new()).collect(),
+            doubled: (0..steps).map(|_| Zeroizing::default()).collect(),
             masks: vec![Zeroizing::default(); steps],
             circuits: CircuitSide::of(Party::Server, script, &mut rng),
             rng,
@@ -60,6 +65,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         match action.act {
             Act::LoadKeys(ring) => self.load_keys(action, ring, inbox),
             Act::EncodeWeights => self.encode_weights(action),
+            Act::EncodeShare => self.encode_share(action),
             Act::DrawShare if self.view.linear(action).is_ok() => self.draw_share(action),
             Act::ApplyLinear => self.apply_linear(action, inbox),
             Act::Reserve => self.view.reserve(Party::Server, inbox),
@@ -120,6 +126,24 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         Ok(move |index| ops.encode(&plan.weight_slots(&weights, p, index)))
     }
 
+    /// Twice the server's share of a square's operand, encoded, and its square in the masks.
+    fn encode_share(&mut self, action: &Action) -> Result<Vec<u8>, PartyError> {
+        let (plan, params, ring) = self.view.linear(action)?;
+        let (index, _) = self.view.step(action)?;
+        let (share, p) = (self.view.operand(action)?, params.plaintext_modulus());
+        let (_, evaluator) = self.rings.get(ring).ok_or(out_of_order(action))?;
+        let factors = square::doubled(share, p);
+        let ops = Windowed::new(evaluator, self.view.windows(action)?);
+        let encode = |index| {
+            let slots = Zeroizing::new(plan.weight_slots(&factors, p, index));
+            ops.encode(&slots)
+        };
+        let doubled = batch::try_map((0..plan.weight_count()).collect(), encode)?;
+        self.doubled[index] = Zeroizing::new(doubled);
+        square::add_squares(&mut self.masks[index], plan, share, p);
+        Ok(Vec::new())
+    }
+
     /// The server's share of a linear step's result, r + bias, with the masks −r.
     fn draw_share(&mut self, action: &Action) -> Result<Vec<u8>, PartyError> {
         let (plan, params, _) = self.view.linear(action)?;
@@ -178,11 +202,12 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         });
         let inputs: Vec<_> = inputs.collect();
         let ops = Windowed::new(evaluator, windows);
+        let kept = |factors: &[Vec<Plaintext>]| {
+            plan.run_threaded(&ops, &inputs, |index| Ok(&factors[index]))
+        };
         let outputs = match self.view.weight_encoding(action)? {
-            WeightEncoding::Ahead => {
-                let encoded = &self.encoded[index];
-                plan.run_threaded(&ops, &inputs, |index| Ok(&encoded[index]))?
-            }
+            WeightEncoding::Ahead => kept(&self.encoded[index])?,
+            WeightEncoding::OfShare => kept(&self.doubled[index])?,
             WeightEncoding::Streamed => plan.run_threaded(&ops, &inputs, self.encoder(action)?)?,
         };
         let outputs = outputs.into_iter().flat_map(|output| output.0);

@@ -92,7 +92,7 @@ pub(super) fn plan_step(
         });
     }
     Ok(match &step.kind {
-        StepKind::Linear(_) => {
+        StepKind::Linear(_) | StepKind::Square => {
             let missing = || ProtocolError::NoParameters {
                 step: step.name.clone(),
             };
@@ -117,7 +117,10 @@ pub(super) fn plan_step(
                 crypto,
                 plan,
                 ring,
-                weights: WeightEncoding::Ahead,
+                weights: match step.kind {
+                    StepKind::Square => WeightEncoding::OfShare,
+                    _ => WeightEncoding::Ahead,
+                },
             }
         }
         _ => StepPlan::Local,
@@ -133,10 +136,10 @@ pub(super) fn keep_weights(steps: &mut [StepPlan], limit: Bytes) {
             StepPlan::Linear {
                 crypto,
                 plan,
-                weights,
+                weights: weights @ WeightEncoding::Ahead,
                 ..
             } => Some((encoded(crypto, plan), weights)),
-            StepPlan::Circuit { .. } | StepPlan::Local => None,
+            StepPlan::Linear { .. } | StepPlan::Circuit { .. } | StepPlan::Local => None,
         })
         .collect();
     linear.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
@@ -186,7 +189,7 @@ pub(super) fn shares_known(network: &ResolvedNetwork, garbler: Party) -> Vec<Ste
         let operands = step.inputs.iter().map(of_source);
         let operand = operands.fold(at_once, Known::and);
         let result = match step.kind {
-            StepKind::Linear(_) => drawn_by(Party::Server),
+            StepKind::Linear(_) | StepKind::Square => drawn_by(Party::Server),
             _ if circuit_function(step).is_some() => drawn_by(garbler),
             _ => operand,
         };
@@ -195,23 +198,24 @@ pub(super) fn shares_known(network: &ResolvedNetwork, garbler: Party) -> Vec<Ste
     steps
 }
 
-/// Whether the server's share of a value can be anything but zero.
+/// Whether the server adds its share of an operand, which may be zero, to what the client encrypts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Held {
-    /// The server has a share.
+    /// It has a share, and adds it.
     Yes,
-    /// The client holds all of it.
+    /// The client holds all of it; or it is squared, which takes more than a sum.
     No,
 }
 
-/// For each step, whether the server holds a share of its operand: it does not before the first
+/// For each step, whether the server adds a share of its operand: it has none before the first
 /// linear step or activation.
 pub(super) fn operands_held_by_server(network: &ResolvedNetwork) -> Vec<Held> {
-    let held = |origin| match origin {
-        Origin::Input => Held::No,
-        Origin::Computed => Held::Yes,
-    };
-    network.origins().into_iter().map(held).collect()
+    let steps = network.origins().into_iter().zip(&network.steps);
+    let held = steps.map(|(origin, step)| match (origin, &step.kind) {
+        (Origin::Input, _) | (_, StepKind::Square) => Held::No,
+        (Origin::Computed, _) => Held::Yes,
+    });
+    held.collect()
 }
 
 /// The checked parameters of a layer; the security table is asked again.

@@ -14,7 +14,7 @@ use crate::params::{Request, TransformPrices, select_network};
 use crate::units::Bytes;
 
 /// Runs the script with both parties in turn and gives back the opened result.
-fn run(script: &Script, weights: &Weights, input: &[i64], seed: u64) -> Vec<i64> {
+pub(super) fn run(script: &Script, weights: &Weights, input: &[i64], seed: u64) -> Vec<i64> {
     let mut untouched = |_: Message, _: &mut Vec<u8>| ();
     run_touched(script, weights, (input, seed), &mut untouched).unwrap()
 }
@@ -50,7 +50,7 @@ fn run_touched(
 }
 
 /// Runs a network with all settings and gives back the plain result, which they gave too.
-fn check(network: &NetworkParams, seed: u64) -> Vec<i64> {
+pub(super) fn check(network: &NetworkParams, seed: u64) -> Vec<i64> {
     check_asked(network, seed, &Request::default())
 }
 
@@ -76,12 +76,12 @@ fn check_asked(network: &NetworkParams, seed: u64, request: &Request) -> Vec<i64
 }
 
 /// A result of zeros shows nothing.
-fn shows_something(result: &[i64]) {
+pub(super) fn shows_something(result: &[i64]) {
     assert!(result.iter().any(|&y| y != 0));
 }
 
 /// Both garblers with both deliveries; hashes and extensions in turn.
-fn settings() -> [CircuitSettings; 4] {
+pub(super) fn settings() -> [CircuitSettings; 4] {
     use Delivery::{Split, Streamed};
     let [tmmo, rekeyed, fixed] = GarblingHash::ALL;
     let [iknp, two, four, eight] = Extension::ALL;

@@ -183,6 +183,8 @@ pub enum Act {
     LoadKeys(usize),
     /// Server: the step's weights, encoded where they are kept, and memory for its ciphertexts.
     EncodeWeights,
+    /// Server: its share of a square's operand, encoded.
+    EncodeShare,
     /// Evaluator: opens the base transfers.
     StartBaseOt,
     /// Garbler: answers with its blinded choices.
@@ -306,7 +308,7 @@ impl StepPlan {
                 ..
             } => Some(match weights {
                 WeightEncoding::Ahead => encoded(crypto, plan),
-                WeightEncoding::Streamed => Bytes(0),
+                WeightEncoding::Streamed | WeightEncoding::OfShare => Bytes(0),
             }),
             Self::Circuit { .. } | Self::Local => None,
         }

@@ -199,6 +199,7 @@ fn architecture(network: &NetworkParams) -> String {
         LayerKind::MaxPool(pool) => Some(format!("max{}", pool.kernel[0])),
         LayerKind::Relu
         | LayerKind::Clip { .. }
+        | LayerKind::Square { .. }
         | LayerKind::Flatten
         | LayerKind::Add
         | LayerKind::Argmax => None,

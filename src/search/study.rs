@@ -300,6 +300,7 @@ fn architecture_hash(network: &NetworkParams) -> Result<String, SearchError> {
         match &mut layer.kind {
             LayerKind::Conv(conv) => conv.quantizer = same,
             LayerKind::Fc(fc) => fc.quantizer = same,
+            LayerKind::Square { input_bits } => *input_bits = same.input_bits,
             LayerKind::Relu
             | LayerKind::AvgPool(_)
             | LayerKind::MaxPool(_)

@@ -104,7 +104,7 @@ impl<'a> QuantizedModel<'a> {
             },
             StepKind::Relu(to) | StepKind::Requantize(to) => requantize(x, *to)?,
             StepKind::Clip(to, max) => requantize(x, *to)?.f_clamp_max(*max)?,
-            StepKind::Argmax => return Err(not_trained(step.kind.name())),
+            StepKind::Square | StepKind::Argmax => return Err(not_trained(step.kind.name())),
             StepKind::MaxPool(pool, to) => {
                 let (kernel, stride) = windows(pool);
                 let max = x.f_max_pool2d(kernel, stride, [0, 0], [1, 1], false)?;

@@ -92,9 +92,10 @@ impl<'a> Model<'a> {
                 }
                 (LayerKind::Relu, None) => x.f_relu()?,
                 (LayerKind::Add, None) => x.f_add(operands[1])?,
-                (kind @ (LayerKind::Clip { .. } | LayerKind::Argmax), None) => {
-                    return Err(not_trained(kind.name()));
-                }
+                (
+                    kind @ (LayerKind::Clip { .. } | LayerKind::Square { .. } | LayerKind::Argmax),
+                    None,
+                ) => return Err(not_trained(kind.name())),
                 (LayerKind::Flatten | LayerKind::Conv(_) | LayerKind::Fc(_), None) => {
                     x.f_flatten(1, -1)?.f_unsqueeze(-1)?.f_unsqueeze(-1)?
                 }

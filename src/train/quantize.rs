@@ -136,7 +136,9 @@ pub(super) fn quantize(
                 weights.activations.insert(step.name.clone(), exponent);
                 Scale { exponent, ..x }
             }
-            StepKind::Clip(..) | StepKind::Argmax => return Err(not_trained(step.kind.name())),
+            StepKind::Clip(..) | StepKind::Square | StepKind::Argmax => {
+                return Err(not_trained(step.kind.name()));
+            }
             StepKind::SumPool(pool) if pool.window().is_power_of_two() => Scale {
                 exponent: x.exponent - pool.window().ilog2() as i32,
                 ..x

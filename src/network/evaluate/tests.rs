@@ -5,7 +5,7 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 
 use super::*;
-use crate::network::layer::{NetworkParams, Quantizer};
+use crate::network::layer::{FcParams, NetworkParams, Quantizer};
 use crate::network::resolved::{Requantize, ValueRange};
 use crate::network::zoo;
 
@@ -242,4 +242,44 @@ fn runs_the_cifar_network() {
     let y = evaluate(&resolved, &weights, &x).unwrap();
     assert_eq!(y.len(), 10);
     assert!(y.iter().any(|logit| *logit != y[0]));
+}
+
+/// Sums of 4 to −8, of which a square of 3 bits sees 2 and −4, and what reads the squares 4 and 16.
+#[test]
+fn squares_by_hand() {
+    let quantizer = |input_bits| Quantizer {
+        input_bits,
+        weight_bits: 3,
+    };
+    let fc = |input_bits| {
+        LayerKind::Fc(FcParams {
+            outputs: 2,
+            bias: true,
+            quantizer: quantizer(input_bits),
+            p_bits: None,
+        })
+    };
+    let kinds = vec![fc(3), LayerKind::Square { input_bits: 3 }, fc(5)];
+    let network = network(Shape::new(2, 1, 1), kinds);
+    let layer = |weight: [i32; 4], bias: [i64; 2]| LayerWeights {
+        weight: weight.to_vec(),
+        bias: bias.to_vec(),
+        exponent: 0,
+    };
+    let weights = Weights {
+        input_exponent: 0,
+        layers: [
+            ("fc1".to_owned(), layer([2, 1, -3, 1], [-1, 0])),
+            ("fc2".to_owned(), layer([1, -2, 3, 3], [0, 7])),
+        ]
+        .into(),
+        activations: [("square1.requantize".to_owned(), 1)].into(),
+    };
+    let resolved = network.resolve(Some(&weights)).unwrap();
+    let values = evaluate_steps(&resolved, &weights, &[3, -2]).unwrap();
+    assert_eq!(values[0], [3, -11]);
+    // Halves up: 3/2 to 2, and −11/2 to −5, which 3 bits cut to −4.
+    assert_eq!(values[1], [2, -4]);
+    assert_eq!(values[2], [4, 16]);
+    assert_eq!(values[3], [4 - 32, 12 + 48 + 7]);
 }

@@ -378,3 +378,122 @@ fn a_clip_keeps_its_maximum_and_an_argmax_its_places() {
     let told = "layer `c`: max is 64; expected at most 63, the greatest of its 6 bits";
     assert_eq!(refused.unwrap_err().to_string(), told);
 }
+
+fn square(bits: u32) -> String {
+    plain("s", "square") + &format!("input_bits = {bits}\n")
+}
+
+/// Sums of 12 bits with their sign: 17 · 15 · 8 = 2040.
+fn sums() -> String {
+    fc("a", 3, [4, 5])
+}
+
+#[test]
+fn a_square_reads_its_bits_and_gives_twice_as_many() {
+    let signed = Requantize {
+        shift: 9,
+        output_bits: 3,
+        signed: true,
+    };
+    let domain = |bound| Domain {
+        bound,
+        p_bits: None,
+    };
+    // Of 3 bits: -4 to 3, squares up to 16, which 6 bits hold and 4 don't.
+    let wide = read(&(sums() + &square(3) + &fc("b", 2, [6, 3])));
+    let resolved = wide.resolve(None).unwrap();
+    assert_eq!(
+        steps(&resolved),
+        [("a", 0), ("s.requantize", 1), ("s", 1), ("b", 1)]
+    );
+    assert_eq!(resolved.steps[1].kind, StepKind::Requantize(signed));
+    assert_eq!(resolved.steps[2].kind, StepKind::Square);
+    assert_eq!(resolved.steps[2].range_out, ValueRange { low: 0, high: 16 });
+    assert_eq!(resolved.domains, [domain(2040 + 256), domain(4 * 3 * 16)]);
+    assert_eq!(wide.counts().unwrap().total.relus, 0);
+
+    let narrow = read(&(sums() + &square(3) + &fc("b", 2, [4, 3])));
+    let resolved = narrow.resolve(None).unwrap();
+    assert_eq!(
+        steps(&resolved),
+        [
+            ("a", 0),
+            ("s.requantize", 1),
+            ("s", 1),
+            ("b.requantize", 2),
+            ("b", 2)
+        ]
+    );
+    let unsigned = Requantize {
+        shift: 1,
+        output_bits: 4,
+        signed: false,
+    };
+    assert_eq!(resolved.steps[3].kind, StepKind::Requantize(unsigned));
+    let domains = [2040 + 256, 16 + 1, 4 * 3 * 15].map(domain);
+    assert_eq!(resolved.domains, domains);
+}
+
+/// Where the bits suffice for the worst case, nothing is re-quantized: no circuit, one p.
+#[test]
+fn a_square_reads_sums_of_no_more_than_its_bits_as_they_are() {
+    let most = 2040 * 2040;
+    let network = read(&(sums() + &square(12) + &fc("b", 2, [22, 3])));
+    let resolved = network.resolve(None).unwrap();
+    assert_eq!(steps(&resolved), [("a", 0), ("s", 0), ("b", 0)]);
+    assert_eq!(resolved.domains[0].bound, 4 * 3 * most);
+    let network = read(&(sums() + &square(11) + &fc("b", 2, [21, 3])));
+    let resolved = network.resolve(None).unwrap();
+    assert_eq!(resolved.steps[1].name, "s.requantize");
+    // Sums over windows are wider: of four squares up to 15², which 10 bits hold and 9 don't.
+    for (bits, last) in [(10, "b"), (9, "b.requantize")] {
+        let text = plain("r", "relu") + &square(4) + &pool("avg_pool", 2) + &fc("b", 2, [bits, 3]);
+        let resolved = read(&text).resolve(None).unwrap();
+        assert_eq!(resolved.steps[1].range_out.high, 225);
+        assert_eq!(resolved.steps[3].name, last);
+    }
+}
+
+#[test]
+fn weights_do_not_change_what_is_requantized_before_and_after_a_square() {
+    let network = read(&(sums() + &square(3) + &fc("b", 2, [4, 3])));
+    let layer = |count: usize| LayerWeights {
+        weight: vec![0; count],
+        bias: vec![0; count / if count == 48 { 16 } else { 3 }],
+        exponent: -2,
+    };
+    let mut weights = Weights {
+        input_exponent: -3,
+        layers: [("a".to_owned(), layer(48)), ("b".to_owned(), layer(6))].into(),
+        activations: [
+            ("s.requantize".to_owned(), -1),
+            ("b.requantize".to_owned(), 1),
+        ]
+        .into(),
+    };
+    let resolved = network.resolve(Some(&weights)).unwrap();
+    assert_eq!(steps(&resolved).len(), 5);
+    let shift = |step: usize| resolved.steps[step].kind.requantize().unwrap().shift;
+    // Exponents: -5 of the sums to -1, twice that of the squares to 1.
+    assert_eq!([shift(1), shift(3)], [4, 3]);
+    weights.activations.insert("b.requantize".into(), -3);
+    let error = network.resolve(Some(&weights)).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "step `b.requantize`: exponent -3 after an operand of exponent -2; expected -2 to 60"
+    );
+}
+
+#[test]
+fn squares_beyond_62_bits_are_refused() {
+    let text = "name = \"net\"\ninput = [1, 64, 64]\n".to_owned()
+        + &plain("pool", "avg_pool")
+        + "kernel = [64, 64]\n"
+        + &square(24);
+    let network = NetworkParams::from_toml(&text).unwrap().0;
+    // 2^12 values of up to 2^23.
+    assert_eq!(
+        network.resolve(None).unwrap_err().to_string(),
+        "step `s`: values of up to 71 bits; expected at most 62"
+    );
+}

@@ -135,7 +135,7 @@ fn the_output_is_the_last_layer_and_the_only_one_unread() {
     let network = chain([LayerKind::Relu, LayerKind::Flatten]);
     assert_eq!(
         refusal(&network),
-        "the last layer `flatten1` is flatten; expected conv, fc, relu, clip, max_pool or argmax"
+        "the last layer `flatten1` is flatten; expected conv, fc, relu, clip, square, max_pool or argmax"
     );
     let mut network = chain([LayerKind::Relu, LayerKind::Fc(fc(2))]);
     network.layers[1].inputs = vec![Source::Input];

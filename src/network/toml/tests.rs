@@ -59,6 +59,7 @@ fn any_kind() -> impl Strategy<Value = LayerKind> {
         window.prop_map(LayerKind::MaxPool),
         Just(LayerKind::Relu),
         (1_u32..200).prop_map(|max| LayerKind::Clip { max }),
+        (2_u32..25).prop_map(|input_bits| LayerKind::Square { input_bits }),
         Just(LayerKind::Flatten),
     ]
 }
@@ -101,7 +102,8 @@ fn defaults_are_filled_in_and_told() {
     let text = one_layer(
         "kind = \"conv\"\nout_channels = 2\nkernel = [3, 5]\npadding = \"same\"\n",
     ) + "[[layers]]\nname = \"p\"\nkind = \"max_pool\"\nkernel = [2, 4]\n"
-        + "[[layers]]\nname = \"f\"\nkind = \"fc\"\noutputs = 2\nfrom = [\"p\"]\nweight_bits = 5\n";
+        + "[[layers]]\nname = \"f\"\nkind = \"fc\"\noutputs = 2\nfrom = [\"p\"]\nweight_bits = 5\n"
+        + "[[layers]]\nname = \"s\"\nkind = \"square\"\n";
     let (network, warnings) = NetworkParams::from_toml(&text).unwrap();
     let eight = Quantizer {
         input_bits: 8,
@@ -126,11 +128,13 @@ fn defaults_are_filled_in_and_told() {
     };
     assert_eq!(network.layers[1].kind, LayerKind::MaxPool(pool));
     assert_eq!(network.layers[2].inputs, [Source::Layer(1)]);
-    let layers = vec!["a".to_owned(), "f".to_owned()];
+    let bits = LayerKind::Square { input_bits: 8 };
+    assert_eq!(network.layers[3].kind, bits);
+    let layers = ["a", "f", "s"].map(str::to_owned).to_vec();
     assert_eq!(warnings, [NetworkWarning::DefaultQuantizer { layers }]);
     assert_eq!(
         warnings[0].to_string(),
-        "no input_bits or weight_bits for a, f: 8 is used"
+        "no input_bits or weight_bits for a, f, s: 8 is used"
     );
 }
 
@@ -139,7 +143,7 @@ fn unknown_kinds_and_fields_are_refused() {
     assert_eq!(
         refusal(&one_layer("kind = \"softmax\"\n")),
         "line 6, column 8, layers[0].kind: unknown variant `softmax`, expected one of `conv`, `fc`, \
-         `relu`, `clip`, `avg_pool`, `max_pool`, `flatten`, `add`, `argmax`"
+         `relu`, `clip`, `square`, `avg_pool`, `max_pool`, `flatten`, `add`, `argmax`"
     );
     assert!(
         refusal(&one_layer("kind = \"relu\"\nslope = 0.1\n")).starts_with(
@@ -150,6 +154,15 @@ fn unknown_kinds_and_fields_are_refused() {
         refusal(&one_layer("kind = \"relu\"\nkernel = [2, 2]\n")),
         "line 4, column 1, layers[0].kernel: no field of this kind of layer, expected only name, \
          kind, from"
+    );
+    assert_eq!(
+        refusal(&one_layer("kind = \"square\"\nweight_bits = 8\n")),
+        "line 4, column 1, layers[0].weight_bits: no field of this kind of layer, expected only name, \
+         kind, from, input_bits"
+    );
+    assert_eq!(
+        refusal(&one_layer("kind = \"square\"\ninput_bits = 25\n")),
+        "layer `a`: input_bits is 25; expected 2 to 24"
     );
     assert!(
         refusal("name = \"net\"\ninput = [1, 8, 8]\ncolour = 1\n")
