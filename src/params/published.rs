@@ -144,7 +144,7 @@ impl<P: Prices> Selector<P> {
         let Some(first) = tried.first_mut() else {
             return Ok(None);
         };
-        if first.margin_bits >= 0.0 {
+        if first.margin_bits >= 0.0 && first.candidate.cost.is_some() {
             first.candidate.verdict = CandidateVerdict::Chosen;
         }
         let (failure_log2, margin_bits) = (first.failure_log2, first.margin_bits);

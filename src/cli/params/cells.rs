@@ -1,6 +1,7 @@
 //! Cells of the tables and CSV of `nass params`: a table says `12.3 ms`, CSV has bare seconds and bytes.
 
 use crate::params::LayerCost;
+use crate::report::Align;
 
 /// For whom a cell is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,30 @@ impl For {
             (_, None) => [String::new(), String::new()],
             (Self::Table, Some(cost)) => [cost.time.to_string(), cost.bytes.to_string()],
             (Self::Csv, Some(cost)) => [cost.time.seconds().to_string(), cost.bytes.0.to_string()],
+        }
+    }
+
+    /// Columns; in CSV with those of who says what is secure, which a table tells below.
+    pub(super) fn columns(self, columns: &[(&'static str, Align)]) -> Vec<(&'static str, Align)> {
+        let names: &[&str] = match self {
+            Self::Table => &[],
+            Self::Csv => &[
+                "security_table",
+                "security_attack",
+                "security_secret",
+                "security_date",
+                "security_source",
+            ],
+        };
+        let sources = names.iter().map(|&name| (name, Align::Left));
+        columns.iter().copied().chain(sources).collect()
+    }
+
+    /// The cells of those last columns.
+    pub(super) fn sources(self, cells: [&str; 5]) -> Vec<String> {
+        match self {
+            Self::Table => Vec::new(),
+            Self::Csv => cells.map(str::to_owned).to_vec(),
         }
     }
 

@@ -10,6 +10,7 @@
 use serde::Serialize;
 
 use super::cells::{For, shown};
+use super::published::Security;
 use crate::network::{ResolvedNetwork, Step};
 use crate::params::{
     LayerCost, LayerCrypto, LinearAlone, Paper, ParamsError, Prices, Request, Selection, Selector,
@@ -38,7 +39,7 @@ pub(super) struct Row {
 #[derive(Serialize)]
 pub(super) struct Comparison {
     network: String,
-    security: Requirement,
+    security: Security,
     pub(super) rows: Vec<Row>,
 }
 
@@ -138,7 +139,7 @@ impl Comparison {
         rows.extend(totals(&rows));
         Ok(Self {
             network: network.name.clone(),
-            security: request.requirement,
+            security: Security::new(request.requirement),
             rows,
         })
     }
@@ -157,35 +158,37 @@ impl Comparison {
             ("bytes ratio", Right),
             ("", Left),
         ];
-        let mut grid = Grid::new("", &columns);
+        let mut grid = Grid::new("", &to.columns(&columns));
         for row in &self.rows {
-            let [time, bytes] = to.cost(row.cost);
-            grid.row([
+            let mut cells = vec![
                 row.layer.clone(),
                 row.choice.clone(),
                 shown(row.n),
                 shown(row.limbs),
                 shown(row.p_bits),
                 to.number(row.total_bits, 1),
-                time,
-                bytes,
+            ];
+            cells.extend(to.cost(row.cost));
+            cells.extend([
                 to.number(row.time_ratio, 3),
                 to.number(row.bytes_ratio, 3),
                 row.note.clone(),
             ]);
+            cells.extend(to.sources(self.security_cells()));
+            grid.row(cells);
         }
         grid
     }
 
-    fn sources(&self) -> Grid {
+    fn security_cells(&self) -> [&str; 5] {
         let Requirement {
             table,
             attack,
             secret,
             ..
-        } = self.security;
-        let (attack, secret) = (attack.name(), secret.name());
-        security_sources([[table.name(), attack, secret, table.date(), table.source()]])
+        } = self.security.requirement;
+        let (date, source) = (self.security.date, self.security.source);
+        [table.name(), attack.name(), secret.name(), date, source]
     }
 }
 
@@ -289,7 +292,7 @@ fn chosen(selection: &Selection, step: usize) -> Option<(LayerCrypto, LayerCost)
 
 impl Present for Comparison {
     fn table(&self) -> String {
-        self.grid(For::Table).to_text() + &self.sources().to_text()
+        self.grid(For::Table).to_text() + &security_sources([self.security_cells()]).to_text()
     }
 
     fn csv(&self) -> Result<String, ReportError> {

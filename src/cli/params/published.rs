@@ -26,13 +26,23 @@ struct Row {
     gazelle: Option<GazelleLayer>,
 }
 
-/// The table that it was held against.
+/// What choices are held against, and where that is written.
 #[derive(Serialize)]
-struct Security {
+pub(super) struct Security {
     #[serde(flatten)]
-    requirement: Requirement,
-    date: &'static str,
-    source: &'static str,
+    pub(super) requirement: Requirement,
+    pub(super) date: &'static str,
+    pub(super) source: &'static str,
+}
+
+impl Security {
+    pub(super) fn new(requirement: Requirement) -> Self {
+        Self {
+            requirement,
+            date: requirement.table.date(),
+            source: requirement.table.source(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -70,11 +80,7 @@ impl Published {
             network: network.name.clone(),
             mode: MODE,
             priced: PRICED,
-            security: Security {
-                requirement,
-                date: requirement.table.date(),
-                source: requirement.table.source(),
-            },
+            security: Security::new(requirement),
             layers: layers.collect::<Result<_, ParamsError>>()?,
         })
     }
@@ -93,7 +99,7 @@ impl Published {
             ("bytes", Right),
             ("", Left),
         ];
-        let mut grid = Grid::new("", &columns);
+        let mut grid = Grid::new("", &to.columns(&columns));
         for row in &self.layers {
             let mut cells = vec![row.layer.clone()];
             let Some(gazelle) = &row.gazelle else {
@@ -102,6 +108,7 @@ impl Published {
                     "values up to {} need more than 21 bits of p",
                     row.bound
                 ));
+                cells.extend(to.sources(self.security_cells()));
                 grid.row(cells);
                 continue;
             };
@@ -117,6 +124,7 @@ impl Published {
             ]);
             cells.extend(to.cost(first.and_then(|first| first.cost)));
             cells.push(self.told(gazelle));
+            cells.extend(to.sources(self.security_cells()));
             grid.row(cells);
         }
         grid
