@@ -137,7 +137,10 @@ fn strangers_do_not_end_the_server_whose_patience_does() {
     let (server, addr) = self::server(&["--patience", "1"]);
     let silent = TcpStream::connect(addr).unwrap();
     let told = complaint(server);
-    assert!(told.contains("no client showed the token within 1 s"), "{told}");
+    assert!(
+        told.contains("no client showed the token within 1 s"),
+        "{told}"
+    );
     drop(silent);
 }
 
@@ -178,8 +181,14 @@ fn a_token_that_cannot_be_used_is_refused() {
         refused(command(&flag), &format!("{}: --role both", flag[0]));
     }
     let server = ["--role", "server"];
-    refused(command(&[&server[..], &["--token-file", file]].concat()), file);
-    refused(command(&[&server[..], &["--token-file", "/nowhere"]].concat()), "/nowhere");
+    refused(
+        command(&[&server[..], &["--token-file", file]].concat()),
+        file,
+    );
+    refused(
+        command(&[&server[..], &["--token-file", "/nowhere"]].concat()),
+        "/nowhere",
+    );
     let mut in_environment = command(&server);
     in_environment.env("NASS_TOKEN", "zz");
     refused(in_environment, "NASS_TOKEN: expected 32 hexadecimal digits");

@@ -58,11 +58,7 @@ const COLD: [HeOp; 12] = [
     HeOp::ModSwitch,
 ];
 /// What is measured with ciphertexts of several sizes in all.
-const SPREAD: [HeOp; 3] = [
-    HeOp::MultiplyAccumulate,
-    HeOp::Rotate,
-    HeOp::HoistedRotate,
-];
+const SPREAD: [HeOp; 3] = [HeOp::MultiplyAccumulate, HeOp::Rotate, HeOp::HoistedRotate];
 const SETS: [WorkingSet; 3] = [WorkingSet::Near, WorkingSet::Middle, WorkingSet::Far];
 const P_BITS: u32 = 20;
 /// Bits of p of the circuits.

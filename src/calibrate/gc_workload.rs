@@ -24,9 +24,9 @@ use super::ot_workload::{self, Transfers, generator, written};
 use super::sweep::Sweep;
 use super::workload::{Workload, WorkloadError};
 use crate::gc::{
-    ChoiceCorrections, EvaluatedPieces, EvaluatorInputs, EvaluatorLabels, Extension, GarbledPieces, GarblerInputs,
-    GarblingHash, GcSizes, LabelTransfer, Layer, PendingLabels, PieceMessages, PreparedReceives,
-    PreparedSends, ShareCircuit,
+    ChoiceCorrections, EvaluatedPieces, EvaluatorInputs, EvaluatorLabels, Extension, GarbledPieces,
+    GarblerInputs, GarblingHash, GcSizes, LabelTransfer, Layer, PendingLabels, PieceMessages,
+    PreparedReceives, PreparedSends, ShareCircuit,
 };
 use crate::protocol::{OtRole, ValueOp};
 use crate::units::Bytes;

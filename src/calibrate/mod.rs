@@ -18,6 +18,7 @@ mod profile;
 mod runner;
 mod statistics;
 mod sweep;
+mod turns;
 mod value_workload;
 mod workload;
 

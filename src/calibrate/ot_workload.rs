@@ -182,9 +182,7 @@ impl Transfers {
                 let sends = self.extend_sender(&mut sender)?;
                 Ok(self.hash_sender(sends, &mut rng))
             }),
-            _ => Workload::once(Bytes(0), swept(), move |()| {
-                self.extend_sender(&mut sender)
-            }),
+            _ => Workload::once(Bytes(0), swept(), move |()| self.extend_sender(&mut sender)),
         })
     }
 

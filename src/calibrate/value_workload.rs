@@ -108,7 +108,10 @@ fn conv(channels: usize, out_channels: usize) -> Result<Plan, WorkloadError> {
 }
 
 fn fc(inputs: usize, outputs: usize) -> Result<Plan, WorkloadError> {
-    Ok(Plan::new(&LinearShape::fully_connected(inputs, outputs), N)?)
+    Ok(Plan::new(
+        &LinearShape::fully_connected(inputs, outputs),
+        N,
+    )?)
 }
 
 /// A run after a sweep through the caches.

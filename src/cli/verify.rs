@@ -170,7 +170,9 @@ impl Session {
             let told = job.predict(&setting)?;
             longest = longest.max(told.total.seconds.total + told.setup.seconds);
         }
-        let patience = args.patience().unwrap_or(PATIENCE + Duration::from_secs_f64(longest.clamp(0.0, 1e6)));
+        let patience = args
+            .patience()
+            .unwrap_or(PATIENCE + Duration::from_secs_f64(longest.clamp(0.0, 1e6)));
         // A folder that cannot be written in is told before anybody connects.
         if let Some(job) = jobs.first() {
             for party in [Party::Client, Party::Server] {

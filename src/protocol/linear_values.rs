@@ -17,10 +17,7 @@ impl LinearValues {
     pub(super) fn of(plan: &Plan) -> Self {
         let (n, layer) = plan.made_for();
         let slots = |ciphertexts: usize| (n * ciphertexts) as u64;
-        let (masks, weights) = (
-            slots(plan.output_ciphertexts()),
-            slots(plan.weight_count()),
-        );
+        let (masks, weights) = (slots(plan.output_ciphertexts()), slots(plan.weight_count()));
         match layer {
             LinearShape::Conv(conv) => {
                 let result = conv.output().map_or(0, |shape| shape.len());

@@ -187,7 +187,9 @@ mod tests {
     fn packed_slowly(values: &[u64], bits: u32) -> Vec<u8> {
         let bit = |place: usize| {
             let (value, bit) = (place / bits as usize, place % bits as usize);
-            values.get(value).map_or(0, |value| (value >> bit & 1) as u8)
+            values
+                .get(value)
+                .map_or(0, |value| (value >> bit & 1) as u8)
         };
         let bytes = (values.len() * bits as usize).div_ceil(8);
         let byte = |at: usize| (0..8).map(|b| bit(8 * at + b) << b).sum();

@@ -119,7 +119,9 @@ pub fn admit(
         }
         thread::sleep(PAUSE);
     }
-    guests.iter().for_each(|guest| refuse(guest, Stranger::NoToken));
+    guests
+        .iter()
+        .for_each(|guest| refuse(guest, Stranger::NoToken));
     let seconds = patience.as_secs_f64();
     Err(DoorError::Nobody { seconds, strangers })
 }

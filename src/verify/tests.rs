@@ -258,7 +258,10 @@ fn the_one_who_shows_the_token_is_let_in_past_all_others() {
             sent_away.push(why);
         })
     });
-    assert!(taken.seconds() < 5.0, "{taken}: strangers are not waited for");
+    assert!(
+        taken.seconds() < 5.0,
+        "{taken}: strangers are not waited for"
+    );
     let mut server = Channel::new(stream.unwrap(), PATIENCE).unwrap();
     assert_eq!(server.receive_raw(4).unwrap(), b"more");
     let wrong = sent_away.iter().filter(|&&why| why == Stranger::OtherToken);
