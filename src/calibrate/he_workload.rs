@@ -21,6 +21,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::case::{Case, FAR, MIDDLE, NEAR, WorkingSet};
 use super::sweep::Sweep;
+use super::turns::Turns;
 use super::workload::{Workload, WorkloadError};
 use crate::bfv::{
     BfvParams, Ciphertext, Decomposed, Evaluator, GaloisKeys, HeOp, HeOps, Plaintext, PublicKey,
@@ -56,54 +57,6 @@ pub(super) struct HeOperands {
     ciphertexts: Turns<Ciphertext>,
     turned: Option<(Evaluator, Turns<Rotation>)>,
     pub(super) rng: ChaCha20Rng,
-}
-
-/// Values that are taken in turn.
-struct Turns<T> {
-    all: Vec<T>,
-    next: usize,
-}
-
-impl<T: Clone> Turns<T> {
-    const fn none() -> Self {
-        Self {
-            all: Vec::new(),
-            next: 0,
-        }
-    }
-
-    /// Copies of `value`, each of `size` bytes, to more than `whole` bytes.
-    fn fill(&mut self, value: &T, size: usize, whole: usize) {
-        self.all.resize_with(whole / size + 1, || value.clone());
-    }
-
-    /// Puts a value where the next one of the set is, and gives back that; the value itself of an empty set.
-    fn replace(&mut self, value: T) -> T {
-        self.next = if self.next + 1 < self.all.len() {
-            self.next + 1
-        } else {
-            0
-        };
-        match self.all.get_mut(self.next) {
-            Some(place) => std::mem::replace(place, value),
-            None => value,
-        }
-    }
-
-    /// `hot` itself, or the next of the set.
-    fn take<'a>(&'a mut self, set: WorkingSet, hot: &'a T) -> &'a T {
-        match set {
-            WorkingSet::Hot => hot,
-            WorkingSet::Cold | WorkingSet::Near | WorkingSet::Middle | WorkingSet::Far => {
-                self.next = if self.next + 1 < self.all.len() {
-                    self.next + 1
-                } else {
-                    0
-                };
-                self.all.get(self.next).unwrap_or(hot)
-            }
-        }
-    }
 }
 
 impl HeOperands {

@@ -20,6 +20,7 @@ mod runner;
 mod statistics;
 mod sweep;
 mod threads;
+mod turns;
 mod value_workload;
 mod workload;
 

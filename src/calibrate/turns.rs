@@ -1,0 +1,51 @@
+//! Values that are taken in turn, so that none is at hand in a cache.
+
+use super::case::WorkingSet;
+
+/// Values that are taken in turn.
+pub(super) struct Turns<T> {
+    pub(super) all: Vec<T>,
+    pub(super) next: usize,
+}
+
+impl<T: Clone> Turns<T> {
+    pub(super) const fn none() -> Self {
+        Self {
+            all: Vec::new(),
+            next: 0,
+        }
+    }
+
+    /// Copies of `value`, each of `size` bytes, to more than `whole` bytes.
+    pub(super) fn fill(&mut self, value: &T, size: usize, whole: usize) {
+        self.all.resize_with(whole / size + 1, || value.clone());
+    }
+
+    /// Puts a value where the next one of the set is, and gives back that; the value itself of an empty set.
+    pub(super) fn replace(&mut self, value: T) -> T {
+        self.next = if self.next + 1 < self.all.len() {
+            self.next + 1
+        } else {
+            0
+        };
+        match self.all.get_mut(self.next) {
+            Some(place) => std::mem::replace(place, value),
+            None => value,
+        }
+    }
+
+    /// `hot` itself, or the next of the set.
+    pub(super) fn take<'a>(&'a mut self, set: WorkingSet, hot: &'a T) -> &'a T {
+        match set {
+            WorkingSet::Hot => hot,
+            WorkingSet::Cold | WorkingSet::Near | WorkingSet::Middle | WorkingSet::Far => {
+                self.next = if self.next + 1 < self.all.len() {
+                    self.next + 1
+                } else {
+                    0
+                };
+                self.all.get(self.next).unwrap_or(hot)
+            }
+        }
+    }
+}
