@@ -183,7 +183,7 @@ pub(super) fn any_fc() -> impl Strategy<Value = (LinearShape, usize)> {
     )
 }
 
-fn any_square() -> impl Strategy<Value = (LinearShape, usize)> {
+pub(super) fn any_square() -> impl Strategy<Value = (LinearShape, usize)> {
     (1_u32..9, 1_usize..600)
         .prop_map(|(log_n, values)| (LinearShape::Square { values }, 1 << log_n))
 }

@@ -359,7 +359,7 @@ mod tests {
 
     use proptest::strategy::{Strategy as _, ValueTree as _};
 
-    use super::super::tests::{any_conv, any_fc, values_of};
+    use super::super::tests::{any_conv, any_fc, any_square, values_of};
     use super::super::{ConvShape, LinearShape, PackingError, PlainSlots};
     use super::*;
     use crate::network::Shape;
@@ -380,7 +380,8 @@ mod tests {
         for seed in 0..100 {
             let fc = any_fc().new_tree(&mut runner).unwrap().current();
             let conv = any_conv().new_tree(&mut runner).unwrap().current();
-            for (layer, n) in [fc, conv] {
+            let square = any_square().new_tree(&mut runner).unwrap().current();
+            for (layer, n) in [fc, conv, square] {
                 let ops = PlainSlots::new(n, P);
                 let (weights, values) = values_of(&layer, seed, P);
                 for plan in Plan::candidates(&layer, n).unwrap() {

@@ -428,7 +428,7 @@ fn given_weights_decide_on_p() {
     };
     let network = NetworkParams {
         name: "given".into(),
-        input: Shape::new(37, 1, 1),
+        input: Shape::new(1037, 1, 1),
         layers: NetworkParams::chain([fc(20), LayerKind::Relu, fc(6)]),
     };
     let mut narrower = 0;

@@ -117,8 +117,18 @@ fn check_phases(script: &Script) {
 /// What the script counts of each linear layer is what its plan does over its windows, and what goes in.
 fn check_windows(script: &Script, asked: Option<usize>) {
     for (index, step) in script.steps.iter().enumerate() {
-        let StepPlan::Linear { crypto, plan, .. } = step else {
+        let StepPlan::Linear {
+            crypto,
+            plan,
+            weights,
+            ..
+        } = step
+        else {
             continue;
+        };
+        let encoder = match weights {
+            WeightEncoding::OfShare => Act::EncodeShare,
+            WeightEncoding::Ahead | WeightEncoding::Streamed => Act::EncodeWeights,
         };
         assert!(asked.is_none_or(|asked| asked == crypto.windows));
         let (counter, windows) = (Counter::new(crypto.n), crypto.windows());
@@ -142,7 +152,7 @@ fn check_windows(script: &Script, asked: Option<usize>) {
         assert_eq!(counted(Act::EncryptInput, HeOp::EncryptSecret), inputs);
         assert_eq!(counted(Act::ApplyLinear, HeOp::Expand), inputs);
         let weights = (crypto.windows * plan.weight_count()) as u64;
-        assert_eq!(counted(Act::EncodeWeights, HeOp::Encode), weights);
+        assert_eq!(counted(encoder, HeOp::Encode), weights);
     }
 }
 
