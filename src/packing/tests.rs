@@ -413,19 +413,19 @@ fn few_channels_align_only_where_they_meet() {
     assert_eq!(Plan::new(&layer, 1024).unwrap().rotations(), rotations);
 }
 
-#[test]
-fn every_refusal_has_its_name() {
-    let fc = LinearShape::fully_connected;
-    assert_eq!(
-        Plan::new(&fc(2, 2), 12),
-        Err(PackingError::RingDegree { n: 12 })
-    );
-    let size = |field, value, greatest| PackingError::Size {
+/// A size that is out of range.
+const fn size(field: &'static str, value: usize, greatest: usize) -> PackingError {
+    PackingError::Size {
         field,
         value,
         least: 1,
         greatest,
-    };
+    }
+}
+
+#[test]
+fn sizes_beyond_any_network_are_refused_by_name() {
+    let fc = LinearShape::fully_connected;
     let none = size("number of inputs", 0, 1 << 31);
     assert_eq!(Plan::new(&fc(0, 2), 8), Err(none));
     assert_eq!(
@@ -452,6 +452,15 @@ fn every_refusal_has_its_name() {
     let nothing = size("number of values", 0, 1 << 31);
     let square = LinearShape::Square { values: 0 };
     assert_eq!(Plan::new(&square, 8), Err(nothing));
+}
+
+#[test]
+fn every_refusal_has_its_name() {
+    let fc = LinearShape::fully_connected;
+    assert_eq!(
+        Plan::new(&fc(2, 2), 12),
+        Err(PackingError::RingDegree { n: 12 })
+    );
     let (height, width, row) = (33, 32, 4);
     assert_eq!(
         Plan::new(&conv([1, height, width], 1, 3, 1), 2 * row),
