@@ -86,7 +86,9 @@ fn an_estimate_says_so_in_every_format() {
     );
     assert!(refused.contains("the 2024 table has no entry"), "{refused}");
     let beyond = [&estimated[..], &["--attack", "quantum"], &REFERENCE].concat();
-    let refused = refusal(&beyond, 2);
+    let output = nass(&beyond);
+    assert_eq!(output.status.code(), Some(2));
+    let refused = String::from_utf8_lossy(&output.stderr);
     assert!(refused.contains("the estimate has no entry"), "{refused}");
 }
 

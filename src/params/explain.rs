@@ -5,7 +5,8 @@ use super::candidate::{Candidate, CandidateVerdict, distance};
 use super::layer_at::{Basis, SentBits};
 use super::packed::Keys;
 use super::prices::Prices;
-use super::selector::{Ask, Refusal, Selector, Site};
+use super::selector::{Ask, Refusal, Selector};
+use super::site::Site;
 use super::widths::KeySwitching;
 
 impl<P: Prices> Selector<P> {

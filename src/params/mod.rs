@@ -48,6 +48,7 @@ mod reply;
 mod request;
 mod select;
 mod selector;
+mod site;
 mod widths;
 
 pub use candidate::{Candidate, CandidateVerdict, MissedLimit};

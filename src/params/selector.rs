@@ -17,14 +17,15 @@ use std::rc::Rc;
 
 use super::candidate::Candidate;
 use super::chain::PrimePool;
-use super::layer_at::{Basis, LayerAt, Least, SentBits};
+use super::layer_at::{Basis, LayerAt, SentBits};
 use super::layer_crypto::LayerCrypto;
 use super::packed::{Keys, Packed};
 use super::plaintext::PlaintextRule;
 use super::prices::Prices;
 use super::reply::ReplyGoal;
 use super::request::{LayerCost, Request};
-use super::widths::{KeySwitching, MAX_LIMBS, MAX_WINDOWS, Widths};
+use super::site::{Best, Bounded, Passed, Site};
+use super::widths::{KeySwitching, MAX_LIMBS, MAX_WINDOWS};
 use crate::gc::ShareCircuit;
 use crate::network::Origin;
 use crate::packing::{LinearShape, PackingError, Windows};
@@ -89,77 +90,6 @@ pub(super) struct Ring {
     pub(super) n: usize,
     pub(super) p: u64,
     pub(super) max_bits: u32,
-}
-
-/// Sets of bases, a bit each by their place in the list.
-#[derive(Clone, Copy, Default)]
-struct Passed {
-    /// Those at which more windows cannot win either.
-    closed: u64,
-    /// Those that nothing works with at this number of windows.
-    over: u64,
-}
-
-/// A ring with a packing and windows: everything but the moduli.
-pub(super) struct Site {
-    pub(super) layer: LayerAt,
-    packings: Rc<Packings>,
-    index: usize,
-    passed: Passed,
-}
-
-/// A candidate before its split is searched.
-struct Bounded {
-    score: [f64; 2],
-    site: usize,
-    basis: Basis,
-    /// Place of the basis in the list.
-    place: usize,
-    least: Least,
-    /// Whether more windows cost no less.
-    closes: bool,
-}
-
-/// The cheapest that was found.
-struct Best {
-    score: [f64; 2],
-    site: usize,
-    basis: Basis,
-    widths: Widths,
-    cost: LayerCost,
-}
-
-impl Passed {
-    /// Whether none of these bases is left.
-    const fn covers(self, bases: u64) -> bool {
-        bases & !(self.closed | self.over) == 0
-    }
-}
-
-impl Site {
-    pub(super) fn packed(&self) -> Option<&Packed> {
-        self.packings.as_ref().as_ref().ok()?.get(self.index)
-    }
-
-    /// The same in more windows, unless all its bases are closed.
-    fn windowed(&self, windows: usize, all: u64) -> Option<Self> {
-        let closed = self.passed.closed;
-        if all & !closed == 0 {
-            return None;
-        }
-        let windows = Windows::new(self.layer.windows.plaintext_modulus(), windows);
-        Some(Self {
-            layer: self.layer.windowed(self.packed()?, windows),
-            packings: Rc::clone(&self.packings),
-            index: self.index,
-            passed: Passed { closed, over: 0 },
-        })
-    }
-
-    /// More windows with this basis cost more than what was found.
-    fn close(&mut self, candidate: &Bounded) {
-        self.passed.closed |= u64::from(candidate.closes) << candidate.place;
-    }
 }
 
 impl<P: Prices> Selector<P> {

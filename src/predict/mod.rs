@@ -5,6 +5,7 @@
 
 mod estimate;
 mod he_fit;
+mod he_row;
 mod linked_prices;
 mod prediction;
 mod price_keys;

@@ -17,15 +17,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use thiserror::Error;
 
 use super::he_fit::{HeFit, he_fits};
+use super::he_row::Row;
 use super::price_keys::{Variant, name_of, ring_of, serves};
 use crate::bfv::HeOp;
-use crate::calibrate::{FAR, MIDDLE, NEAR, Op, Profile, WorkingSet, fit_line};
+use crate::calibrate::{Op, Profile, WorkingSet, fit_line};
 use crate::gc::{GarblingHash, ShareCircuit};
 use crate::protocol::{Delivery, Link, OtRole, RingSize, Streams, Task};
-use crate::units::{Bytes, Nanos};
-
-/// Encoded weights beyond this size stream from memory, not from a cache.
-const CACHED: Bytes = Bytes(4 << 20);
+use crate::units::Nanos;
 
 /// Why a price is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -51,67 +49,6 @@ pub struct PriceList {
     distant: Option<Link>,
     fitted: RefCell<BTreeSet<String>>,
     rows: RefCell<HashMap<RingSize, Row>>,
-}
-
-/// Prices of all operations in one ring, in nanoseconds, by where they read from; infinite where there is
-/// none.
-#[derive(Debug)]
-struct Row {
-    hot: Prices,
-    /// Of operations that stream their weights or their key, by the size of the set that ciphertexts are taken from
-    /// and put into.
-    streamed: [(f64, Prices); 4],
-}
-
-type Prices = [f64; HeOp::ALL.len()];
-
-impl Row {
-    const SETS: [(usize, WorkingSet); 4] = [
-        (0, WorkingSet::Cold),
-        (NEAR, WorkingSet::Near),
-        (MIDDLE, WorkingSet::Middle),
-        (FAR, WorkingSet::Far),
-    ];
-
-    /// The price of `count` operations of an action. A product streams its weights, the first rotation by each key
-    /// that; of what else an action does, the first one finds nothing at hand. None of these costs less than it
-    /// would with everything at hand.
-    fn price(&self, (op, count, streams): (HeOp, u64, Streams)) -> f64 {
-        let first = match op {
-            HeOp::Hadamard | HeOp::MultiplyAccumulate if streams.weights > CACHED => count,
-            HeOp::Rotate | HeOp::HoistedRotate => streams.keys.min(count),
-            HeOp::Hadamard | HeOp::MultiplyAccumulate | HeOp::Add => 0,
-            _ => count.min(1),
-        };
-        let hot = of(&self.hot, op);
-        let each = |price: f64, count: u64| {
-            if count == 0 {
-                0.0
-            } else {
-                price * count as f64
-            }
-        };
-        let streamed = self.streamed(op, streams.ciphertexts.0 as f64).max(hot);
-        each(streamed, first) + each(hot, count - first)
-    }
-
-    /// Lines through what was measured, from none to [`FAR`] bytes, where they end.
-    fn streamed(&self, op: HeOp, at: f64) -> f64 {
-        let above = self.streamed.iter().position(|(bytes, _)| *bytes >= at);
-        let above = above.unwrap_or(self.streamed.len() - 1).max(1);
-        let ((low, from), (high, to)) = (&self.streamed[above - 1], &self.streamed[above]);
-        let (from, to) = (of(from, op), of(to, op));
-        let share = ((at - low) / (high - low)).min(1.0);
-        if share == 0.0 {
-            from
-        } else {
-            from + (to - from) * share
-        }
-    }
-}
-
-fn of(prices: &Prices, op: HeOp) -> f64 {
-    prices.get(op as usize).copied().unwrap_or(f64::INFINITY)
 }
 
 /// Operations in batches: which, whose side, in which variant.
@@ -251,22 +188,11 @@ impl PriceList {
         operations: impl Iterator<Item = (HeOp, u64, Streams)>,
     ) -> Option<Nanos> {
         let mut rows = self.rows.borrow_mut();
-        let row = rows.entry(ring).or_insert_with(|| self.row(ring));
+        let row = rows
+            .entry(ring)
+            .or_insert_with(|| Row::new(|op, set| self.he(op, ring, set).ok()));
         let price: f64 = operations.map(|operation| row.price(operation)).sum();
         Some(Nanos(price)).filter(|price| price.0.is_finite())
-    }
-
-    fn row(&self, ring: RingSize) -> Row {
-        let prices = |set| {
-            HeOp::ALL.map(|op| {
-                let price = self.he(op, ring, set);
-                price.map_or(f64::INFINITY, |time: Nanos| time.0)
-            })
-        };
-        Row {
-            hot: prices(WorkingSet::Hot),
-            streamed: Row::SETS.map(|(bytes, set)| (bytes as f64, prices(set))),
-        }
     }
 
     fn transfers(
@@ -415,6 +341,7 @@ mod tests {
     use crate::bfv::HeOp;
     use crate::calibrate::{Case, Record};
     use crate::gc::{Extension, ShareFunction};
+    use crate::units::Bytes;
 
     fn record(op: Op, n: usize, limbs: usize, param: &str, median: f64) -> Record {
         let case = Case {

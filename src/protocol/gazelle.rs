@@ -19,10 +19,9 @@ use std::collections::BTreeMap;
 
 use super::circuit_script::LayerOfCircuits;
 use super::error::ProtocolError;
+use super::layer_work::{encode_ahead, encodings, he, key_bytes, ring_size, set_of, working_bytes};
 use super::linear_values::{self, LinearValues};
-use super::roles::{
-    CircuitSettings, Known, Party, Phase, ProtocolSettings, RingSize, WeightEncoding,
-};
+use super::roles::{CircuitSettings, Known, Party, Phase, ProtocolSettings, WeightEncoding};
 use super::shares;
 use super::steps::{
     Held, Planner, Rings, StepKnown, keep_weights, layer_params, moduli, operands_held_by_server,
@@ -36,7 +35,7 @@ use crate::bfv::{HeOp, OpCounts};
 use crate::gc::ShareCircuit;
 use crate::network::ResolvedNetwork;
 use crate::packing::Plan;
-use crate::params::{LayerCrypto, working_set};
+use crate::params::LayerCrypto;
 use crate::units::Bytes;
 
 /// Writes the script of one inference, with the parameters chosen for each linear step.
@@ -382,52 +381,6 @@ impl Writer<'_> {
             self.server(Act::Open, task(ValueOp::WriteShare), opening);
             self.client(Act::Reconstruct, task(ValueOp::JoinShares), None);
         }
-    }
-}
-
-fn he(crypto: &LayerCrypto, counts: &[(HeOp, u64)]) -> Vec<Task> {
-    let (counts, ring) = (counts.iter().copied().collect(), ring_size(crypto));
-    Task::he(&counts, ring, Streams::default())
-}
-
-/// Encoding of all of a layer's weights, and the memory that they come to.
-fn encode_ahead(crypto: &LayerCrypto, plan: &Plan) -> Vec<Task> {
-    let mut tasks = he(crypto, &[(HeOp::Encode, encodings(crypto, plan))]);
-    tasks.push(LinearValues::of(plan).arrange());
-    let bytes = encoded(crypto, plan);
-    tasks.push(Task::Touch { bytes });
-    tasks
-}
-
-/// Polynomials that hold a layer's weights.
-fn encodings(crypto: &LayerCrypto, plan: &Plan) -> u64 {
-    (crypto.windows().count() * plan.weight_count()) as u64
-}
-
-/// What sums take ciphertexts from.
-fn set_of(crypto: &LayerCrypto, plan: &Plan) -> Bytes {
-    let ring = (crypto.n, crypto.q.len(), crypto.switching());
-    working_set(ring, crypto.windows().working(plan) as u64, &plan.counts())
-}
-
-/// Size of the ciphertexts that are held at once.
-fn working_bytes(crypto: &LayerCrypto, plan: &Plan) -> Bytes {
-    Bytes((16 * crypto.n * crypto.q.len() * crypto.windows().working(plan)) as u64)
-}
-
-/// Size of the key of one rotation: for each digit of a ciphertext two polynomials over all primes.
-fn key_bytes(crypto: &LayerCrypto) -> Bytes {
-    let (limbs, special) = (crypto.q.len(), crypto.special.len());
-    let digits = limbs * (crypto.switching().digits() as usize).max(1);
-    Bytes((16 * crypto.n * digits * (limbs + special)) as u64)
-}
-
-fn ring_size(crypto: &LayerCrypto) -> RingSize {
-    RingSize {
-        n: crypto.n,
-        limbs: crypto.q.len(),
-        special: crypto.special.len(),
-        digits: crypto.switching().digits(),
     }
 }
 

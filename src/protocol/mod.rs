@@ -12,6 +12,7 @@ mod evaluator;
 mod garbler;
 mod gazelle;
 mod inbox;
+mod layer_work;
 mod linear_values;
 mod link;
 mod party;
