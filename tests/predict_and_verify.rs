@@ -11,11 +11,7 @@ use serde_json::Value;
 const REFERENCE: [&str; 2] = ["--calibration", "calibration/reference.csv"];
 
 fn json(arguments: &[&str]) -> Value {
-    json_by(&REFERENCE, arguments)
-}
-
-fn json_by(calibration: &[&str], arguments: &[&str]) -> Value {
-    let output = nass(&[arguments, calibration, &["--format", "json"]].concat());
+    let output = nass(&[arguments, &REFERENCE, &["--format", "json"]].concat());
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {told}");
     serde_json::from_str(&stdout(&output)).unwrap()
@@ -120,44 +116,10 @@ fn two_processes_give_the_plain_result_in_the_foretold_bytes() {
     }
 }
 
-/// The reference profile with a price for every hash, and for tables and labels apart: those of the usual rows.
-fn every_hash() -> String {
-    let reference = std::fs::read_to_string("calibration/reference.csv").unwrap();
-    let named = |row: &str, hash: &str| {
-        let row = row.replace(";hash=tmmo", "");
-        row.replace("circuit=relu", &format!("circuit=relu;hash={hash}"))
-    };
-    let mut rows = Vec::new();
-    for row in reference.lines() {
-        let circuits = row.starts_with("garble,") || row.starts_with("evaluate,");
-        let apart = row.starts_with("garble_tables,") || row.starts_with("encode_labels,");
-        if circuits && (row.contains("hash=tmmo") || !row.contains("hash=")) {
-            for hash in ["tmmo", "rekeyed", "fixed_key_as_in_papers"] {
-                rows.push(named(row, hash));
-                if let Some(rest) = row.strip_prefix("garble,") {
-                    rows.push(named(&format!("garble_tables,{rest}"), hash));
-                }
-            }
-            let labels = row.replace(";hash=tmmo", "").replace("ands=", "labels=");
-            rows.extend(
-                labels
-                    .strip_prefix("garble,")
-                    .map(|r| format!("encode_labels,{r}")),
-            );
-        } else if !circuits && !apart {
-            rows.push(row.to_owned());
-        }
-    }
-    rows.join("\n") + "\n"
-}
-
 /// Every garbler, delivery, hash and extension: right results, and the bytes and what waits as predicted.
 #[test]
 fn circuits_run_as_the_flags_say() {
     let folder = tempfile::tempdir().unwrap();
-    let profile = folder.path().join("all.csv");
-    std::fs::write(&profile, every_hash()).unwrap();
-    let calibration = ["--calibration", profile.to_str().unwrap()];
     let store = folder.path().to_str().unwrap();
     let runs: [&[&str]; 4] = [
         &["--garbler", "client", "--hash", "rekeyed", "--store", store],
@@ -181,10 +143,10 @@ fn circuits_run_as_the_flags_say() {
     ];
     for flags in runs {
         let verify = [&["verify", "toy", "--seed", "5"], flags].concat();
-        check_circuits(&json_by(&calibration, &verify), flags);
+        check_circuits(&json(&verify), flags);
     }
     let left = std::fs::read_dir(folder.path()).unwrap().count();
-    assert_eq!(left, 1, "only the profile");
+    assert_eq!(left, 0, "the store is gone");
 }
 
 /// Bounded memory for encoded weights: nothing is kept, it takes longer online, and the result is right.
@@ -309,7 +271,7 @@ fn dilated_and_grouped_convolutions_run_between_two_processes() {
 fn what_circuits_cannot_be_priced_or_stored_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let profile = folder.path().join("some.csv");
-    let all = every_hash();
+    let all = std::fs::read_to_string("calibration/reference.csv").unwrap();
     let some: Vec<&str> = all
         .lines()
         .filter(|row| !row.contains("hash=rekeyed"))
@@ -330,13 +292,9 @@ fn what_circuits_cannot_be_priced_or_stored_is_named() {
 /// The hash that is not proved secure says so on stderr and in every format.
 #[test]
 fn the_hash_of_the_papers_is_named_everywhere() {
-    let folder = tempfile::tempdir().unwrap();
-    let profile = folder.path().join("all.csv");
-    std::fs::write(&profile, every_hash()).unwrap();
-    let profile = profile.to_str().unwrap();
     for format in ["table", "csv", "json"] {
         let hash = ["--hash", "fixed-key-as-in-papers", "--format", format];
-        let arguments = [&["predict", "toy", "--calibration", profile], &hash[..]].concat();
+        let arguments = [&["predict", "toy"][..], &REFERENCE, &hash].concat();
         let output = nass(&arguments);
         let warned = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(warned.contains("not proved secure"), "{warned}");

@@ -20,6 +20,11 @@ fn profile() -> Profile {
         record.median = Nanos(record.median.0 * factor);
         record
     };
+    profile.records.retain(|record| {
+        let of = (record.case.op, record.case.working_set);
+        let turned = matches!(of.0, Op::He(HeOp::Rotate | HeOp::HoistedRotate));
+        matches!(of.1, WorkingSet::Hot) || (matches!(of.1, WorkingSet::Cold) && !turned)
+    });
     let more: Vec<_> = profile
         .records
         .iter()

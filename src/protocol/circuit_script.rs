@@ -15,8 +15,9 @@
 use super::error::ProtocolError;
 use super::gazelle::{Writer, message};
 use super::roles::{Choices, CircuitSettings, Delivery, Known, OtRole, OwnLabels};
+use super::task::Task;
 use super::values::ValueOp;
-use super::work::{Act, MessageKind, StepPlan, Task};
+use super::work::{Act, MessageKind, StepPlan};
 use crate::gc::{
     BASE_TRANSFERS, BaseOtOffer, BaseOtReply, GcSizes, PieceSizes, ShareCircuit, TreeSums,
 };

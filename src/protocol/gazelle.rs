@@ -27,10 +27,9 @@ use super::steps::{
     Held, Planner, Rings, StepKnown, keep_weights, layer_params, moduli, operands_held_by_server,
     plan_step, shares_known,
 };
+use super::task::{Streams, Task};
 use super::values::ValueOp;
-use super::work::{
-    Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, Streams, Task, encoded,
-};
+use super::work::{Act, Action, Message, MessageKind, RingKeys, Script, StepPlan, encoded};
 use crate::bfv::{HeOp, OpCounts};
 use crate::gc::ShareCircuit;
 use crate::network::ResolvedNetwork;

@@ -2,7 +2,8 @@
 
 use super::linear_values::LinearValues;
 use super::roles::RingSize;
-use super::work::{Streams, Task, encoded};
+use super::task::{Streams, Task};
+use super::work::encoded;
 use crate::bfv::HeOp;
 use crate::packing::Plan;
 use crate::params::{LayerCrypto, working_set};

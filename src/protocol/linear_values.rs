@@ -1,7 +1,7 @@
 //! The work on plain values around a linear layer: operands into slots, results out of them, masks, weights.
 
+use super::task::Task;
 use super::values::ValueOp;
-use super::work::Task;
 use crate::network::{Step, StepKind};
 use crate::packing::{LinearShape, Plan};
 

@@ -21,6 +21,7 @@ mod server;
 mod shares;
 mod square;
 mod steps;
+mod task;
 mod values;
 mod work;
 
@@ -35,10 +36,9 @@ pub use roles::{
 };
 pub use server::Server;
 pub(crate) use shares::{drawn, local_sums, negated, opened, pack};
+pub use task::{Streams, Task};
 pub use values::ValueOp;
-pub use work::{
-    Act, Action, FRAME_HEADER, Message, MessageKind, RingKeys, Script, StepPlan, Streams, Task,
-};
+pub use work::{Act, Action, FRAME_HEADER, Message, MessageKind, RingKeys, Script, StepPlan};
 
 #[cfg(test)]
 mod square_tests;
