@@ -24,13 +24,13 @@ impl Effort {
     /// All of the built-in cases in about half a minute.
     pub const QUICK: Self = Self {
         warm_up: Duration::from_millis(2),
-        measure: Duration::from_millis(30),
+        measure: Duration::from_millis(15),
         min_samples: 6,
     };
     /// All of the built-in cases in a few minutes.
     pub const FULL: Self = Self {
         warm_up: Duration::from_millis(20),
-        measure: Duration::from_millis(360),
+        measure: Duration::from_millis(260),
         min_samples: 20,
     };
 }

@@ -2,7 +2,7 @@
 //!
 //! In and out as in `kernels`. This is the oracle of the other variants, and what runs without AVX-512. All of a
 //! call is one closure of the cipher's ([`Job`]): the compiler makes it once for each AES that the crate knows,
-//! with that one's registers for the loops around the AES too.
+//! with that one's registers for the loops around the AES too, of 256 bits beside VAES.
 
 use std::mem::ManuallyDrop;
 
@@ -61,30 +61,57 @@ pub(super) fn lowest_bits(row: &Row) -> u32 {
 /// A [`Quad`] in words, which the compiler gathers in registers of any width: low half and high half of each block.
 type Four = [u64; 8];
 
+// Loops throughout: the compiler keeps `map` over arrays as a call, and what that stores in parts waits to be loaded whole.
 #[inline(always)]
-fn four(blocks: [u128; 4]) -> Four {
-    must_cast::<_, Four>(blocks.map(u128::to_le)).map(u64::from_le)
+fn four(mut blocks: [u128; 4]) -> Four {
+    if cfg!(target_endian = "big") {
+        blocks
+            .iter_mut()
+            .for_each(|block| *block = block.rotate_left(64));
+    }
+    must_cast(blocks)
 }
 
 #[inline(always)]
 fn blocks(four: Four) -> [u128; 4] {
-    must_cast::<_, [u128; 4]>(four.map(u64::to_le)).map(u128::from_le)
+    let mut blocks: [u128; 4] = must_cast(four);
+    if cfg!(target_endian = "big") {
+        blocks
+            .iter_mut()
+            .for_each(|block| *block = block.rotate_left(64));
+    }
+    blocks
+}
+
+#[inline(always)]
+fn sum(mut x: Four, y: Four) -> Four {
+    x.iter_mut().zip(y).for_each(|(x, y)| *x ^= y);
+    x
+}
+
+#[inline(always)]
+fn and(mut x: Four, y: Four) -> Four {
+    x.iter_mut().zip(y).for_each(|(x, y)| *x &= y);
+    x
 }
 
 /// All ones in every block whose lowest bit is set, else zeros.
 #[inline(always)]
-fn masks(x: Four) -> Four {
-    std::array::from_fn(|i| (x[i & !1] & 1).wrapping_neg())
+fn masks(mut x: Four) -> Four {
+    for block in x.as_chunks_mut::<2>().0 {
+        *block = [(block[0] & 1).wrapping_neg(); 2];
+    }
+    x
 }
 
 /// 2x in GF(2^128).
 #[inline(always)]
-fn doubled(x: Four) -> Four {
-    std::array::from_fn(|i| {
-        let carry = x[i ^ 1] >> 63;
-        let carry = if i % 2 == 0 { carry * 0x87 } else { carry };
-        (x[i] << 1) ^ carry
-    })
+fn doubled(mut x: Four) -> Four {
+    for block in x.as_chunks_mut::<2>().0 {
+        let [low, high] = *block;
+        *block = [low << 1 ^ (high >> 63) * 0x87, high << 1 | low >> 63];
+    }
+    x
 }
 
 /// Work under one key.
@@ -104,7 +131,12 @@ impl<J: Job> BlockCipherEncClosure for Closure<J> {
     #[inline(always)]
     fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
         self.0.run(&|quads: &mut [Four]| {
-            each_word(quads, u64::to_le);
+            if cfg!(target_endian = "big") {
+                quads
+                    .as_flattened_mut()
+                    .iter_mut()
+                    .for_each(|word| *word = word.to_le());
+            }
             let bytes: &mut [[u8; 16]] = must_cast_slice_mut(quads);
             let blocks = Array::cast_slice_from_core_mut(bytes);
             let (many, rest) = Array::slice_as_chunks_mut(blocks);
@@ -112,21 +144,14 @@ impl<J: Job> BlockCipherEncClosure for Closure<J> {
                 backend.encrypt_par_blocks_inplace(blocks);
             }
             backend.encrypt_tail_blocks_inplace(rest);
-            each_word(quads, u64::from_le);
+            if cfg!(target_endian = "big") {
+                quads
+                    .as_flattened_mut()
+                    .iter_mut()
+                    .for_each(|word| *word = word.to_le());
+            }
         });
     }
-}
-
-#[inline(always)]
-fn each_word(quads: &mut [Four], change: impl Fn(u64) -> u64) {
-    for word in quads.as_flattened_mut() {
-        *word = change(*word);
-    }
-}
-
-#[inline(always)]
-fn sum(x: Four, y: Four) -> Four {
-    std::array::from_fn(|i| x[i] ^ y[i])
 }
 
 /// Blocks on their way through the hash: `H = inner ⊕ outer`. Wiped on drop.
@@ -242,18 +267,18 @@ impl Job for Hashing<'_> {
     }
 }
 
-/// Small numbers as blocks.
+/// The blocks `first`, `first + step`, ….
 #[inline(always)]
-fn counted(numbers: [u64; 4]) -> Four {
-    std::array::from_fn(|i| if i % 2 == 0 { numbers[i / 2] } else { 0 })
+fn counted(first: u64, step: u64) -> Four {
+    let at = |k: u64| first.wrapping_add(k * step);
+    [at(0), 0, at(1), 0, at(2), 0, at(3), 0]
 }
 
 /// Block i becomes `start + i`.
 #[inline(always)]
 fn count_up(quads: &mut [Four], start: u64) {
     for (i, quad) in (0..).zip(quads) {
-        let first = start.wrapping_add(4 * i);
-        *quad = counted([0, 1, 2, 3].map(|k| first.wrapping_add(k)));
+        *quad = counted(start.wrapping_add(4 * i), 1);
     }
 }
 

@@ -10,7 +10,7 @@ use bytemuck::must_cast;
 use super::super::super::hash::GarblingHash;
 use super::super::super::program::{And, Step};
 use super::super::{Bytes64, QUADS, Row, Work};
-use super::{Closure, Four, Hashes, Job, Key, blocks, counted, four, masks, sum};
+use super::{Closure, Four, Hashes, Job, Key, and, blocks, counted, four, masks, sum};
 
 /// Hashes of an AND, for all lanes.
 struct Gate {
@@ -55,8 +55,8 @@ impl Gate {
         }
         for quad in 0..n {
             let first = 2 * (position + 4 * quad) as u64;
-            self.tweaks[quad] = counted([0, 2, 4, 6].map(|k| first + k));
-            self.tweaks[n + quad] = counted([1, 3, 5, 7].map(|k| first + k));
+            self.tweaks[quad] = counted(first, 2);
+            self.tweaks[n + quad] = counted(first + 1, 2);
         }
         let tweaks = &self.tweaks[..2 * n];
         self.hashes.run(pi, self.hash, count, tweaks);
@@ -65,20 +65,24 @@ impl Gate {
     /// A quad of the inputs; where there is a shift a negated one is shifted.
     #[inline(always)]
     fn inputs(&self, rows: &[Row], and: &And, quad: usize) -> [Four; 2] {
-        let slots = [(and.x, and.negated[0]), (and.y, and.negated[1])];
-        slots.map(|(slots, negated)| {
-            let [x, y] = slots.map(|slot| four(rows[slot as usize][quad].0));
+        let input = |[x, y]: [u32; 2], negated| {
+            let x = sum(at(rows, x, quad), at(rows, y, quad));
             match self.shift {
-                Some(shift) if negated => sum(sum(x, y), shift),
-                _ => sum(x, y),
+                Some(shift) if negated => sum(x, shift),
+                _ => x,
             }
-        })
+        };
+        [input(and.x, and.negated[0]), input(and.y, and.negated[1])]
     }
 
     /// `N` rows of a quad's hashes.
     #[inline(always)]
     fn hashes<const N: usize>(&self, quad: usize) -> [Four; N] {
-        std::array::from_fn(|row| self.hashes.at(row * self.quads + quad))
+        let mut hashes = [[0; 8]; N];
+        for (row, hash) in hashes.iter_mut().enumerate() {
+            *hash = self.hashes.at(row * self.quads + quad);
+        }
+        hashes
     }
 }
 
@@ -107,10 +111,10 @@ impl Job for Garbling<'_> {
                         let [a, b] = self.gate.inputs(rows, and, quad);
                         let h = self.gate.hashes(quad);
                         let (g, e, w) = garbled([a, b], h, self.delta);
-                        let add = four(rows[and.add as usize][quad].0);
+                        let add = at(rows, and.add, quad);
                         rows[and.to as usize][quad].0 = blocks(sum(w, add));
-                        t_g[quad] = must_cast(g.map(u64::to_le));
-                        t_e[quad] = must_cast(e.map(u64::to_le));
+                        t_g[quad] = bytes(g);
+                        t_e[quad] = bytes(e);
                     }
                     position += self.work.lanes;
                 }
@@ -132,11 +136,6 @@ fn garbled(
     let w_g = sum(h_a, and(p_a, g));
     let w_e = sum(h_b, and(p_b, difference));
     (g, sum(difference, a), sum(w_g, w_e))
-}
-
-#[inline(always)]
-fn and(x: Four, y: Four) -> Four {
-    std::array::from_fn(|i| x[i] & y[i])
 }
 
 pub(in super::super) fn garble(key: &Key, work: Work<'_>, delta: u128, tables: &mut [Bytes64]) {
@@ -171,10 +170,9 @@ impl Job for Evaluating<'_> {
                     self.gate.run(pi, rows, and, position);
                     for quad in 0..quads {
                         let inputs = self.gate.inputs(rows, and, quad);
-                        let table = [tables[quad], tables[quads + quad]]
-                            .map(|row| must_cast::<_, Four>(row).map(u64::from_le));
+                        let table = [of_bytes(tables[quad]), of_bytes(tables[quads + quad])];
                         let w = evaluated(inputs, self.gate.hashes(quad), table);
-                        let add = four(rows[and.add as usize][quad].0);
+                        let add = at(rows, and.add, quad);
                         rows[and.to as usize][quad].0 = blocks(sum(w, add));
                     }
                     position += self.work.lanes;
@@ -207,7 +205,25 @@ fn xor(rows: &mut [Row], terms: [u32; 4], to: u32, quads: usize) {
 
 /// One quad of a sum of rows.
 #[inline(always)]
-fn sum_of(rows: &[Row], terms: [u32; 4], quad: usize) -> Four {
-    let [x, y, z, w] = terms.map(|slot| four(rows[slot as usize][quad].0));
-    sum(sum(x, y), sum(z, w))
+fn sum_of(rows: &[Row], [x, y, z, w]: [u32; 4], quad: usize) -> Four {
+    let (x, y) = (at(rows, x, quad), at(rows, y, quad));
+    sum(sum(x, y), sum(at(rows, z, quad), at(rows, w, quad)))
+}
+
+#[inline(always)]
+fn at(rows: &[Row], slot: u32, quad: usize) -> Four {
+    four(rows[slot as usize][quad].0)
+}
+
+#[inline(always)]
+fn bytes(mut four: Four) -> Bytes64 {
+    four.iter_mut().for_each(|word| *word = word.to_le());
+    must_cast(four)
+}
+
+#[inline(always)]
+fn of_bytes(bytes: Bytes64) -> Four {
+    let mut four: Four = must_cast(bytes);
+    four.iter_mut().for_each(|word| *word = u64::from_le(*word));
+    four
 }
