@@ -164,7 +164,7 @@ impl Packed {
             switching: basis.switching,
             counts: windows.counts(counts),
             weights: polynomial * self.weights * count,
-            ciphertexts: working_set(ring, self.working * count, &counts),
+            ciphertexts: working_set(ring, (self.inputs + self.working) * count, &counts),
             keys: self.keys(keys),
             to_server: seeded_ciphertext_bytes(self.n, bits.q) * self.inputs * count,
             to_client: reply_bytes(self.n, bits.kept) * self.outputs,

@@ -41,10 +41,10 @@ impl LayerWork {
 }
 
 /// Bytes that a layer's sums take ciphertexts from and put them into, in turn, at (n, limbs, key switching): those of
-/// `working` ciphertexts and, where rotations come between sums, the key that one reads and what it writes.
+/// `held` ciphertexts, inputs among them, and, where rotations come between sums, the key that one reads and what it writes.
 pub fn working_set(
     (n, limbs, switching): (usize, usize, KeySwitching),
-    working: u64,
+    held: u64,
     counts: &OpCounts,
 ) -> Bytes {
     let pair = Bytes(16 * n as u64);
@@ -56,7 +56,7 @@ pub fn working_set(
             ciphertext + pair * (digits * (limbs + switching.special())) as u64
         }
     };
-    ciphertext * working + rotated
+    ciphertext * held + rotated
 }
 
 /// Prices a linear layer's work; the cheapest parameters are chosen.

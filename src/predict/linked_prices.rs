@@ -56,9 +56,19 @@ impl<L: Borrow<PriceList>> Prices for LinkedPrices<L> {
             time: Nanos(0.0),
             bytes: Bytes(0),
         };
+        // All pieces but the last are alike.
+        let mut priced: Vec<(&Task, Nanos)> = Vec::new();
         for action in &actions {
             for task in &action.tasks {
-                cost.time += self.list.borrow().task(task).ok()?;
+                let known = priced.iter().find(|(known, _)| *known == task);
+                let price = match known {
+                    Some((_, price)) => *price,
+                    None => self.list.borrow().task(task).ok()?,
+                };
+                if known.is_none() {
+                    priced.push((task, price));
+                }
+                cost.time += price;
             }
             cost.time += action.transfer_time(&self.link);
             let sent = action.sends.map(Message::wire_bytes);

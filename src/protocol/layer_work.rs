@@ -32,7 +32,9 @@ pub(super) fn encodings(crypto: &LayerCrypto, plan: &Plan) -> u64 {
 /// What sums take ciphertexts from.
 pub(super) fn set_of(crypto: &LayerCrypto, plan: &Plan) -> Bytes {
     let ring = (crypto.n, crypto.q.len(), crypto.switching());
-    working_set(ring, crypto.windows().working(plan) as u64, &plan.counts())
+    let windows = crypto.windows();
+    let held = windows.inputs(plan) + windows.working(plan);
+    working_set(ring, held as u64, &plan.counts())
 }
 
 /// Size of the ciphertexts that are held at once.
