@@ -109,7 +109,10 @@ fn masks(mut x: Four) -> Four {
 fn doubled(mut x: Four) -> Four {
     for block in x.as_chunks_mut::<2>().0 {
         let [low, high] = *block;
-        *block = [(low << 1) ^ ((high >> 63) * 0x87), (high << 1) | (low >> 63)];
+        *block = [
+            (low << 1) ^ ((high >> 63) * 0x87),
+            (high << 1) | (low >> 63),
+        ];
     }
     x
 }
