@@ -180,8 +180,9 @@ mod tests {
                 let mut operands = crate::calibrate::Operands::default();
                 let case = Case::values(op, count);
                 let mut workload = operands.workload(&case).unwrap();
-                workload.time(1).unwrap();
-                workload.time(3).unwrap()
+                // Of several the least: what disturbs a run only makes it longer.
+                let times = (0..9).map(|_| workload.time(1).unwrap());
+                times.min_by(|a, b| a.0.total_cmp(&b.0)).unwrap()
             };
             let few = 9 * 40_960;
             let (few, many) = (time(few), time(4 * few));
