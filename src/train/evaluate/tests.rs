@@ -116,6 +116,7 @@ fn random_weights(network: &NetworkParams, rng: &mut impl Rng) -> Weights {
             StepKind::SumPool(pool) if pool.window().is_power_of_two() => x - 2,
             StepKind::SumPool(_) | StepKind::Flatten => x,
             StepKind::Add(_) => x.min(exponent(&step.inputs[1])),
+            StepKind::Square => 2 * x,
             StepKind::Argmax => 0,
             StepKind::Relu(_)
             | StepKind::Clip(..)
