@@ -285,12 +285,16 @@ fn a_profile_of_another_machine_is_named_as_one() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("other.csv");
     let reference = fs::read_to_string("calibration/reference.csv").unwrap();
-    let other = reference
-        .replace(
-            "# governor: unknown",
-            "# governor: made-up\n# huge_pages: made-up",
-        )
-        .replace("# memory: 24", "# memory: 999");
+    let made_up = |line: &str| {
+        let (key, _) = line.split_once(": ").unwrap_or_default();
+        match key {
+            "# governor" | "# huge_pages" => format!("{key}: made-up"),
+            "# memory" => format!("{key}: 999 kB"),
+            _ => line.to_owned(),
+        }
+    };
+    let other: Vec<String> = reference.lines().map(made_up).collect();
+    let other = other.join("\n") + "\n";
     fs::write(&file, other).unwrap();
     let (_, told, code) = nass(&["predict", "toy", "--calibration", &file.to_string_lossy()]);
     assert_eq!(code, Some(0), "{told}");
