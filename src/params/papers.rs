@@ -3,7 +3,7 @@
 //! - *NASS* (Bian et al. 2020, section 4.1.1): n of 2048, 4096 or 8192, q of 60 to 180 bits, p by the printed
 //!   formula, the table of 2018, δ = 10⁻³, no flooding.
 //! - *Gazelle* (Juvekar, Vaikuntanathan, Chandrakasan 2018, section 9): n = 2048, q just below 2⁶⁰ with
-//!   q ≡ ±small mod p, p of 19 to 21 bits. No table grants 128 bits to that q: [`gazelle_published`] says
+//!   q ≡ ±small mod p, p of 19 to 21 bits. No table grants 128 bits to that q: [`gazelle_published`](super::gazelle_published) says
 //!   what was used and by how much it is short, [`Selector::gazelle`](super::Selector::gazelle) what it costs
 //!   and how noisy it is, and neither makes a [`LayerCrypto`](super::LayerCrypto).
 //! - *DELPHI* (Mishra et al. 2020, section 7; its released code): n = 8192, the 41-bit

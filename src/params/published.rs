@@ -5,7 +5,7 @@
 //! are masked here as in all modes, but not flooded.
 //!
 //! Gazelle encodes m as Δ·m, Δ = ⌊q/p⌋. A product that exceeds p by k·p leaves k·(q mod p) in the error
-//! ([`wrapped`](super::noise::wrapped)), which is why its q ≡ ±small mod p; that is added here to the error of
+//! ([`wrapped`]), which is why its q ≡ ±small mod p; that is added here to the error of
 //! the scaled form.
 
 use serde::{Deserialize, Serialize};
