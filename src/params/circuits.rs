@@ -4,7 +4,8 @@
 //! lies in a sparser class, and may be a bit or two wider than a smaller ring's; a choice of ring is then
 //! one of circuits too. What they cost is asked of the prices ([`Prices::circuits_cost`]), with the least modulus
 //! that holds them for the values of the other domain: ANDs are a sum of what either modulus takes, so
-//! that the choice does not depend on it.
+//! that the choice does not depend on it. Either modulus stands for all of its width, priced as the greatest: between
+//! them there is at most one AND of rounding, and layers whose p are as wide ask for one price.
 
 use super::prices::Prices;
 use super::selector::Selector;
@@ -37,13 +38,18 @@ pub const fn circuit_function(step: &Step) -> Option<ShareFunction> {
     })
 }
 
+/// The greatest modulus as wide as this one.
+const fn widest(p: u64) -> u64 {
+    u64::MAX >> p.leading_zeros()
+}
+
 impl<P: Prices> Selector<P> {
-    /// Objective of all circuits that read or write shares of `domain` under this p; those without a price are left
-    /// out.
+    /// Objective of all circuits that read or write shares of `domain` under a p of this one's width; those without a
+    /// price are left out.
     pub(super) fn circuits_score(&self, network: &ResolvedNetwork, domain: usize, p: u64) -> f64 {
         let modulus = |of: usize| match network.domains.get(of) {
-            _ if of == domain => p,
-            Some(other) => 2 * other.bound + 1,
+            _ if of == domain => widest(p),
+            Some(other) => widest(2 * other.bound + 1),
             None => 1,
         };
         let around = |step: &&Step| step.domain == domain || network.operand_domain(step) == domain;
@@ -72,7 +78,7 @@ impl<P: Prices> Selector<P> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::request::LayerCost;
+    use super::super::request::{LayerCost, RING_DEGREES};
     use super::super::tests::resolved;
     use super::super::{LayerWork, LinearAlone, Request, Selection, TransformPrices};
     use super::*;
@@ -171,6 +177,54 @@ mod tests {
             }
         }
         assert!(narrower > 0);
+    }
+
+    /// A layer alone in its domain against every ring tried by itself.
+    #[test]
+    fn no_other_ring_is_cheaper_with_its_circuits() {
+        let mut smaller = 0;
+        for (channels, size, bits) in [(1, 8, 2), (2, 16, 2), (4, 16, 3), (8, 16, 2), (16, 8, 3)] {
+            let network = narrow(channels, size, bits);
+            let linear = select(&network, LinearAlone(TransformPrices));
+            for price in [0.1, 1.0, 20.0, 2000.0] {
+                let score = |request: Request| -> Vec<(f64, usize)> {
+                    let selector = Selector::new(request, Circuits(price)).unwrap();
+                    let steps = network.steps.iter().enumerate();
+                    let linear = steps.filter(|(_, step)| step.kind.is_encrypted());
+                    let of_step = |(index, step): (usize, &Step)| {
+                        let selection = selector.domain_of(&network, index);
+                        let (Ok(selection), domain) = (selection, step.domain) else {
+                            return (f64::INFINITY, 0);
+                        };
+                        let chosen = selection.layers[index].as_ref().unwrap();
+                        let around = selector.circuits_score(&network, domain, chosen.p);
+                        (selection.costs[index].unwrap().time.0 + around, chosen.n)
+                    };
+                    linear.map(of_step).collect()
+                };
+                let chosen = score(Request::default());
+                let mut least = vec![f64::INFINITY; chosen.len()];
+                for n in RING_DEGREES {
+                    let mut request = Request::default();
+                    request.limits.degrees = (n, n);
+                    if Selector::new(request, Circuits(price)).is_err() {
+                        continue;
+                    }
+                    for (least, (alone, _)) in least.iter_mut().zip(score(request)) {
+                        *least = least.min(alone);
+                    }
+                }
+                let scores: Vec<f64> = chosen.iter().map(|(score, _)| *score).collect();
+                assert_eq!(scores, least, "{network:?} at {price}");
+                let rings = linear.layers.iter().flatten().map(|layer| layer.n);
+                smaller += chosen
+                    .iter()
+                    .zip(rings)
+                    .filter(|((_, n), all)| n < all)
+                    .count();
+            }
+        }
+        assert!(smaller > 0);
     }
 
     #[test]

@@ -41,7 +41,8 @@ impl<P: Prices> Selector<P> {
         let mut candidates: Vec<Candidate> = self.unpacked(ask);
         for windows in self.windows(&ask.shape) {
             for at in &self.everywhere(windows, ask) {
-                candidates.extend(self.bases().map(|basis| self.candidate(at, basis, ask)));
+                let bases = self.bases.iter();
+                candidates.extend(bases.map(|&basis| self.candidate(at, basis, ask)));
             }
         }
         let key = |candidate: &Candidate| match candidate.cost {

@@ -8,8 +8,8 @@
 //! All layers of a domain share one p, and p ≡ 1 mod 2n must hold for all their n. A layer that is alone
 //! in its domain takes for each n the p of that n. Otherwise the domain is solved for every greatest ring
 //! degree N it may use (p ≡ 1 mod 2N serves all n ≤ N), and the cheapest sum wins, the circuits on its shares
-//! included (`circuits`); so it is too where a layer is alone, if its rings' p differ in width. δ per inference is
-//! split evenly over the linear layers.
+//! included (`circuits`). Where a layer is alone, narrower p of smaller rings are weighed against its circuits. δ
+//! per inference is split evenly over the linear layers.
 //!
 //! Always true of a result: the table grants the level asked for with special primes counted; failure
 //! probabilities add up to at most δ. Set-up (keys, encoding of weights) has no part in the price.
@@ -32,7 +32,7 @@ use super::plaintext::PlaintextRule;
 use super::prices::Prices;
 use super::reply::{Reply, log2_product};
 use super::request::{LayerCost, RING_DEGREES, Request};
-use super::selector::{Ask, Chosen, Modulus, Selector};
+use super::selector::{Ask, Chosen, Modulus, Selector, bases};
 use super::widths::{KeySwitching, Widths};
 use crate::bfv::digit_ranges;
 use crate::network::{Origin, ResolvedNetwork};
@@ -116,6 +116,7 @@ impl<P: Prices> Selector<P> {
             request,
             prices,
             degrees,
+            bases: bases(&request.limits),
             pool: PrimePool::default(),
             packings: RefCell::default(),
             primes: RefCell::default(),
@@ -229,16 +230,10 @@ impl<P: Prices> Selector<P> {
             .filter_map(|&(n, _)| Some((self.prime(rule, n)?, n)))
             .collect();
         shared.dedup_by_key(|(p, _)| *p);
-        let circuits = |p: u64| self.circuits_score(group.network, group.domain, p);
-        // Alone, and whichever ring it takes the circuits cost the same: each ring has its own p.
-        if let ([_], PlaintextRule::Above(_), [(first, _), rest @ ..]) =
-            (&group.steps[..], rule, &shared[..])
-        {
-            let mut widths = rest.iter().filter(|(p, _)| p.ilog2() != first.ilog2());
-            if widths.all(|&(p, _)| circuits(p) == circuits(*first)) {
-                return Ok(Modulus::Own(rule));
-            }
+        if let ([index], PlaintextRule::Above(_)) = (&group.steps[..], rule) {
+            return self.own_modulus(group, *index, rule);
         }
+        let circuits = |p: u64| self.circuits_score(group.network, group.domain, p);
         let mut best: Option<(Result<f64, ParamsError>, Modulus)> = None;
         for (p, n) in shared {
             let modulus = Modulus::Shared(p, n);
@@ -261,6 +256,43 @@ impl<P: Prices> Selector<P> {
         }
         let (total, modulus) = best.ok_or_else(none)?;
         total.map(|_| modulus)
+    }
+
+    /// The rings whose own p is cheapest for a layer that is alone in its domain.
+    ///
+    /// Fewer rings never make the linear layer cheaper, so that a smaller ring is of interest only where its p is
+    /// narrower and the circuits save more than what is between the linear layer's cost and the best in all.
+    fn own_modulus(
+        &self,
+        group: &Group<'_>,
+        index: usize,
+        rule: PlaintextRule,
+    ) -> Result<Modulus, ParamsError> {
+        let circuits = |p: u64| self.circuits_score(group.network, group.domain, p);
+        let solve = |largest: usize| {
+            let chosen = self.step(group, index, Modulus::Own(rule, largest))?;
+            let linear = self.request.objective.score(chosen.cost)[0];
+            Ok::<_, ParamsError>((linear, chosen.crypto.n, chosen.crypto.p))
+        };
+        let (mut least, mut ring, p) = solve(usize::MAX)?;
+        let mut best = (least, p, usize::MAX);
+        for &(n, _) in self.degrees.iter().rev() {
+            let narrower = |p: &u64| n < ring && p.ilog2() < best.1.ilog2();
+            let Some(p) = self.prime(rule, n).filter(narrower) else {
+                continue;
+            };
+            if least + circuits(p) >= best.0 + circuits(best.1) {
+                continue;
+            }
+            let Ok((linear, at, p)) = solve(n) else {
+                break;
+            };
+            (least, ring) = (linear, at);
+            if linear + circuits(p) < best.0 + circuits(best.1) {
+                best = (linear, p, n);
+            }
+        }
+        Ok(Modulus::Own(rule, best.2))
     }
 
     /// The parameters of a split that works, with primes of its widths.

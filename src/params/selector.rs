@@ -23,7 +23,7 @@ use super::packed::{Keys, Packed};
 use super::plaintext::PlaintextRule;
 use super::prices::Prices;
 use super::reply::ReplyGoal;
-use super::request::{LayerCost, Request};
+use super::request::{LayerCost, Limits, Request};
 use super::site::{Best, Bounded, Passed, Site};
 use super::widths::{KeySwitching, MAX_LIMBS, MAX_WINDOWS};
 use crate::gc::ShareCircuit;
@@ -37,6 +37,8 @@ pub struct Selector<P> {
     pub(super) prices: P,
     /// Ring degrees that may be used, and what security allows for q·P there.
     pub(super) degrees: Vec<(usize, u32)>,
+    /// Numbers of limbs and kinds of key switching that are tried.
+    pub(super) bases: Vec<Basis>,
     pub(super) pool: PrimePool,
     pub(super) packings: RefCell<HashMap<(LinearShape, usize), Rc<Packings>>>,
     pub(super) primes: RefCell<HashMap<(PlaintextRule, usize), Option<u64>>>,
@@ -61,8 +63,8 @@ pub(super) struct Ask {
 /// Where p comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Modulus {
-    /// Each ring degree has its own, the layer being alone in its domain.
-    Own(PlaintextRule),
+    /// Each ring degree up to the second has its own, the layer being alone in its domain.
+    Own(PlaintextRule, usize),
     /// It is given, for ring degrees up to the second.
     Shared(u64, usize),
 }
@@ -92,6 +94,17 @@ pub(super) struct Ring {
     pub(super) max_bits: u32,
 }
 
+/// Every number of limbs and kind of key switching that the limits let one try.
+pub(super) fn bases(limits: &Limits) -> Vec<Basis> {
+    let limbs = (1..=MAX_LIMBS).filter(|limbs| limits.limbs.is_none_or(|only| only == *limbs));
+    let all = limbs.flat_map(|limbs| {
+        let all = KeySwitching::ALL.into_iter();
+        all.map(move |switching| Basis { limbs, switching })
+    });
+    all.filter(|basis| limits.switching.is_none_or(|only| only == basis.switching))
+        .collect()
+}
+
 impl<P: Prices> Selector<P> {
     /// Parameters for one layer; asked for again, a look-up.
     pub(super) fn answer(&self, ask: &Ask) -> Rc<Answer> {
@@ -105,24 +118,29 @@ impl<P: Prices> Selector<P> {
 
     fn solve(&self, ask: &Ask) -> Answer {
         let (mut sites, mut best): (Vec<Site>, _) = (Vec::with_capacity(16), None);
+        let mut unpacked: Vec<(Ring, Passed)> = self
+            .rings(ask)
+            .map(|ring| (ring, Passed::default()))
+            .collect();
         let mut first = 0;
         for windows in self.windows(&ask.shape) {
             // Packing takes longest: only rings in which something could win are packed.
             let cut = best
                 .as_ref()
                 .map_or([f64::INFINITY; 2], |best: &Best| best.score);
-            let known: Vec<usize> = sites.iter().map(|at| at.layer.n).collect();
             let last = sites.get(first..).unwrap_or_default();
             let more = last
                 .iter()
                 .filter_map(|at| at.windowed(windows, self.all()));
             let mut next: Vec<Site> = more.collect();
-            for ring in self.rings(ask).filter(|ring| !known.contains(&ring.n)) {
-                let passed = self.passed(ring, (windows, cut), ask);
-                if !passed.covers(self.all()) {
-                    next.extend(self.sites((ring, passed), windows, ask));
+            unpacked.retain_mut(|(ring, passed)| {
+                *passed = self.passed((*ring, passed.closed), (windows, cut), ask);
+                let left = passed.left(self.all()) != 0;
+                if left {
+                    next.extend(self.sites((*ring, *passed), windows, ask));
                 }
-            }
+                !left && passed.closed != self.all()
+            });
             first = sites.len();
             sites.extend(next);
             self.search((&mut sites, first), ask, &mut best);
@@ -182,13 +200,18 @@ impl<P: Prices> Selector<P> {
     }
 
     /// The bases with which not even the least that any packing does in this ring decrypts, is secure and costs less
-    /// than the cut: no packing has them.
-    fn passed(&self, ring: Ring, (windows, cut): (usize, [f64; 2]), ask: &Ask) -> Passed {
+    /// than the cut: no packing has them. Those that are closed stay so.
+    fn passed(
+        &self,
+        (ring, closed): (Ring, u64),
+        (windows, cut): (usize, [f64; 2]),
+        ask: &Ask,
+    ) -> Passed {
         let packed = Packed::least(ring.n);
         let layer = self.layer_at(ring, (&packed, windows), ask);
         let (needs, floor) = (layer.needs(), layer.floor());
-        let mut passed = Passed::default();
-        for (place, basis) in self.bases().enumerate() {
+        let mut passed = Passed { closed, over: 0 };
+        for (place, basis) in self.among(passed.left(self.all())) {
             if layer.room(basis) < floor {
                 passed.closed |= 1 << place;
                 continue;
@@ -204,7 +227,10 @@ impl<P: Prices> Selector<P> {
             let score = |time| self.request.objective.score(LayerCost { time, bytes });
             match self.prices.layer_cost(&work) {
                 None => passed.closed |= 1 << place,
-                Some(time) if score(time) >= cut => passed.over |= 1 << place,
+                Some(time) if score(time) >= cut => {
+                    passed.over |= 1 << place;
+                    passed.closed |= u64::from(layer.closes(basis, least, floor)) << place;
+                }
                 Some(_) => {}
             }
         }
@@ -262,11 +288,9 @@ impl<P: Prices> Selector<P> {
     /// Lists the candidates of a site with what they cost at least.
     fn bound(&self, (site, at): (usize, &mut Site), operand: Origin, bounded: &mut Vec<Bounded>) {
         let (needs, floor) = (at.layer.needs(), at.layer.floor());
-        for (place, basis) in self.bases().enumerate() {
+        for (place, basis) in self.among(at.passed.left(self.all())) {
             if at.layer.room(basis) < floor {
                 at.passed.closed |= 1 << place;
-            }
-            if at.passed.covers(1 << place) {
                 continue;
             }
             let Some(least) = at.layer.least(basis, &needs) else {
@@ -299,19 +323,17 @@ impl<P: Prices> Selector<P> {
     }
 
     /// The set of all bases.
-    fn all(&self) -> u64 {
-        (1 << self.bases().count()) - 1
+    const fn all(&self) -> u64 {
+        (1 << self.bases.len()) - 1
     }
 
-    /// Every number of limbs and kind of key switching that is tried.
-    pub(super) fn bases(&self) -> impl Iterator<Item = Basis> + use<P> {
-        let (only, limits) = (self.request.limits.switching, self.request.limits);
-        let limbs =
-            (1..=MAX_LIMBS).filter(move |limbs| limits.limbs.is_none_or(|only| only == *limbs));
-        limbs.flat_map(move |limbs| {
-            let all = KeySwitching::ALL.into_iter();
-            all.filter(move |&switching| only.is_none_or(|only| only == switching))
-                .map(move |switching| Basis { limbs, switching })
+    /// The bases of a set, with their places.
+    fn among(&self, set: u64) -> impl Iterator<Item = (usize, Basis)> {
+        let rest = |set: &u64| Some(set & (set - 1)).filter(|rest| *rest != 0);
+        let sets = std::iter::successors(Some(set).filter(|set| *set != 0), rest);
+        sets.filter_map(|set| {
+            let place = set.trailing_zeros() as usize;
+            Some((place, *self.bases.get(place)?))
         })
     }
 
@@ -334,7 +356,7 @@ impl<P: Prices> Selector<P> {
     pub(super) fn modulus(&self, modulus: Modulus, n: usize) -> Option<u64> {
         match modulus {
             Modulus::Shared(p, largest) => (n <= largest).then_some(p),
-            Modulus::Own(rule) => self.prime(rule, n),
+            Modulus::Own(rule, largest) => (n <= largest).then(|| self.prime(rule, n))?,
         }
     }
 

@@ -48,9 +48,9 @@ pub(super) struct Best {
 }
 
 impl Passed {
-    /// Whether none of these bases is left.
-    pub(super) const fn covers(self, bases: u64) -> bool {
-        bases & !(self.closed | self.over) == 0
+    /// Those of these bases that are left.
+    pub(super) const fn left(self, bases: u64) -> u64 {
+        bases & !(self.closed | self.over)
     }
 }
 
