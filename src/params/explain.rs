@@ -10,8 +10,16 @@ use super::site::Site;
 use super::widths::KeySwitching;
 
 impl<P: Prices> Selector<P> {
-    /// What came nearest for a layer that has no parameters.
+    /// What came nearest for a layer that has no parameters; asked for again, a look-up.
     pub(super) fn refusal(&self, ask: &Ask) -> Refusal {
+        let mut refusals = self.refusals.borrow_mut();
+        let refusal = refusals
+            .entry(*ask)
+            .or_insert_with(|| self.find_refusal(ask));
+        refusal.clone()
+    }
+
+    fn find_refusal(&self, ask: &Ask) -> Refusal {
         let nearest = self.candidates(ask).into_iter().reduce(|best, next| {
             if distance(next.verdict) < distance(best.verdict) {
                 next

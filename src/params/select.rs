@@ -122,6 +122,7 @@ impl<P: Prices> Selector<P> {
             primes: RefCell::default(),
             goals: RefCell::default(),
             answers: RefCell::default(),
+            refusals: RefCell::default(),
             circuits: RefCell::default(),
         })
     }
@@ -158,7 +159,7 @@ impl<P: Prices> Selector<P> {
             let bound = group.network.domains[group.domain].bound;
             selection.layers[index] = Some(LayerCrypto {
                 p_holds_all_values: chosen.crypto.p / 2 >= bound,
-                ..chosen.crypto
+                ..chosen.crypto.clone()
             });
             selection.costs[index] = Some(chosen.cost);
         }
@@ -207,13 +208,11 @@ impl<P: Prices> Selector<P> {
         group: &Group<'_>,
         index: usize,
         modulus: Modulus,
-    ) -> Result<Chosen, ParamsError> {
-        let answer = self.answer(&group.ask(index, modulus)?);
+    ) -> Result<Rc<Chosen>, ParamsError> {
+        let ask = group.ask(index, modulus)?;
         let name = &group.network.steps[index].name;
-        answer
-            .as_ref()
-            .clone()
-            .map_err(|refusal| refusal.named(name))
+        self.answer(&ask)
+            .ok_or_else(|| self.refusal(&ask).named(name))
     }
 
     /// The p under which the steps of a domain are cheapest.
@@ -224,38 +223,50 @@ impl<P: Prices> Selector<P> {
             bits: rule.map_or(0, PlaintextRule::least_bits),
         };
         let rule = rule.ok_or_else(none)?;
-        // From the largest N down, so that a p which serves more degrees is tried with all of them.
-        let degrees = self.degrees.iter().rev();
-        let mut shared: Vec<(u64, usize)> = degrees
-            .filter_map(|&(n, _)| Some((self.prime(rule, n)?, n)))
-            .collect();
-        shared.dedup_by_key(|(p, _)| *p);
+        let with_primes = self
+            .degrees
+            .iter()
+            .filter_map(|&(n, _)| Some((self.prime(rule, n)?, n)));
         if let ([index], PlaintextRule::Above(_)) = (&group.steps[..], rule) {
+            with_primes.clone().next().ok_or_else(none)?;
             return self.own_modulus(group, *index, rule);
         }
-        let circuits = |p: u64| self.circuits_score(group.network, group.domain, p);
-        let mut best: Option<(Result<f64, ParamsError>, Modulus)> = None;
-        for (p, n) in shared {
+        // From the largest N down, so that a p which serves more degrees is tried with all of them.
+        let mut shared: Vec<(u64, usize)> = with_primes.rev().collect();
+        shared.dedup_by_key(|(p, _)| *p);
+        let mut best: Option<(f64, Modulus)> = None;
+        for &(p, n) in &shared {
             let modulus = Modulus::Shared(p, n);
-            let total = group.steps.iter().map(|&index| {
-                let cost = self.step(group, index, modulus)?.cost;
-                Ok(self.request.objective.score(cost)[0])
-            });
-            let total: Result<f64, ParamsError> = total.sum();
-            let total = total.map(|total| total + circuits(p));
-            let better = match (&best, &total) {
-                (Some((Ok(best), _)), Ok(total)) => total <= best,
-                (Some((Ok(_), _)), Err(_)) => false,
-                // The error under the largest N, where most is possible, is the one to report.
-                (Some((Err(_), _)), Err(_)) => false,
-                (_, _) => true,
+            let Some(linear) = self.linear_score(group, modulus)? else {
+                continue;
             };
-            if better {
+            let total = linear + self.circuits_score(group.network, group.domain, p);
+            if best.is_none_or(|(best, _)| total <= best) {
                 best = Some((total, modulus));
             }
         }
-        let (total, modulus) = best.ok_or_else(none)?;
-        total.map(|_| modulus)
+        // Where nothing works, the error under the largest N, where most is possible, is the one to report.
+        let largest = shared.first().map(|&(p, n)| Modulus::Shared(p, n));
+        match best {
+            Some((_, modulus)) => Ok(modulus),
+            None => largest.ok_or_else(none),
+        }
+    }
+
+    /// Objective of a domain's linear steps; `None` if one has no parameters.
+    fn linear_score(
+        &self,
+        group: &Group<'_>,
+        modulus: Modulus,
+    ) -> Result<Option<f64>, ParamsError> {
+        let mut sum = 0.0;
+        for &index in &group.steps {
+            match self.answer(&group.ask(index, modulus)?) {
+                Some(chosen) => sum += self.request.objective.score(chosen.cost)[0],
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(sum))
     }
 
     /// The rings whose own p is cheapest for a layer that is alone in its domain.
@@ -269,12 +280,12 @@ impl<P: Prices> Selector<P> {
         rule: PlaintextRule,
     ) -> Result<Modulus, ParamsError> {
         let circuits = |p: u64| self.circuits_score(group.network, group.domain, p);
-        let solve = |largest: usize| {
-            let chosen = self.step(group, index, Modulus::Own(rule, largest))?;
+        let told = |chosen: &Chosen| {
             let linear = self.request.objective.score(chosen.cost)[0];
-            Ok::<_, ParamsError>((linear, chosen.crypto.n, chosen.crypto.p))
+            (linear, chosen.crypto.n, chosen.crypto.p)
         };
-        let (mut least, mut ring, p) = solve(usize::MAX)?;
+        let all = self.step(group, index, Modulus::Own(rule, usize::MAX))?;
+        let (mut least, mut ring, p) = told(&all);
         let mut best = (least, p, usize::MAX);
         for &(n, _) in self.degrees.iter().rev() {
             let narrower = |p: &u64| n < ring && p.ilog2() < best.1.ilog2();
@@ -284,9 +295,10 @@ impl<P: Prices> Selector<P> {
             if least + circuits(p) >= best.0 + circuits(best.1) {
                 continue;
             }
-            let Ok((linear, at, p)) = solve(n) else {
+            let Some(chosen) = self.answer(&group.ask(index, Modulus::Own(rule, n))?) else {
                 break;
             };
+            let (linear, at, p) = told(&chosen);
             (least, ring) = (linear, at);
             if linear + circuits(p) < best.0 + circuits(best.1) {
                 best = (linear, p, n);

@@ -43,7 +43,8 @@ pub struct Selector<P> {
     pub(super) packings: RefCell<HashMap<(LinearShape, usize), Rc<Packings>>>,
     pub(super) primes: RefCell<HashMap<(PlaintextRule, usize), Option<u64>>>,
     pub(super) goals: RefCell<HashMap<(u64, u64), ReplyGoal>>,
-    pub(super) answers: RefCell<HashMap<Ask, Rc<Answer>>>,
+    pub(super) answers: RefCell<HashMap<Ask, Option<Rc<Chosen>>>>,
+    pub(super) refusals: RefCell<HashMap<Ask, Refusal>>,
     pub(super) circuits: RefCell<HashMap<(ShareCircuit, u64), Option<LayerCost>>>,
 }
 
@@ -76,9 +77,6 @@ pub(super) struct Chosen {
     pub(super) cost: LayerCost,
 }
 
-/// Parameters, or what came nearest.
-pub(super) type Answer = Result<Chosen, Box<Refusal>>;
-
 /// Why there are no parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Refusal {
@@ -106,17 +104,17 @@ pub(super) fn bases(limits: &Limits) -> Vec<Basis> {
 }
 
 impl<P: Prices> Selector<P> {
-    /// Parameters for one layer; asked for again, a look-up.
-    pub(super) fn answer(&self, ask: &Ask) -> Rc<Answer> {
+    /// Parameters for one layer, if it has any; asked for again, a look-up.
+    pub(super) fn answer(&self, ask: &Ask) -> Option<Rc<Chosen>> {
         if let Some(answer) = self.answers.borrow().get(ask) {
-            return Rc::clone(answer);
+            return answer.clone();
         }
-        let answer = Rc::new(self.solve(ask));
-        self.answers.borrow_mut().insert(*ask, Rc::clone(&answer));
+        let answer = self.solve(ask).map(Rc::new);
+        self.answers.borrow_mut().insert(*ask, answer.clone());
         answer
     }
 
-    fn solve(&self, ask: &Ask) -> Answer {
+    fn solve(&self, ask: &Ask) -> Option<Chosen> {
         let (mut sites, mut best): (Vec<Site>, _) = (Vec::with_capacity(16), None);
         let mut unpacked: Vec<(Ring, Passed)> = self
             .rings(ask)
@@ -145,14 +143,12 @@ impl<P: Prices> Selector<P> {
             sites.extend(next);
             self.search((&mut sites, first), ask, &mut best);
         }
-        let chosen = best.and_then(|best| {
-            let at = sites.get(best.site)?;
-            let switching = best.basis.switching;
-            let crypto = self.crypto(&at.layer, at.packed()?, switching, &best.widths)?;
-            let cost = best.cost;
-            Some(Chosen { crypto, cost })
-        });
-        chosen.ok_or_else(|| Box::new(self.refusal(ask)))
+        let best = best?;
+        let at = sites.get(best.site)?;
+        let switching = best.basis.switching;
+        let crypto = self.crypto(&at.layer, at.packed()?, switching, &best.widths)?;
+        let cost = best.cost;
+        Some(Chosen { crypto, cost })
     }
 
     /// The cheapest of the sites from `first` on, where it is cheaper than what was found before; notes where no
