@@ -30,25 +30,21 @@
 //! | online | [`RandomSends::transfer`] | ← [`ChoiceCorrections`], [`ChosenMessages`] → | [`RandomReceives::correct`] |
 //!
 //! # Speed
-//! Nanoseconds for each AND of a ReLU of 22 bits on one Zen 5 core with 512-bit VAES, labels and messages
-//! included; November 2026. Ours by `cargo bench --bench gc` (1024 circuits), emp-tool in the same run; Gazelle's
-//! code was timed earlier on the same machine. The floor is the AES calls alone.
+//! Nanoseconds for each AND of a ReLU of 22 bits, 1024 at a time, labels and messages included, on one core of an
+//! Intel Xeon (Emerald Rapids) with 512-bit VAES; one run of `scripts/peers --only-gc`, 26 November 2026. An AES call
+//! takes 0.83 ns there; the floor is those calls alone.
 //!
 //! | | ANDs | garble | evaluate |
 //! | --- | --- | --- | --- |
-//! | TMMO, two AES calls a hash | 107 | 5.3 | 2.6 |
-//! | emp-tool, re-keyed AES | 178 | 37 | 36 |
-//! | Gazelle's code, fixed key | 178 | 21 | 19 |
-//! | floor of TMMO | | 2.7–3.4 | 1.4–1.8 |
+//! | TMMO, two AES calls a hash | 107 | 9.1 | 4.6 |
+//! | floor of TMMO | | 6.7 | 3.3 |
+//! | re-keyed AES | 107 | 11.2 | 8.5 |
+//! | emp-tool, re-keyed AES | 178 | 38.9 | 30.0 |
+//! | Gazelle's code, fixed key | 178 | 25.4 | 20.5 |
 //!
-//! On a core of the Zen 4 class (family 25, model 17), whose units for 512 bits are half as wide, 26 November
-//! 2026, `cargo bench --bench gc -- w=17`, least squares over batches of 1 to 65,536: fixed cost of a layer in µs,
-//! and nanoseconds for each AND (82 of them). An AES call takes 0.68 ns there; the floor is those calls alone.
-//!
-//! | | garble | evaluate | floor |
-//! | --- | --- | --- | --- |
-//! | TMMO | 7.5 + 8.4 | 4.8 + 4.2 | 5.4, 2.7 |
-//! | re-keyed | 8.1 + 10.9 | 5.0 + 7.8 | 2.7, 1.4, and the keys |
+//! A layer takes a fixed 11.2 µs to garble and 7.7 to evaluate, and then 8.6 and 4.3 ns for each AND (least squares over
+//! batches of 1 to 65,536). On a Zen 5 core an AND takes 4.9 and 2.4 ns, on a Zen 4 8.4 and 4.2 (w = 17). `BENCHMARKS.md`
+//! has transfers, and what two threads gain.
 
 mod arithmetic;
 mod base_ot;
