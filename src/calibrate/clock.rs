@@ -30,7 +30,7 @@ impl Effort {
     /// All of the built-in cases in a few minutes.
     pub const FULL: Self = Self {
         warm_up: Duration::from_millis(20),
-        measure: Duration::from_millis(260),
+        measure: Duration::from_millis(230),
         min_samples: 20,
     };
 }

@@ -27,8 +27,8 @@ use super::threads::Threads;
 use super::workload::{Workload, WorkloadError};
 use crate::gc::{
     ChoiceCorrections, EvaluatedPieces, EvaluatorInputs, EvaluatorLabels, Extension, GarbledPieces,
-    GarblerInputs, GarblingHash, GcSizes, LabelTransfer, Layer, PendingLabels, PieceMessages,
-    PreparedReceives, PreparedSends, ShareCircuit,
+    GarblerInputs, GarblingHash, GcSizes, Layer, PendingLabels, PieceMessages, PreparedReceives,
+    PreparedSends, ShareCircuit,
 };
 use crate::protocol::{OtRole, ValueOp};
 use crate::units::Bytes;
@@ -210,8 +210,7 @@ impl Circuits {
         transfer: &[u8],
         pending: PendingLabels,
     ) -> Result<EvaluatorLabels, WorkloadError> {
-        let transfer = LabelTransfer::read(self.transfers.count, transfer)?;
-        Ok(pending.receive(&transfer)?)
+        Ok(pending.receive(transfer)?)
     }
 
     /// The evaluator's shares of the results, so many pieces at a time.
@@ -299,14 +298,14 @@ impl Circuits {
 
     fn choices_workload(self) -> Workload<'static> {
         let read = move |()| Ok(self.layer.choices(&self.evaluator_shares)?);
-        Workload::once(Bytes(0), Sweep::of(FAR).after(|| Ok(())), read)
+        Workload::once(Bytes(0), Sweep::of(FAR).and_rest_after(|| Ok(())), read)
     }
 
     fn accept_workload(self) -> Result<Workload<'static>, WorkloadError> {
         let (corrections, _) = self.choose(self.transfers.receives())?;
         let shared = std::rc::Rc::new(self);
         let circuits = std::rc::Rc::clone(&shared);
-        let prepare = Sweep::of(FAR).after(move || circuits.transfers.sends());
+        let prepare = Sweep::of(FAR).and_rest_after(move || circuits.transfers.sends());
         let run = move |sends| {
             let read = ChoiceCorrections::read(shared.transfers.count, &corrections)?;
             let (layer, delta) = (&shared.layer, &shared.transfers.delta);
@@ -322,7 +321,7 @@ impl Circuits {
         let shared = std::rc::Rc::new(self);
         let circuits = std::rc::Rc::clone(&shared);
         let prepare = move || Ok(circuits.choose(circuits.transfers.receives())?.1);
-        let prepare = Sweep::of(FAR).after(prepare);
+        let prepare = Sweep::of(FAR).and_rest_after(prepare);
         let run = move |pending| shared.receive(&transfer, pending);
         Ok(Workload::once(Bytes(0), prepare, run))
     }
@@ -335,12 +334,12 @@ impl Circuits {
         Ok(match role {
             OtRole::Receiver => Workload::once(
                 Bytes(choices as u64),
-                Sweep::of(FAR).after(move || Ok(circuits.borrow().transfers.receives())),
+                Sweep::of(FAR).and_rest_after(move || Ok(circuits.borrow().transfers.receives())),
                 move |receives| shared.borrow().choose(receives),
             ),
             OtRole::Sender => Workload::once(
                 Bytes(0),
-                Sweep::of(FAR).after(move || {
+                Sweep::of(FAR).and_rest_after(move || {
                     let sends = circuits.borrow().transfers.sends()?;
                     Ok((circuits.borrow_mut().garble(|_| ())?, sends))
                 }),

@@ -124,12 +124,17 @@ impl HeOperands {
         if let Some(swept) = swept(op, set) {
             let mut sweep = Sweep::of(swept);
             let prepare = move || {
-                sweep.run();
+                match op {
+                    // What an action of a party begins with.
+                    HeOp::EncryptSecret | HeOp::Expand | HeOp::Decrypt => sweep.run_and_rest(),
+                    _ => sweep.run(),
+                }
                 Ok(())
             };
             return Ok(Workload::once(bytes, prepare, move |()| self.run(op, set)));
         }
-        Ok(match op {
+        let turns = self.ciphertexts.all.len().max(self.plaintexts.all.len());
+        let workload = match op {
             HeOp::Add => Workload::again(bytes, move || self.add(set)),
             HeOp::Hadamard => Workload::again(bytes, move || self.hadamard(set)),
             HeOp::MultiplyAccumulate => {
@@ -150,7 +155,8 @@ impl HeOperands {
             HeOp::GaloisKey => Workload::again(bytes, move || self.galois_key()),
             HeOp::PublicKey => Workload::again(bytes, move || self.public_key()),
             HeOp::LoadKey => Workload::again(bytes, move || self.load_key()),
-        })
+        };
+        Ok(workload.through(turns))
     }
 
     /// One of the operations that are measured after a sweep.

@@ -211,7 +211,7 @@ impl Transfers {
 
 /// A sweep through the caches before each run: a layer's transfers follow other work.
 fn swept() -> impl FnMut() -> Result<(), WorkloadError> {
-    Sweep::of(FAR).after(|| Ok(()))
+    Sweep::of(FAR).and_rest_after(|| Ok(()))
 }
 
 /// Corrections sent, and messages received.

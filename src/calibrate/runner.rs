@@ -128,6 +128,7 @@ fn measure(
 ) -> Result<(), WorkloadError> {
     let mut workload = operands.workload(case)?;
     samples.bytes = workload.bytes();
+    workload.go_through()?;
     samples
         .times
         .extend(sample(effort, |calls| workload.time(calls))?);

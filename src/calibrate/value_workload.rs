@@ -13,7 +13,8 @@
 //! | `join_shares` | such a message read and added to one's own share |
 //!
 //! Convolutions are 3 × 3 over images of 16 × 16. A time is that of all values. But for weights, of which many
-//! plaintexts follow each other, each run is after a sweep through the caches.
+//! plaintexts follow each other, each run is after a sweep through the caches, and a rest where an action begins with
+//! it.
 
 use rand::RngExt;
 use zeroize::Zeroizing;
@@ -48,8 +49,8 @@ pub(super) fn workload(case: &Case, op: ValueOp) -> Result<Workload<'static>, Wo
     let values = drawn(count, P, &mut rng);
     let (none, slots) = (Bytes(0), count / N);
     Ok(match op {
-        ValueOp::DrawShare => swept(none, move || Ok(drawn(count, P, &mut rng))),
-        ValueOp::DrawMask => swept(none, move || {
+        ValueOp::DrawShare => rested(none, move || Ok(drawn(count, P, &mut rng))),
+        ValueOp::DrawMask => rested(none, move || {
             let mut draw = || drawn(N, P, &mut rng);
             let drawn: Zeroizing<Vec<_>> = Zeroizing::new((0..slots).map(|_| draw()).collect());
             let masks = drawn.iter().map(|slots| negated(slots, P));
@@ -72,12 +73,12 @@ pub(super) fn workload(case: &Case, op: ValueOp) -> Result<Workload<'static>, Wo
         }
         ValueOp::WriteShare => {
             let size = Bytes::of_bits(u64::from(BITS) * count as u64);
-            swept(size, move || Ok(pack(&values, BITS)))
+            rested(size, move || Ok(pack(&values, BITS)))
         }
         ValueOp::JoinShares => {
             let packed = pack(&values, BITS);
             let join = move || opened(&StepKind::Flatten, &values, &packed, P);
-            swept(none, move || Ok(join()))
+            rested(none, move || Ok(join()))
         }
         ValueOp::ReadChoices | ValueOp::AcceptChoices | ValueOp::ReceiveLabels => {
             return Err(refused());
@@ -114,7 +115,16 @@ fn fc(inputs: usize, outputs: usize) -> Result<Plan, WorkloadError> {
     )?)
 }
 
-/// A run after a sweep through the caches.
+/// A run that an action begins with: after a sweep through the caches, and a rest.
+fn rested<T: 'static>(
+    bytes: Bytes,
+    mut run: impl FnMut() -> Result<T, WorkloadError> + 'static,
+) -> Workload<'static> {
+    let prepare = Sweep::of(FAR).and_rest_after(|| Ok(()));
+    Workload::once(bytes, prepare, move |()| run())
+}
+
+/// A run within an action: after a sweep through the caches.
 fn swept<T: 'static>(
     bytes: Bytes,
     mut run: impl FnMut() -> Result<T, WorkloadError> + 'static,
@@ -123,7 +133,7 @@ fn swept<T: 'static>(
 }
 
 fn packing(plan: Plan, values: Vec<u64>) -> Workload<'static> {
-    swept(Bytes(0), move || {
+    rested(Bytes(0), move || {
         Ok(Zeroizing::new(plan.pack_input(&values)))
     })
 }
@@ -139,7 +149,7 @@ fn turned(ciphertexts: usize) -> Result<Option<Workload<'static>>, WorkloadError
     let values = drawn(N, P, &mut generator());
     let whole = each > 0 && ciphertexts.is_multiple_of(each);
     Ok(whole.then(|| {
-        swept(Bytes(0), move || {
+        rested(Bytes(0), move || {
             for _ in 0..ciphertexts / each {
                 std::hint::black_box(Zeroizing::new(plan.pack_input(&values)));
             }

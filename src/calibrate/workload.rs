@@ -71,6 +71,8 @@ type Timed<'a> = Box<dyn FnMut(u64) -> Result<Nanos, WorkloadError> + 'a>;
 /// One operation with its operands, ready to be run.
 pub struct Workload<'a> {
     bytes: Bytes,
+    /// Runs after which every operand has been taken once.
+    through: u64,
     timed: Timed<'a>,
 }
 
@@ -87,6 +89,7 @@ impl<'a> Workload<'a> {
         };
         Self {
             bytes,
+            through: 0,
             timed: Box::new(timed),
         }
     }
@@ -109,16 +112,31 @@ impl<'a> Workload<'a> {
         };
         Self {
             bytes,
+            through: 0,
             timed: Box::new(timed),
         }
     }
 
     /// The same with the time of one of the `count` operations that a run does.
     pub(super) fn for_each_of(self, count: usize) -> Self {
-        let Self { bytes, mut timed } = self;
+        let Self { mut timed, .. } = self;
         let share = 1.0 / count.max(1) as f64;
         let timed = Box::new(move |calls| Ok(timed(calls)? * share));
-        Self { bytes, timed }
+        Self { timed, ..self }
+    }
+
+    /// The same of operands that are taken in turn, `runs` of them.
+    pub(super) fn through(self, runs: usize) -> Self {
+        let through = runs as u64;
+        Self { through, ..self }
+    }
+
+    /// Takes every operand once where they are taken in turn, so that none is met for the first time.
+    ///
+    /// # Errors
+    /// As [`Workload::time`].
+    pub fn go_through(&mut self) -> Result<(), WorkloadError> {
+        self.time(self.through).map(drop)
     }
 
     /// Bytes that the operation sends or stores.

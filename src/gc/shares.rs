@@ -18,16 +18,19 @@ impl ShareCircuit {
         self.check_shares("garbler's shares", shares, batch)?;
         self.check_masks(masks, batch)?;
         let (p, p_out) = (self.p_in, self.p_out);
-        let offset = self.offset();
+        let offset = (-self.offset()).rem_euclid(i128::from(p_out)) as u64;
+        // Of a sum below twice the modulus.
+        let reduced = |sum: u64, modulus: u64| sum.min(sum.wrapping_sub(modulus));
         let mut bits = Vec::with_capacity(batch * self.garbler_input_bits());
         for (shares, &r) in shares.chunks(self.window()).zip(masks) {
             for &a in shares {
-                split(&mut bits, (a + p / 2) % p + self.headroom(p), width(p));
+                let shifted = reduced(a + p / 2, p);
+                split(&mut bits, shifted + self.headroom(p), width(p));
             }
             if self.is_shared_by_xor() {
                 split(&mut bits, r, self.output_bits());
             } else {
-                let mask = (-offset - i128::from(r)).rem_euclid(i128::from(p_out)) as u64;
+                let mask = reduced(offset + (p_out - r), p_out);
                 split(&mut bits, mask + self.headroom(p_out), width(p_out));
             }
         }

@@ -179,8 +179,7 @@ fn session(circuit: &ShareCircuit, batch: usize, shares: &Shares, seed: u64) -> 
     let read = ChoiceCorrections::read(count, &corrections).unwrap();
     let transfer = inputs.transfer(sends, &read).unwrap();
     let transfer = bytes(transfer.wire_size(), |out| transfer.write(out));
-    let read = LabelTransfer::read(count, &transfer).unwrap();
-    let evaluator_labels = pending.receive(&read).unwrap();
+    let evaluator_labels = pending.receive(&transfer).unwrap();
 
     let outputs = evaluate_all(&layer, &tables, &labels, evaluator_labels).unwrap();
     let messages = vec![
@@ -456,9 +455,8 @@ fn state_that_does_not_fit_the_batch_is_refused() {
     let none = PreparedSends::default;
     assert!(GarbledPieces::for_choices(&layer, none(), &delta).is_err());
     assert!(GarbledPieces::corrected(&layer, none(), &corrections, &delta).is_err());
-    let transfer = LabelTransfer::read(1, &[0; 16]).unwrap();
     let (_, pending) = PreparedReceives::default().correct(&[]).unwrap();
-    assert!(pending.receive(&transfer).is_err());
+    assert!(pending.receive(&[0; 16]).is_err());
     let none = PreparedReceives::default().into_labels();
     assert!(EvaluatedPieces::new(&layer, none).is_err());
     assert!(PreparedReceives::default().correct(&[true]).is_err());
@@ -538,7 +536,7 @@ fn replay(
     let corrections = ChoiceCorrections::read(count, &sent[5])?;
     let inputs = pieces.into_evaluator_inputs().unwrap();
     inputs.transfer(sends, &corrections)?;
-    let labels = pending.receive(&LabelTransfer::read(count, &sent[6])?)?;
+    let labels = pending.receive(&sent[6])?;
     evaluate_all(&layer, &sent[3], &sent[4], labels)
 }
 

@@ -317,22 +317,28 @@ impl ConvLayout {
         {
             let [top, left] = self.origin(tile);
             let plane = &values[channel * height * width..][..height * width];
-            for y in 0..self.tile.input.height {
-                for x in 0..self.tile.input.width {
+            let lane = tile / 2 * self.channels.input_ciphertexts();
+            for (phase, (used, _)) in self.used.iter().enumerate() {
+                let own = phase * channels + packed_index(channel, channels, self.conv.groups);
+                let (ciphertext, start) = self.start(own, tile % 2);
+                let slots = &mut packed[lane + ciphertext][start..];
+                let first = [used / self.phases[1], used % self.phases[1]];
+                for (y, row_slots) in (first[0]..self.tile.input.height)
+                    .step_by(self.phases[0])
+                    .zip(slots.chunks_mut(self.width))
+                {
                     // Beyond the image, here as wrapped or large numbers, there are zeros.
-                    let [row, column] = [top.wrapping_add(y), left.wrapping_add(x)];
-                    if row >= height || column >= width {
+                    let row = top.wrapping_add(y);
+                    if row >= height {
                         continue;
                     }
-                    let phase = y % self.phases[0] * self.phases[1] + x % self.phases[1];
-                    let place = y / self.phases[0] * self.width + x / self.phases[1];
-                    let Some(phase) = self.used.iter().position(|(used, _)| *used == phase) else {
-                        continue;
-                    };
-                    let own = phase * channels + packed_index(channel, channels, self.conv.groups);
-                    let (ciphertext, start) = self.start(own, tile % 2);
-                    let lane = tile / 2 * self.channels.input_ciphertexts();
-                    packed[lane + ciphertext][start + place] = plane[row * width + column];
+                    let values = &plane[row * width..][..width];
+                    let columns = (first[1]..self.tile.input.width).step_by(self.phases[1]);
+                    for (x, slot) in columns.zip(row_slots) {
+                        if let Some(value) = values.get(left.wrapping_add(x)) {
+                            *slot = *value;
+                        }
+                    }
                 }
             }
         }
@@ -360,19 +366,21 @@ impl ConvLayout {
             width,
         } = self.output;
         let of_tile = [self.tile_output.height, self.tile_output.width];
-        (0..channels * height * width)
-            .map(|index| {
-                let channel = index / (height * width);
-                let at = [index / width % height, index % width];
-                let [tile_y, tile_x] = [at[0] / of_tile[0], at[1] / of_tile[1]];
-                let [y, x] = [0, 1].map(|axis| at[axis] % of_tile[axis] * self.step[axis]);
+        let mut values = Vec::with_capacity(channels * height * width);
+        for (channel, y) in (0..channels).flat_map(|channel| (0..height).map(move |y| (channel, y)))
+        {
+            let own = packed_index(channel, channels, self.conv.groups);
+            let (tile_y, row) = (y / of_tile[0], y % of_tile[0] * self.step[0]);
+            for (tile_x, left) in (0..width).step_by(of_tile[1]).enumerate() {
                 let tile = tile_y * self.tiles[1] + tile_x;
-                let own = packed_index(channel, channels, self.conv.groups);
                 let (ciphertext, start) = self.start(own, tile % 2);
                 let lane = tile / 2 * self.channels.output_ciphertexts();
-                slots[lane + ciphertext][start + y * self.width + x]
-            })
-            .collect()
+                let of_row = &slots[lane + ciphertext][start + row * self.width..];
+                let count = of_tile[1].min(width - left);
+                values.extend(of_row.iter().step_by(self.step[1]).take(count));
+            }
+        }
+        values
     }
 }
 

@@ -216,9 +216,13 @@ impl FcLayout {
         (0..self.blocks())
             .map(|block| {
                 let values = &values[block * n..][..self.block_len(block)];
-                (0..n)
-                    .map(|slot| values.get(slot % self.period).copied().unwrap_or(0))
-                    .collect()
+                let mut slots = Vec::with_capacity(n);
+                slots.extend_from_slice(values);
+                slots.resize(self.period, 0);
+                while slots.len() < n {
+                    slots.extend_from_within(..self.period.min(n - slots.len()));
+                }
+                slots
             })
             .collect()
     }
@@ -243,14 +247,15 @@ impl FcLayout {
     }
 
     pub(super) fn unpack_output(&self, slots: &[Vec<u64>]) -> Vec<u64> {
-        let n = self.slots.n();
-        (0..self.outputs)
-            .map(|output| {
-                let (group, place) = (output / n, output % n);
-                let diagonals = self.diagonals(group);
-                slots[group][place / diagonals * self.period + place % diagonals]
-            })
-            .collect()
+        let mut values = Vec::with_capacity(self.outputs);
+        for (group, slots) in slots.iter().enumerate() {
+            let (diagonals, end) = (self.diagonals(group), values.len() + self.group_len(group));
+            let copies = slots
+                .chunks(self.period)
+                .map(|copy| &copy[..diagonals.min(copy.len())]);
+            values.extend(copies.flatten().take(end - values.len()));
+        }
+        values
     }
 }
 

@@ -83,6 +83,7 @@ pub use output_sum::OutputSum;
 pub use plain_slots::PlainSlots;
 pub use plan::{Plan, PlanRequest, Schedule};
 pub use shape::{ConvShape, LinearShape, PackingError};
+pub(crate) use slots::residue;
 pub use square::Square;
 pub use strides::{Decimated, Discarded, StrideRule};
 

@@ -47,15 +47,35 @@ impl Slots {
 
     /// Slot values after `rotation`.
     pub(super) fn rotated(self, values: &[u64], rotation: Rotation) -> Vec<u64> {
-        let sources = (0..self.n).map(|slot| self.source(slot, rotation));
-        sources.map(|source| values[source]).collect()
+        let (first, second) = values.split_at(self.row());
+        let rows = if rotation.swap {
+            [second, first]
+        } else {
+            [first, second]
+        };
+        let mut rotated = Vec::with_capacity(self.n);
+        for row in rows {
+            let (before, after) = row.split_at(rotation.step % self.row());
+            rotated.extend_from_slice(after);
+            rotated.extend_from_slice(before);
+        }
+        rotated
     }
 }
 
 /// An integer as its residue in `0..p`.
-pub(super) fn residue(value: i64, p: u64) -> u64 {
-    let residue = i128::from(value).rem_euclid(i128::from(p));
-    u64::try_from(residue).unwrap_or_default()
+pub(crate) fn residue(value: i64, p: u64) -> u64 {
+    let magnitude = value.unsigned_abs();
+    let residue = if magnitude < p {
+        magnitude
+    } else {
+        magnitude % p
+    };
+    if value < 0 && residue != 0 {
+        p - residue
+    } else {
+        residue
+    }
 }
 
 #[cfg(test)]
@@ -80,6 +100,12 @@ mod tests {
         assert_eq!(after(1), [1, 2, 3, 0, 5, 6, 7, 4]);
         assert_eq!(after(4), [4, 5, 6, 7, 0, 1, 2, 3]);
         assert_eq!(after(7), [7, 4, 5, 6, 3, 0, 1, 2]);
+        let values: Vec<u64> = (100..108).collect();
+        for shift in 0..8 {
+            let moved = after(shift).into_iter();
+            let expected: Vec<u64> = moved.map(|slot| values[slot]).collect();
+            assert_eq!(slots.rotated(&values, slots.rotation(shift)), expected);
+        }
     }
 
     #[test]

@@ -100,7 +100,7 @@ fn check_windows(plan: &Plan, n: usize, windows: Windows, (weights, values): (&[
     let plain = PlainSlots::new(n, P);
     let ops = Windowed::new(&plain, windows);
     let inputs = plan.pack_input(values);
-    let inputs = inputs.iter().map(|slots| windows.scaled(slots));
+    let inputs = inputs.iter().map(|slots| windows.scaled(slots.clone()));
     let inputs: Vec<_> = inputs.map(WindowedCiphertext).collect();
     let weight = |index| ops.encode(&plan.weight_slots(weights, P, index));
     let outputs = plan.run_with(&ops, &inputs, weight).unwrap();
@@ -676,7 +676,7 @@ impl SmallRing {
         let inputs: Vec<_> = packed
             .iter()
             .map(|slots| {
-                let scaled = windows.scaled(slots);
+                let scaled = windows.scaled(slots.clone());
                 let fresh = scaled.iter().map(|slots| {
                     let fresh = self.secret.encrypt(slots, &mut self.rng).unwrap();
                     fresh.expand()

@@ -47,6 +47,34 @@ pub struct Digit {
     pub greatest: f64,
 }
 
+/// Multiplication by a constant w modulo p < 2^62, without a division (Shoup): with w' = ⌊w·2^64 / p⌋ and
+/// q = ⌊x·w' / 2^64⌋, x·w − q·p is less than 2p.
+struct Scale {
+    factor: u64,
+    quotient: u64,
+    p: u64,
+}
+
+impl Scale {
+    fn new(factor: u64, p: u64) -> Self {
+        let factor = factor % p;
+        let quotient = (u128::from(factor) << 64) / u128::from(p);
+        Self {
+            factor,
+            quotient: quotient as u64,
+            p,
+        }
+    }
+
+    /// x·w mod p, for x below p.
+    fn times(&self, x: u64) -> u64 {
+        let q = (u128::from(x) * u128::from(self.quotient)) >> 64;
+        let product = x.wrapping_mul(self.factor);
+        let left = product.wrapping_sub((q as u64).wrapping_mul(self.p));
+        left.min(left.wrapping_sub(self.p))
+    }
+}
+
 impl Windows {
     /// `count` windows for plaintext modulus `p`; none counts as one, and there are no more than 60.
     pub const fn new(p: u64, count: usize) -> Self {
@@ -99,17 +127,18 @@ impl Windows {
     }
 
     /// The slots that the client encrypts for those of an input: W^j·x mod p for every j.
-    pub fn scaled(&self, slots: &[u64]) -> Vec<Vec<u64>> {
-        let times = |slots: &[u64]| -> Vec<u64> {
-            let scaled = slots
-                .iter()
-                .map(|&x| (u128::from(x) << self.bits) % u128::from(self.p));
-            scaled
-                .map(|x| u64::try_from(x).unwrap_or_default())
-                .collect()
-        };
-        let all = std::iter::successors(Some(slots.to_vec()), |last| Some(times(last)));
-        all.take(self.count).collect()
+    pub fn scaled(&self, slots: Vec<u64>) -> Vec<Vec<u64>> {
+        let mut all = vec![slots];
+        if self.count == 1 {
+            return all;
+        }
+        let base = Scale::new(1 << self.bits, self.p);
+        for _ in 1..self.count {
+            let last = all.last().map_or(&[][..], Vec::as_slice);
+            let next = last.iter().map(|&x| base.times(x)).collect();
+            all.push(next);
+        }
+        all
     }
 
     /// Ciphertexts from client to server.
@@ -333,7 +362,37 @@ mod tests {
         assert_eq!(Windows::new(65_537, 0), Windows::whole(65_537));
         assert_eq!(Windows::new(65_537, usize::MAX).count(), 60);
         assert_eq!(Windows::new(0, 3).bits(), 1);
-        let scaled = Windows::new(97, 2).scaled(&[3, 96]);
+        let scaled = Windows::new(97, 2).scaled(vec![3, 96]);
         assert_eq!(scaled, [[3, 96], [24, 89]]);
+    }
+
+    /// Against a division of 128 bits.
+    #[test]
+    fn slots_are_scaled_modulo_p_whatever_its_width() {
+        for p in [
+            3,
+            97,
+            65_537,
+            (1 << 41) - 21,
+            (1 << 60) - 93,
+            (1 << 62) - 57,
+        ] {
+            for count in 1..=4 {
+                let windows = Windows::new(p, count);
+                let slots: Vec<u64> = [0, 1, 2, p / 3, p / 2, p - 2, p - 1]
+                    .into_iter()
+                    .map(|x| x % p)
+                    .collect();
+                let scaled = windows.scaled(slots.clone());
+                assert_eq!(scaled.len(), count);
+                let mut power = 1;
+                for scaled in scaled {
+                    let times = |&x: &u64| (u128::from(x) * power % u128::from(p)) as u64;
+                    let expected: Vec<u64> = slots.iter().map(times).collect();
+                    assert_eq!(scaled, expected, "p {p}, {count} windows");
+                    power = (power << windows.bits()) % u128::from(p);
+                }
+            }
+        }
     }
 }

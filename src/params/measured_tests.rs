@@ -437,7 +437,7 @@ impl Draw {
                 .unwrap();
             let mut encrypt = |slots: &Vec<u64>| secret.encrypt(slots, rng).unwrap().expand();
             let inputs = slots.iter().map(|slots| {
-                let scaled = windows.scaled(slots);
+                let scaled = windows.scaled(slots.clone());
                 WindowedCiphertext(scaled.iter().map(&mut encrypt).collect())
             });
             let inputs: Vec<_> = inputs.collect();

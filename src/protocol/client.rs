@@ -14,6 +14,7 @@ use super::roles::Party;
 use super::shares;
 use super::work::{Act, Action, MessageKind, Script};
 use crate::bfv::{GaloisKeys, PublicKey, Reply, SecretKey, Wire};
+use crate::packing::residue;
 
 /// The client's state in a run.
 pub struct Client<'a, R> {
@@ -41,7 +42,7 @@ impl<'a, R: CryptoRng> Client<'a, R> {
             });
         }
         let p = script.moduli[network.input_domain];
-        let input = input.iter().map(|&x| shares::residue(x, p)).collect();
+        let input = input.iter().map(|&x| residue(x, p)).collect();
         Ok(Self {
             view: View::new(script, input)?,
             keys: Vec::new(),
@@ -93,10 +94,12 @@ impl<'a, R: CryptoRng> Client<'a, R> {
     }
 
     fn encrypt(&mut self, action: &Action) -> Result<Vec<u8>, PartyError> {
-        let (_, _, ring) = self.view.linear(action)?;
+        let (_, params, ring) = self.view.linear(action)?;
         let key = self.keys.get(ring).ok_or(out_of_order(action))?;
-        let mut out = Vec::new();
-        for slots in self.view.packed(action)?.iter().flatten() {
+        let packed = self.view.packed(action)?;
+        let count = packed.iter().map(Vec::len).sum::<usize>();
+        let mut out = Vec::with_capacity(count * params.seeded_ciphertext_size());
+        for slots in packed.iter().flatten() {
             key.encrypt(slots, &mut self.rng)?.write(&mut out);
         }
         Ok(out)

@@ -13,8 +13,8 @@ use super::party::{View, out_of_order, written};
 use super::roles::{Choices, OwnLabels};
 use super::work::{Act, Action, MessageKind};
 use crate::gc::{
-    BaseOtReply, BaseOtSender, EvaluatedPieces, EvaluatorLabels, ExtensionReceiver, LabelTransfer,
-    PendingLabels, PieceMessages, PreparedReceives,
+    BaseOtReply, BaseOtSender, EvaluatedPieces, EvaluatorLabels, ExtensionReceiver, PendingLabels,
+    PieceMessages, PreparedReceives,
 };
 
 /// What the evaluator keeps during a session.
@@ -143,7 +143,7 @@ impl Evaluator {
         view: &View<'_>,
         inbox: &mut Inbox,
     ) -> Result<EvaluatorLabels, PartyError> {
-        let (layer, operand) = view.layer(action)?;
+        let (_, operand) = view.layer(action)?;
         let choices = view.script.circuits.choices(operand);
         if choices == Choices::Given {
             return Ok(self.prepared(action)?.into_labels());
@@ -153,7 +153,6 @@ impl Evaluator {
             return Ok(pending.into_labels());
         }
         let transfer = inbox.take(action, MessageKind::Labels)?;
-        let transfer = LabelTransfer::read(layer.choice_count(), &transfer)?;
         Ok(pending.receive(&transfer)?)
     }
 }

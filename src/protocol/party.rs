@@ -114,8 +114,8 @@ impl<'a> View<'a> {
         action: &Action,
     ) -> Result<Zeroizing<Vec<Vec<Vec<u64>>>>, PartyError> {
         let (plan, windows) = (self.linear(action)?.0, self.windows(action)?);
-        let packed = Zeroizing::new(plan.pack_input(&self.encrypted_operand(action)?));
-        let scaled = packed.iter().map(|slots| windows.scaled(slots));
+        let packed = plan.pack_input(&self.encrypted_operand(action)?);
+        let scaled = packed.into_iter().map(|slots| windows.scaled(slots));
         Ok(Zeroizing::new(scaled.collect()))
     }
 

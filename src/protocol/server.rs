@@ -19,7 +19,7 @@ use crate::bfv::{
     BfvError, Evaluator, GaloisKeys, HeOps, Plaintext, PublicKey, SeededCiphertext, Wire,
 };
 use crate::network::Weights;
-use crate::packing::{Windowed, WindowedCiphertext};
+use crate::packing::{Windowed, WindowedCiphertext, residue};
 
 /// The server's state in a run.
 pub struct Server<'a, R> {
@@ -170,7 +170,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             .map_or(&[][..], |layer| &layer.bias);
         let channel = share.len() / bias.len().max(1);
         for (values, &bias) in share.chunks_mut(channel.max(1)).zip(bias) {
-            let bias = shares::residue(bias, p);
+            let bias = residue(bias, p);
             values
                 .iter_mut()
                 .for_each(|value| *value = shares::add(*value, bias, p));
@@ -211,7 +211,7 @@ impl<'a, R: CryptoRng> Server<'a, R> {
             WeightEncoding::Streamed => plan.run_threaded(&ops, &inputs, self.encoder(action)?)?,
         };
         let outputs = outputs.into_iter().flat_map(|output| output.0);
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(plan.output_ciphertexts() * params.reply_size());
         for (mut ciphertext, mask) in outputs.zip(self.masks[index].iter()) {
             evaluator.rerandomize(&mut ciphertext, mask, public, &mut self.rng)?;
             evaluator.mod_switch(&ciphertext).write(&mut out);

@@ -7,18 +7,10 @@ use rand::{CryptoRng, RngExt};
 
 use crate::network::{PoolParams, Shape, Step, StepKind};
 
-/// x mod p for a signed x.
-pub(super) fn residue(x: i64, p: u64) -> u64 {
-    i128::from(x).rem_euclid(i128::from(p)) as u64
-}
-
 /// The signed value in (−p/2, p/2] that a residue stands for.
 fn centred(x: u64, p: u64) -> i64 {
-    if x > p / 2 {
-        -((p - x) as i64)
-    } else {
-        x as i64
-    }
+    let beyond = u64::from(x > p / 2).wrapping_neg();
+    x.wrapping_sub(p & beyond).cast_signed()
 }
 
 /// a + b mod p, of residues.
@@ -163,6 +155,7 @@ mod tests {
     use rand::rngs::ChaCha20Rng;
 
     use super::*;
+    use crate::packing::residue;
 
     #[test]
     fn residues_and_centred_values_are_inverse() {

@@ -23,7 +23,7 @@ use zeroize::{DefaultIsZeroes, Zeroize, ZeroizeOnDrop};
 use super::super::error::{GcError, expect_len};
 use super::super::garble::EvaluatorInputs;
 use super::super::labels::{Blocks, EvaluatorLabels, mask};
-use super::super::messages::LabelTransfer;
+use super::super::messages::{BLOCK, LabelTransfer};
 use super::super::transfer_messages::ChoiceCorrections;
 
 /// Prepared transfers of the evaluator: choices c and rows t. Each serves once.
@@ -162,18 +162,18 @@ impl PendingLabels {
         self.0.into_labels()
     }
 
-    /// The active labels `z ⊕ t`.
+    /// The active labels `z ⊕ t`, from a [`LabelTransfer`] as it was written.
     ///
     /// # Errors
     /// Not one block for each transfer.
-    pub fn receive(self, transfer: &LabelTransfer) -> Result<EvaluatorLabels, GcError> {
-        expect_len(
-            "transferred labels",
-            transfer.masked.len(),
-            self.0.rows.len(),
-        )?;
-        let pairs = transfer.masked.iter().zip(&self.0.rows);
-        Ok(EvaluatorLabels(pairs.map(|(z, t)| z ^ t).collect()))
+    pub fn receive(mut self, transfer: &[u8]) -> Result<EvaluatorLabels, GcError> {
+        let rows = &mut self.0.rows;
+        let expected = rows.len().saturating_mul(BLOCK);
+        expect_len("bytes of transferred labels", transfer.len(), expected)?;
+        for (t, z) in rows.iter_mut().zip(transfer.as_chunks().0) {
+            *t ^= u128::from_le_bytes(*z);
+        }
+        Ok(self.into_labels())
     }
 }
 
