@@ -12,7 +12,7 @@
 //! | `ot_derandomize` | receiver: shares to choices, corrections written; sender: corrections read, label transfer written |
 //!
 //! A time is that of the whole batch. Several threads garble or evaluate as many pieces side by side. Transfers,
-//! choices and labels are measured after a sweep through the caches.
+//! choices and labels are measured after a sweep through the caches and a rest.
 
 use std::sync::Arc;
 

@@ -13,7 +13,8 @@
 //! The others are the calls of the same name. Cold sums and products take one operand in turn from a set of
 //! more than 96 MB: an encoded plaintext, or for `add` a ciphertext. Near, middle and far products take their
 //! ciphertext in turn too; cold rotations their key, from more than 48 MB. Of the others a cold one follows a sweep
-//! through the caches, and so does a near, middle or far rotation; the results of hoisted ones are kept in as many
+//! through the caches, an encryption, an expansion and a decryption, with which actions begin, also a rest; and a near,
+//! middle or far rotation follows a sweep; the results of hoisted ones are kept in as many
 //! bytes, and take each other's place.
 
 use rand::rngs::ChaCha20Rng;

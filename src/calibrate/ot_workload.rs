@@ -8,7 +8,7 @@
 //! | `ot_chosen` | what `ot_random` does; then receiver: corrections written, messages read and unmasked; sender: corrections read, messages masked and written |
 //!
 //! Choices are the extension's own. A time is that of the whole batch. `ot_correlated`, which the protocol uses,
-//! is measured after a sweep through the caches.
+//! is measured after a sweep through the caches and a rest.
 
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};

@@ -245,12 +245,16 @@ impl<P: Prices> Selector<P> {
                 best = Some((total, modulus));
             }
         }
-        // Where nothing works, the error under the largest N, where most is possible, is the one to report.
-        let largest = shared.first().map(|&(p, n)| Modulus::Shared(p, n));
-        match best {
-            Some((_, modulus)) => Ok(modulus),
-            None => largest.ok_or_else(none),
+        if let Some((_, modulus)) = best {
+            return Ok(modulus);
         }
+        // The error under the largest N, where most is possible, is the one to report.
+        let &(p, n) = shared.first().ok_or_else(none)?;
+        let largest = Modulus::Shared(p, n);
+        for &index in &group.steps {
+            self.step(group, index, largest)?;
+        }
+        Ok(largest)
     }
 
     /// Objective of a domain's linear steps; `None` if one has no parameters.

@@ -145,13 +145,13 @@ impl EvaluatorInputs {
         sends: PreparedSends,
         corrections: &ChoiceCorrections,
     ) -> Result<LabelTransfer, GcError> {
-        let zero = self.zeros();
+        let mut zero = self.zeros();
         expect_len("prepared transfers", sends.rows.len(), zero.0.len())?;
         expect_len("choice corrections", corrections.bits.len(), zero.0.len())?;
-        let rows = zero.0.iter().zip(&sends.rows).zip(&corrections.bits);
-        let masked = rows.map(|((w, q), &d)| w ^ q ^ (mask(u128::from(d)) & self.delta.0));
+        let rows = zero.0.iter_mut().zip(&sends.rows).zip(&corrections.bits);
+        rows.for_each(|((w, q), &d)| *w ^= q ^ (mask(u128::from(d)) & self.delta.0));
         Ok(LabelTransfer {
-            masked: masked.collect(),
+            masked: std::mem::take(&mut zero.0),
         })
     }
 }
