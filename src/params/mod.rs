@@ -30,6 +30,7 @@ mod candidate;
 mod chain;
 mod circuits;
 mod decimal;
+mod domain_modulus;
 mod error;
 mod explain;
 mod failure;

@@ -160,10 +160,9 @@ impl Garbler {
     }
 
     fn send_labels(&mut self, action: &Action, view: &View<'_>) -> Result<Vec<u8>, PartyError> {
-        let (layer, _) = view.layer(action)?;
         let garbling = self.layer(action)?;
         let inputs = garbling.waiting.pop_front().ok_or(out_of_order(action))?;
-        let mut out = Vec::with_capacity(layer.labels_size(inputs.piece()).0 as usize);
+        let mut out = Vec::new();
         garbling.encode(action, view, inputs, &mut out)?;
         Ok(out)
     }
