@@ -11,7 +11,6 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use nass::calibrate::{Op, Profile};
 use nass::predict::PriceList;
@@ -133,11 +132,21 @@ fn an_answering_process_that_is_killed_ends_the_measuring_one_and_the_profile_st
     let reference = fs::read("calibration/reference.csv").unwrap();
     fs::write(&file, &reference).unwrap();
     let (mut peer, addr) = answering();
-    let measuring = measuring(&addr, &file, &[]);
-    std::thread::sleep(Duration::from_millis(300));
+    let relay = TcpListener::bind("127.0.0.1:0").unwrap();
+    let measuring = measuring(&relay.local_addr().unwrap().to_string(), &file, &[]);
+    let (mut near, _) = relay.accept().unwrap();
+    let mut far = TcpStream::connect(addr).unwrap();
+    let (mut back, mut from) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+    let answers = std::thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut back);
+        let _ = back.shutdown(std::net::Shutdown::Both);
+    });
+    // Killed while it measures: what comes before that is shorter.
+    std::io::copy(&mut (&mut near).take(1 << 20), &mut far).unwrap();
     peer.kill().unwrap();
     peer.wait().unwrap();
     let told = complaint(measuring);
+    answers.join().unwrap();
     assert!(told.contains("the other party is gone"), "{told}");
     assert_eq!(fs::read(&file).unwrap(), reference);
     assert!(!file.with_extension("link.samples.csv").exists());
