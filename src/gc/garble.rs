@@ -157,16 +157,8 @@ impl GarbledPieces {
             .collect();
         self.next += draws.len();
         let this = &*self;
-        // Where there is a piece for each thread none is cut: parts are copied together.
-        let whole = draws.len() >= rayon::current_num_threads();
         batch::map(draws.iter().zip(out).collect(), |(draw, out)| {
-            let piece = &draw.piece;
-            let parts = if whole {
-                vec![piece.whole()]
-            } else {
-                piece.parts().collect()
-            };
-            this.garble(draw, parts, out);
+            this.garble(draw, out);
         });
         let inputs = draws.into_iter().map(|draw| GarblerInputs {
             piece: draw.piece,
@@ -207,59 +199,52 @@ impl GarbledPieces {
         }
     }
 
-    /// Garbles the parts of a piece, on all threads.
-    fn garble(&self, draw: &Draw, parts: Vec<Piece>, out: &mut Vec<u8>) {
+    /// Garbles a piece, its runs on all threads.
+    fn garble(&self, draw: &Draw, out: &mut Vec<u8>) {
         let (shape, piece) = (&self.layer.shape, &draw.piece);
-        out.clear();
-        out.reserve(shape.tables_size(piece));
-        out.extend_from_slice(&draw.key);
+        out.resize(shape.tables_size(piece), 0);
+        let (key, rest) = out.split_at_mut(BLOCK);
+        key.copy_from_slice(&draw.key);
+        let (mut tables, mut decode) = rest.split_at_mut(shape.rows_size(piece));
         let cipher = Cipher::new(self.layer.backend, &draw.key);
-        if let [whole] = parts[..] {
-            let decode = self.garble_part(draw, &cipher, whole, out);
-            out.extend_from_slice(&decode);
-            return;
+        let mut work = Vec::new();
+        for part in piece.parts() {
+            let (own, later) = tables.split_at_mut(shape.rows_size(&part));
+            let (bits, rest) = decode.split_at_mut(shape.decode_size(&part));
+            (tables, decode) = (later, rest);
+            work.push((part, own, bits));
         }
-        let made = batch::map(parts, |part| {
-            let mut tables = Vec::with_capacity(shape.rows_size(&part));
-            let decode = self.garble_part(draw, &cipher, part, &mut tables);
-            (tables, decode)
+        batch::map(work, |(part, tables, decode)| {
+            self.garble_part(draw, &cipher, part, tables, decode);
         });
-        for (tables, _) in &made {
-            out.extend_from_slice(tables);
-        }
-        for (_, decode) in &made {
-            out.extend_from_slice(decode);
-        }
     }
 
-    /// Garbles the instances `part` of a piece, counted from its first: appends their tables, and gives their decode
-    /// bits. A run's tables are made in a cache: memory that is filled with zeros first takes a third of the time.
+    /// Garbles the instances `part` of a piece, counted from its first.
     fn garble_part(
         &self,
         draw: &Draw,
         cipher: &Cipher,
         part: Piece,
-        tables: &mut Vec<u8>,
-    ) -> Vec<u8> {
+        mut tables: &mut [u8],
+        mut decode: &mut [u8],
+    ) {
         let (shape, program) = (&self.layer.shape, &self.layer.program);
         let (own, evaluators) = (shape.garbler_bits, shape.evaluator_bits);
-        let mut decode = Vec::with_capacity(shape.decode_size(&part));
         let mut labels = Labels::new(&draw.seed, part.first * own);
         let mut zeros = self.zeros_of(draw, part.first);
         let mut rows = Rows::new(program.slots);
-        let mut made: Vec<Bytes64> = vec![[0; 4 * BLOCK]; 2 * shape.ands * QUADS];
         for run in part.runs_within() {
             labels.fill(&mut rows.0[..own], run);
             zeros(&mut rows.0[own..own + evaluators], run);
-            let made = &mut made[..2 * shape.ands * run.quads()];
+            let (here, later) = tables.split_at_mut(2 * BLOCK * shape.ands * run.lanes);
+            tables = later;
             let (delta, work) = (self.delta.0, self.layer.work(&mut rows, run));
-            cipher.garble(work, delta, made);
             if run.lanes % 4 == 0 {
-                tables.extend_from_slice(made.as_flattened());
+                cipher.garble(work, delta, here.as_chunks_mut().0);
             } else {
-                for row in made.chunks(run.quads()) {
-                    tables.extend_from_slice(&row.as_flattened()[..BLOCK * run.lanes]);
-                }
+                let mut padded = vec![[0; 4 * BLOCK]; 2 * shape.ands * run.quads()];
+                cipher.garble(work, delta, &mut padded);
+                cut(&padded, here, run);
             }
             for output in &program.outputs {
                 let bits = self
@@ -267,10 +252,21 @@ impl GarbledPieces {
                     .backend
                     .lowest_bits(&rows.0[output.slot as usize]);
                 let bits = bits ^ 0_u32.wrapping_sub(u32::from(output.negated));
-                decode.extend_from_slice(&(bits & run.mask()).to_le_bytes()[..run.bytes()]);
+                let (bytes, later) = decode.split_at_mut(run.bytes());
+                bytes.copy_from_slice(&(bits & run.mask()).to_le_bytes()[..run.bytes()]);
+                decode = later;
             }
         }
-        decode
+    }
+}
+
+/// Copies of each padded row as many blocks as the run has instances.
+fn cut(padded: &[Bytes64], own: &mut [u8], run: Run) {
+    let rows = padded
+        .chunks(run.quads())
+        .zip(own.chunks_mut(BLOCK * run.lanes));
+    for (padded, own) in rows {
+        own.copy_from_slice(&padded.as_flattened()[..own.len()]);
     }
 }
 
@@ -376,7 +372,6 @@ impl GarblerInputs {
         let masks = &masks[instances];
         let bits = shape.circuit.garbler_bits(shares, masks, piece.circuits)?;
         let bits = Zeroizing::new(bits);
-        out.reserve(shape.labels_size(piece));
         let (backend, wires) = (layer.backend, shape.garbler_bits);
         let (mut labels, mut rows) = (Labels::new(&self.seed, 0), Rows::new(wires));
         for run in piece.runs() {

@@ -127,14 +127,6 @@ impl Piece {
         })
     }
 
-    /// All of it as a part, counted from its first instance.
-    pub(super) const fn whole(&self) -> Self {
-        Self {
-            first: 0,
-            circuits: self.circuits,
-        }
-    }
-
     /// The runs of a part, counted as it is.
     pub(super) fn runs_within(&self) -> impl Iterator<Item = Run> + use<> {
         let start = self.first;
