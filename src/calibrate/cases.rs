@@ -223,12 +223,18 @@ impl Case {
             working_set,
         };
         let hot = HeOp::ALL.map(|op| case(op, WorkingSet::Hot));
-        // Those that walk through the same set stand together: it is made once.
-        let in_set = |set| IN_SETS.map(|op| case(op, set));
-        hot.into_iter()
-            .chain(COLD.map(|op| case(op, WorkingSet::Cold)))
-            .chain(SETS.into_iter().flat_map(in_set))
-            .collect()
+        // Those that walk through the same operands stand together: they are made once.
+        let cold = COLD.into_iter().flat_map(|op| {
+            let sets = if IN_SETS.contains(&op) {
+                &SETS[..]
+            } else {
+                &[]
+            };
+            let all = [WorkingSet::Cold].into_iter().chain(sets.iter().copied());
+            all.map(move |set| (op, set))
+        });
+        let cold = cold.map(|(op, set)| case(op, set));
+        hot.into_iter().chain(cold).collect()
     }
 
     /// A batch of ReLU circuits with p of a number of bits. Labels are the same for every hash, whose name

@@ -18,20 +18,24 @@ pub struct Effort {
     pub measure: Duration,
     /// At least so many samples of a case.
     pub min_samples: usize,
+    /// Rounds through all cases, among which time and samples are divided.
+    pub rounds: usize,
 }
 
 impl Effort {
     /// All of the built-in cases in about half a minute.
     pub const QUICK: Self = Self {
-        warm_up: Duration::from_millis(2),
-        measure: Duration::from_millis(15),
+        warm_up: Duration::from_millis(1),
+        measure: Duration::from_millis(9),
         min_samples: 6,
+        rounds: 2,
     };
     /// All of the built-in cases in a few minutes.
     pub const FULL: Self = Self {
-        warm_up: Duration::from_millis(20),
-        measure: Duration::from_millis(230),
-        min_samples: 20,
+        warm_up: Duration::from_millis(4),
+        measure: Duration::from_millis(240),
+        min_samples: 24,
+        rounds: 6,
     };
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | operation | what one run does |
 //! | --- | --- |
-//! | `garble` | a layer garbled piece by piece, the garbler's inputs encoded; each piece is written where the last one was |
+//! | `garble` | a layer garbled piece by piece, the garbler's inputs encoded; each is written where the last one was, which has been sent |
 //! | `garble_tables` | the same without the garbler's inputs |
 //! | `encode_labels` | the garbler's inputs of a layer encoded, piece by piece |
 //! | `evaluate` | a layer evaluated piece by piece; cold, with tables in turn from 64 MB |
@@ -11,18 +11,21 @@
 //! | `accept_choices` | corrections read and taken into the labels that are garbled for |
 //! | `ot_derandomize` | receiver: shares to choices, corrections written; sender: corrections read, label transfer written |
 //!
-//! A time is that of the whole batch. Several threads garble or evaluate as many pieces side by side. Transfers,
-//! choices and labels are measured after a sweep through the caches and a rest.
+//! A time is that of the whole batch, without the sending. Several threads garble or evaluate as many pieces side by
+//! side. Transfers, choices and labels, and evaluations of cold tables, are measured after as much memory as the layer's
+//! tables has gone through the caches, and a rest.
 
 use std::sync::Arc;
 
 use rand::RngExt;
 use rand::rngs::ChaCha20Rng;
 
-use super::case::{Case, FAR, Op, WorkingSet};
+use super::case::{Case, Op, WorkingSet};
 use super::cases::relu;
+use super::clock::time;
+use super::link_workload::Loopback;
 use super::ot_workload::{self, Transfers, generator, written};
-use super::sweep::Sweep;
+use super::sweep::{SHORT, Sweep};
 use super::threads::Threads;
 use super::workload::{Workload, WorkloadError};
 use crate::gc::{
@@ -31,7 +34,7 @@ use crate::gc::{
     PreparedSends, ShareCircuit,
 };
 use crate::protocol::{OtRole, ValueOp};
-use crate::units::Bytes;
+use crate::units::{Bytes, Nanos};
 
 /// Least size of the tables that cold evaluations take in turn.
 const COLD: usize = 64 << 20;
@@ -63,7 +66,7 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
         (Op::Values(op), _) => {
             let circuits = Circuits::of_transfers(count).ok_or_else(refused)??;
             match op {
-                ValueOp::ReadChoices => Ok(circuits.choices_workload()),
+                ValueOp::ReadChoices => circuits.choices_workload(),
                 ValueOp::AcceptChoices => circuits.accept_workload(),
                 _ => circuits.receive_workload(),
             }
@@ -134,24 +137,18 @@ impl Circuits {
         })
     }
 
-    /// Garbles the layer; `each` sees every piece before the next one takes its place.
-    fn garble(&mut self, mut each: impl FnMut(&Garbled)) -> Result<EvaluatorInputs, WorkloadError> {
-        let mut piece = Garbled::default();
-        let mut pieces = self.start();
-        while let Some(inputs) = pieces.next_into(&mut piece.tables, &mut self.rng) {
-            self.encode(inputs, &mut piece.labels)?;
-            each(&piece);
-        }
-        Ok(pieces.into_evaluator_inputs()?)
+    /// What comes between a layer's extension and its online phase: its tables through the caches, and a rest.
+    fn tables_and_rest(&self) -> Result<Sweep, WorkloadError> {
+        let [tables, _] = self.sizes()?;
+        Ok(Sweep::and_rest(COLD.min(tables.0 as usize), SHORT))
     }
 
     fn start(&mut self) -> GarbledPieces {
-        GarbledPieces::fresh(&self.layer, &self.transfers.delta, &mut self.rng)
+        GarbledPieces::fresh(&self.layer, self.transfers.delta(), &mut self.rng)
     }
 
-    /// Writes the garbler's labels of a piece.
+    /// Appends the garbler's labels of a piece.
     fn encode(&self, inputs: GarblerInputs, out: &mut Vec<u8>) -> Result<(), WorkloadError> {
-        out.clear();
         let (shares, masks) = (&self.garbler_shares, &self.masks);
         Ok(inputs.encode_into(&self.layer, shares, masks, out)?)
     }
@@ -170,16 +167,44 @@ impl Circuits {
         }
     }
 
-    /// The same with every piece kept.
+    /// Garbles the layer, as many pieces at a time as there are buffers, and sends each on when `finish` has
+    /// appended what goes with its tables. The time without the sending.
+    fn garble_and_send(
+        &mut self,
+        threads: &Threads,
+        out: &mut [Vec<u8>],
+        link: &mut Loopback,
+        finish: fn(&Self, GarblerInputs, &mut Vec<u8>) -> Result<(), WorkloadError>,
+    ) -> Result<Nanos, WorkloadError> {
+        let (mut pieces, mut sum) = time(|| self.start());
+        loop {
+            let group = || {
+                let group = pieces.next_group_into(out, &mut self.rng);
+                let count = group.len();
+                let mut pieces = group.into_iter().zip(out.iter_mut());
+                pieces.try_for_each(|(inputs, out)| finish(self, inputs, out))?;
+                Ok::<_, WorkloadError>(count)
+            };
+            let (count, taken) = time(|| threads.run(group));
+            sum += taken;
+            match count? {
+                0 => return Ok(sum),
+                count => out[..count].iter().try_for_each(|piece| link.send(piece))?,
+            }
+        }
+    }
+
+    /// Garbles the layer and keeps every piece.
     fn garble_and_keep(&mut self) -> Result<(Vec<Garbled>, EvaluatorInputs), WorkloadError> {
-        let mut kept = Vec::new();
-        let inputs = self.garble(|piece| {
-            kept.push(Garbled {
-                tables: piece.tables.clone(),
-                labels: piece.labels.clone(),
-            });
-        })?;
-        Ok((kept, inputs))
+        let (mut kept, mut pieces) = (Vec::new(), self.start());
+        loop {
+            let mut piece = Garbled::default();
+            let Some(inputs) = pieces.next_into(&mut piece.tables, &mut self.rng) else {
+                return Ok((kept, pieces.into_evaluator_inputs()?));
+            };
+            self.encode(inputs, &mut piece.labels)?;
+            kept.push(piece);
+        }
     }
 
     /// The receiver's corrections of its choices to its shares.
@@ -241,15 +266,17 @@ impl Circuits {
 
     fn garble_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
         let [tables, labels] = self.sizes()?;
-        let size = tables + labels;
-        Ok(Workload::again(size, move || self.garble(|_| ())))
+        let (mut out, mut link) = ([Vec::new()], Loopback::to_waiting()?);
+        Ok(Workload::in_parts(tables + labels, move || {
+            self.garble_and_send(&Threads::Own, &mut out, &mut link, Self::encode)
+        }))
     }
 
     fn tables_workload(mut self, threads: Threads) -> Result<Workload<'static>, WorkloadError> {
         let [size, _] = self.sizes()?;
-        let mut out = vec![Vec::new(); threads.count()];
-        Ok(Workload::again(size, move || {
-            Ok(threads.run(|| self.garble_tables(&mut out)))
+        let (mut out, mut link) = (vec![Vec::new(); threads.count()], Loopback::to_waiting()?);
+        Ok(Workload::in_parts(size, move || {
+            self.garble_and_send(&threads, &mut out, &mut link, |_, _, _| Ok(()))
         }))
     }
 
@@ -258,11 +285,10 @@ impl Circuits {
         let shared = std::rc::Rc::new(std::cell::RefCell::new(self));
         let circuits = std::rc::Rc::clone(&shared);
         let prepare = move || Ok(circuits.borrow_mut().garble_tables(&mut [Vec::new()]));
-        let mut out = Vec::new();
         let run = move |waiting: Vec<GarblerInputs>| {
             let circuits = shared.borrow();
             let mut pieces = waiting.into_iter();
-            pieces.try_for_each(|inputs| circuits.encode(inputs, &mut out))
+            pieces.try_for_each(|inputs| circuits.encode(inputs, &mut Vec::new()))
         };
         Ok(Workload::once(size, prepare, run))
     }
@@ -276,6 +302,7 @@ impl Circuits {
         let (garbled, inputs) = self.garble_and_keep()?;
         let (corrections, _) = self.choose(self.transfers.receives())?;
         let transfer = self.transfer(inputs, self.transfers.sends()?, &corrections)?;
+        let sweep = self.tables_and_rest()?;
         let shared = Arc::new(self);
         let circuits = Arc::clone(&shared);
         let prepare = move || {
@@ -293,55 +320,62 @@ impl Circuits {
             next = (next + 1) % turns.len();
             threads.run(|| shared.evaluate(&turns[next], labels, threads.count()))
         };
-        Ok(Workload::once(Bytes(0), prepare, run))
+        Ok(match set {
+            WorkingSet::Hot => Workload::once(Bytes(0), prepare, run),
+            _ => Workload::once(Bytes(0), sweep.after(prepare), run),
+        })
     }
 
-    fn choices_workload(self) -> Workload<'static> {
+    fn choices_workload(self) -> Result<Workload<'static>, WorkloadError> {
+        let prepare = self.tables_and_rest()?.after(|| Ok(()));
         let read = move |()| Ok(self.layer.choices(&self.evaluator_shares)?);
-        Workload::once(Bytes(0), Sweep::of(FAR).and_rest_after(|| Ok(())), read)
+        Ok(Workload::once(Bytes(0), prepare, read))
     }
 
     fn accept_workload(self) -> Result<Workload<'static>, WorkloadError> {
         let (corrections, _) = self.choose(self.transfers.receives())?;
         let shared = std::rc::Rc::new(self);
         let circuits = std::rc::Rc::clone(&shared);
-        let prepare = Sweep::of(FAR).and_rest_after(move || circuits.transfers.sends());
+        let sweep = shared.tables_and_rest()?;
+        let prepare = sweep.after(move || circuits.transfers.sends());
         let run = move |sends| {
             let read = ChoiceCorrections::read(shared.transfers.count, &corrections)?;
-            let (layer, delta) = (&shared.layer, &shared.transfers.delta);
+            let (layer, delta) = (&shared.layer, shared.transfers.delta());
             Ok(GarbledPieces::corrected(layer, sends, &read, delta)?)
         };
         Ok(Workload::once(Bytes(0), prepare, run))
     }
 
     fn receive_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
-        let inputs = self.garble(|_| ())?;
+        let inputs = self.start().into_evaluator_inputs()?;
         let (corrections, _) = self.choose(self.transfers.receives())?;
         let transfer = self.transfer(inputs, self.transfers.sends()?, &corrections)?;
         let shared = std::rc::Rc::new(self);
         let circuits = std::rc::Rc::clone(&shared);
         let prepare = move || Ok(circuits.choose(circuits.transfers.receives())?.1);
-        let prepare = Sweep::of(FAR).and_rest_after(prepare);
+        let prepare = shared.tables_and_rest()?.after(prepare);
         let run = move |pending| shared.receive(&transfer, pending);
         Ok(Workload::once(Bytes(0), prepare, run))
     }
 
     fn derandomize_workload(self, role: OtRole) -> Result<Workload<'static>, WorkloadError> {
         let (corrections, _) = self.choose(self.transfers.receives())?;
+        let sweep = self.tables_and_rest()?;
         let shared = std::rc::Rc::new(std::cell::RefCell::new(self));
         let circuits = std::rc::Rc::clone(&shared);
         let choices = corrections.len();
         Ok(match role {
             OtRole::Receiver => Workload::once(
                 Bytes(choices as u64),
-                Sweep::of(FAR).and_rest_after(move || Ok(circuits.borrow().transfers.receives())),
+                sweep.after(move || Ok(circuits.borrow().transfers.receives())),
                 move |receives| shared.borrow().choose(receives),
             ),
             OtRole::Sender => Workload::once(
                 Bytes(0),
-                Sweep::of(FAR).and_rest_after(move || {
+                sweep.after(move || {
                     let sends = circuits.borrow().transfers.sends()?;
-                    Ok((circuits.borrow_mut().garble(|_| ())?, sends))
+                    let pieces = circuits.borrow_mut().start();
+                    Ok((pieces.into_evaluator_inputs()?, sends))
                 }),
                 move |(inputs, sends)| shared.borrow().transfer(inputs, sends, &corrections),
             ),

@@ -2,8 +2,8 @@
 //!
 //! | operation | what one run does |
 //! | --- | --- |
-//! | `encrypt_secret` | slots encrypted, the seeded ciphertext written |
-//! | `expand` | a seeded ciphertext read and expanded |
+//! | `encrypt_secret` | slots encrypted, the seeded ciphertext written; hot, one of 32, each with slots of its own, in one message |
+//! | `expand` | a seeded ciphertext read and expanded; hot, one of 32 of one message, all kept |
 //! | `mod_switch` | the reply's modulus switched, the reply written |
 //! | `decrypt` | a reply read, decrypted and decoded |
 //! | `galois_key`, `public_key` | one key made and written |
@@ -21,7 +21,7 @@ use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
 
 use super::case::{Case, FAR, MIDDLE, NEAR, WorkingSet};
-use super::sweep::Sweep;
+use super::sweep::{LONG, SHORT, Sweep};
 use super::turns::Turns;
 use super::workload::{Workload, WorkloadError};
 use crate::bfv::{
@@ -34,6 +34,8 @@ use crate::units::Bytes;
 const COLD: usize = 100 << 20;
 /// Least size of the keys that cold rotations take in turn.
 const KEYS: usize = 48 << 20;
+/// Ciphertexts of a message: more than a core's own caches hold.
+const ROW: usize = 32;
 /// The rotation that is measured; all cost the same.
 const ROTATION: Rotation = Rotation::rows(1);
 
@@ -120,21 +122,18 @@ impl HeOperands {
         op: HeOp,
         set: WorkingSet,
     ) -> Result<Workload<'_>, WorkloadError> {
-        self.fill(op, set)?;
+        let unseen = self.fill(op, set)?;
         let bytes = self.bytes(op);
         if let Some(swept) = swept(op, set) {
-            let mut sweep = Sweep::of(swept);
-            let prepare = move || {
-                match op {
-                    // What an action of a party begins with.
-                    HeOp::EncryptSecret | HeOp::Expand | HeOp::Decrypt => sweep.run_and_rest(),
-                    _ => sweep.run(),
-                }
-                Ok(())
+            let sweep = match op {
+                // What an action of a party begins with.
+                HeOp::EncryptSecret | HeOp::Expand => Sweep::and_rest(swept, SHORT),
+                HeOp::Decrypt => Sweep::and_rest(swept, LONG),
+                _ => Sweep::of(swept),
             };
+            let prepare = sweep.after(|| Ok(()));
             return Ok(Workload::once(bytes, prepare, move |()| self.run(op, set)));
         }
-        let turns = self.ciphertexts.all.len().max(self.plaintexts.all.len());
         let workload = match op {
             HeOp::Add => Workload::again(bytes, move || self.add(set)),
             HeOp::Hadamard => Workload::again(bytes, move || self.hadamard(set)),
@@ -147,8 +146,14 @@ impl HeOperands {
             HeOp::HoistedRotate => Workload::again(bytes, move || self.hoisted_rotate(set)),
             HeOp::Encode => Workload::again(bytes, move || self.encode()),
             HeOp::Decode => Workload::again(bytes, move || self.decode()),
-            HeOp::EncryptSecret => Workload::again(bytes, move || self.encrypt_secret()),
-            HeOp::Expand => Workload::again(bytes, move || self.expand()),
+            HeOp::EncryptSecret => {
+                let slots = vec![self.slots.clone(); ROW];
+                Workload::again(bytes, move || self.encrypt_row(&slots)).for_each_of(ROW)
+            }
+            HeOp::Expand => {
+                let message = self.seeded.repeat(ROW);
+                Workload::again(bytes, move || self.expand_row(&message)).for_each_of(ROW)
+            }
             HeOp::EncryptPublic => Workload::again(bytes, move || self.encrypt_public()),
             HeOp::Rerandomize => Workload::again(bytes, move || self.rerandomize()),
             HeOp::Decrypt => Workload::again(bytes, move || self.decrypt()),
@@ -157,7 +162,7 @@ impl HeOperands {
             HeOp::PublicKey => Workload::again(bytes, move || self.public_key()),
             HeOp::LoadKey => Workload::again(bytes, move || self.load_key()),
         };
-        Ok(workload.through(turns))
+        Ok(workload.through(unseen))
     }
 
     /// One of the operations that are measured after a sweep.
@@ -175,30 +180,32 @@ impl HeOperands {
         Ok(())
     }
 
-    /// Makes the set that a cold operation walks through; a hot one needs none.
-    fn fill(&mut self, op: HeOp, set: WorkingSet) -> Result<(), WorkloadError> {
+    /// Makes the sets that a cold operation walks through, but for what the one before left there; a hot one needs
+    /// none. So many operands of a set are new.
+    fn fill(&mut self, op: HeOp, set: WorkingSet) -> Result<usize, WorkloadError> {
         let poly = 8 * self.params.degree() * self.params.limbs();
         let of_ciphertexts = match op {
             HeOp::Add if set == WorkingSet::Cold => Some(COLD),
-            _ => spread(set),
+            HeOp::MultiplyAccumulate | HeOp::HoistedRotate => spread(set),
+            _ => None,
         };
-        self.ciphertexts = Turns::none();
-        if let Some(whole) = of_ciphertexts {
-            self.ciphertexts.fill(&self.other, 2 * poly, whole);
-        }
+        let new_ciphertexts = match of_ciphertexts {
+            Some(whole) => self.ciphertexts.fill(&self.other, 2 * poly, whole),
+            None => self.ciphertexts.clear(),
+        };
         let rotation = matches!(op, HeOp::Rotate | HeOp::HoistedRotate);
         let product = matches!(op, HeOp::Hadamard | HeOp::MultiplyAccumulate);
-        if set != WorkingSet::Hot && product {
-            self.plaintexts.fill(&self.plaintext, poly, COLD);
+        let new_plaintexts = if set != WorkingSet::Hot && product {
+            self.plaintexts.fill(&self.plaintext, poly, COLD)
         } else {
-            self.plaintexts = Turns::none();
-        }
+            self.plaintexts.clear()
+        };
         if set == WorkingSet::Hot || !rotation {
             self.turned = None;
         } else if self.turned.is_none() {
             self.fill_keys(2 * poly)?;
         }
-        Ok(())
+        Ok(new_ciphertexts.max(new_plaintexts))
     }
 
     /// Keys of many rotations, each of `limbs` + 1 times `digit` bytes.
@@ -279,8 +286,25 @@ impl HeOperands {
         Ok(written(&self.secret.encrypt(&self.slots, &mut self.rng)?))
     }
 
+    /// A message of one ciphertext for each of the slots.
+    fn encrypt_row(&mut self, slots: &[Vec<u64>]) -> Result<Vec<u8>, WorkloadError> {
+        let mut message = Vec::with_capacity(slots.len() * self.params.seeded_ciphertext_size());
+        for slots in slots {
+            let encrypted = self.secret.encrypt(slots, &mut self.rng)?;
+            encrypted.write(&mut message);
+        }
+        Ok(message)
+    }
+
     fn expand(&self) -> Result<Ciphertext, WorkloadError> {
         Ok(SeededCiphertext::read(&self.params, &self.seeded)?.expand())
+    }
+
+    /// The ciphertexts of a message.
+    fn expand_row(&self, message: &[u8]) -> Result<Vec<Ciphertext>, WorkloadError> {
+        let each = message.chunks(self.params.seeded_ciphertext_size());
+        let read = |bytes| Ok(SeededCiphertext::read(&self.params, bytes)?.expand());
+        each.map(read).collect()
     }
 
     fn encrypt_public(&mut self) -> Result<Ciphertext, WorkloadError> {
@@ -465,6 +489,11 @@ mod tests {
     #[test]
     fn messages_are_right_and_as_long_as_their_case_says() {
         let mut o = operands(3);
+        let slots = [o.slots.clone(), o.factor.clone()];
+        let row = o.encrypt_row(&slots).unwrap();
+        let row = o.expand_row(&row).unwrap();
+        let decrypted = row.iter().map(|one| o.secret.decrypt(one).unwrap());
+        assert!(decrypted.eq(slots));
         o.seeded = o.encrypt_secret().unwrap();
         o.reply = o.mod_switch().unwrap();
         o.keys = o.galois_key().unwrap();

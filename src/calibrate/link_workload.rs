@@ -18,6 +18,8 @@ use crate::units::Bytes;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Messages are taken into so much memory in turn, as those that wait are.
 const COLD: usize = 64 << 20;
+/// Bytes of it that are taken in at once.
+const PART: usize = 128 << 10;
 /// Longest message.
 const LONGEST: usize = 1 << 30;
 
@@ -30,16 +32,16 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
     let bytes = bytes
         .filter(allowed)
         .ok_or_else(|| WorkloadError::case(case, "message"))?;
-    let mut loopback = Loopback::new(bytes)?;
+    let mut loopback = Loopback::to(move |stream| acknowledge(stream, bytes))?;
+    let message = vec![0x5a; bytes];
     Ok(Workload::again(Bytes(bytes as u64), move || {
-        Ok(loopback.exchange()?)
+        Ok(loopback.exchange(&message)?)
     }))
 }
 
-/// The sending end; the other one is a thread that acknowledges.
-struct Loopback {
+/// The sending end; the other one is a thread that takes in what comes.
+pub(super) struct Loopback {
     stream: TcpStream,
-    message: Vec<u8>,
     peer: Option<JoinHandle<()>>,
     _cores: Cores,
 }
@@ -84,7 +86,13 @@ impl Drop for Cores {
 }
 
 impl Loopback {
-    fn new(bytes: usize) -> io::Result<Self> {
+    /// To a thread that takes in messages of any length, as those that wait.
+    pub(super) fn to_waiting() -> io::Result<Self> {
+        Self::to(take_in)
+    }
+
+    /// To a thread that does this with its end.
+    fn to(peer: impl FnOnce(&TcpStream) -> io::Result<()> + Send + 'static) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let stream = TcpStream::connect(listener.local_addr()?)?;
         let (other, _) = listener.accept()?;
@@ -96,21 +104,26 @@ impl Loopback {
         let builder = thread::Builder::new().name("loopback".to_owned());
         let (cores, others) = Cores::split();
         // An error ends the thread and closes its end, which the sender then sees.
-        let peer = builder.spawn(move || {
+        let taking = builder.spawn(move || {
             others.take();
-            drop(acknowledge(&other, bytes));
+            drop(peer(&other));
         })?;
         Ok(Self {
             _cores: cores,
             stream,
-            message: vec![0x5a; bytes],
-            peer: Some(peer),
+            peer: Some(taking),
         })
     }
 
-    fn exchange(&mut self) -> io::Result<()> {
-        self.stream.write_all(&self.message)?;
+    /// Sends a message to a thread that acknowledges.
+    fn exchange(&mut self, message: &[u8]) -> io::Result<()> {
+        self.send(message)?;
         self.stream.read_exact(&mut [0])
+    }
+
+    /// Sends a message.
+    pub(super) fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        self.stream.write_all(message)
     }
 }
 
@@ -122,6 +135,18 @@ fn acknowledge(mut stream: &TcpStream, bytes: usize) -> io::Result<()> {
         for place in memory.chunks_exact_mut(bytes) {
             stream.read_exact(place)?;
             stream.write_all(&[1])?;
+        }
+    }
+}
+
+/// Takes in whatever comes, into memory that left the caches.
+fn take_in(mut stream: &TcpStream) -> io::Result<()> {
+    let mut memory = vec![1; COLD];
+    loop {
+        for place in memory.chunks_exact_mut(PART) {
+            if stream.read(place)? == 0 {
+                return Ok(());
+            }
         }
     }
 }
@@ -142,17 +167,25 @@ mod tests {
     #[test]
     fn messages_of_any_length_are_acknowledged() {
         for bytes in [1, 100_000, 3 << 20] {
-            let mut loopback = Loopback::new(bytes).unwrap();
+            let mut loopback = Loopback::to(move |end| acknowledge(end, bytes)).unwrap();
             for _ in 0..3 {
-                loopback.exchange().unwrap();
+                loopback.exchange(&vec![1; bytes]).unwrap();
             }
         }
     }
 
     #[test]
+    fn messages_are_taken_in_until_the_link_is_cut() {
+        let mut loopback = Loopback::to_waiting().unwrap();
+        for bytes in [1, 100_000, COLD + 1] {
+            loopback.send(&vec![1; bytes]).unwrap();
+        }
+    }
+
+    #[test]
     fn a_link_that_is_cut_is_an_error() {
-        let mut loopback = Loopback::new(100).unwrap();
+        let mut loopback = Loopback::to(|end| acknowledge(end, 100)).unwrap();
         loopback.stream.shutdown(Shutdown::Both).unwrap();
-        assert!(loopback.exchange().is_err());
+        assert!(loopback.exchange(&[1; 100]).is_err());
     }
 }

@@ -8,20 +8,22 @@
 //! | `ot_chosen` | what `ot_random` does; then receiver: corrections written, messages read and unmasked; sender: corrections read, messages masked and written |
 //!
 //! Choices are the extension's own. A time is that of the whole batch. `ot_correlated`, which the protocol uses,
-//! is measured after a sweep through the caches and a rest.
+//! is measured after the tables of as many ReLU have gone through the caches, and a rest. All extend the same base transfers, made once.
+
+use std::sync::LazyLock;
 
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
 use zeroize::Zeroizing;
 
-use super::case::{Case, FAR, Op};
-use super::sweep::Sweep;
+use super::case::{Case, Op};
+use super::sweep::{SHORT, Sweep};
 use super::workload::{Workload, WorkloadError};
 use crate::gc::{
     BASE_TRANSFERS, BaseOtOffer, BaseOtReceiver, BaseOtReply, BaseOtSender, ChoiceCorrections,
     ChosenMessages, ChosenSeeds, Delta, Extension, ExtensionColumns, ExtensionReceiver,
-    ExtensionSender, PadKeys, PreparedReceives, PreparedSends, RandomReceives, RandomSends,
-    SeedPairs, TreeSums, pad_keys,
+    ExtensionSender, GcError, PadKeys, PreparedReceives, PreparedSends, RandomReceives,
+    RandomSends, SeedPairs, TreeSums, pad_keys,
 };
 use crate::protocol::OtRole;
 use crate::units::Bytes;
@@ -51,13 +53,36 @@ pub(super) fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     out
 }
 
-/// A session's transfers, extended again from the start as often as is needed.
-pub(super) struct Transfers {
-    pub(super) delta: Delta,
-    pub(super) count: usize,
-    extension: Extension,
+/// Bytes of tables for each transfer of a ReLU.
+const TABLES_EACH: usize = 144;
+/// Most tables that go through the caches.
+const MOST_TABLES: usize = 64 << 20;
+
+/// What base transfers give both parties.
+struct Bases {
+    delta: Delta,
     pairs: SeedPairs,
     chosen: ChosenSeeds,
+}
+
+static BASES: LazyLock<Result<Bases, GcError>> = LazyLock::new(|| {
+    let mut rng = generator();
+    let delta = Delta::random(&mut rng);
+    let (sender, offer) = BaseOtSender::offer(&mut rng);
+    let (chosen, reply) = BaseOtReceiver::reply(&offer, &delta, &mut rng)?;
+    let pairs = sender.finish(&reply)?;
+    Ok(Bases {
+        delta,
+        pairs,
+        chosen,
+    })
+});
+
+/// A session's transfers, extended again from the start as often as is needed.
+pub(super) struct Transfers {
+    pub(super) count: usize,
+    extension: Extension,
+    bases: &'static Bases,
     /// The receiver's first columns.
     columns: Vec<u8>,
 }
@@ -73,16 +98,11 @@ struct Chosen {
 
 impl Transfers {
     pub(super) fn new(extension: Extension, count: usize) -> Result<Self, WorkloadError> {
-        let mut rng = generator();
-        let delta = Delta::random(&mut rng);
-        let (sender, offer) = BaseOtSender::offer(&mut rng);
-        let (chosen, reply) = BaseOtReceiver::reply(&offer, &delta, &mut rng)?;
+        let bases = BASES.as_ref().map_err(GcError::clone)?;
         let mut transfers = Self {
-            delta,
             count,
             extension,
-            pairs: sender.finish(&reply)?,
-            chosen,
+            bases,
             columns: Vec::new(),
         };
         let (columns, _) = transfers.receiver().extend_random(count);
@@ -90,14 +110,23 @@ impl Transfers {
         Ok(transfers)
     }
 
+    pub(super) const fn delta(&self) -> &'static Delta {
+        &self.bases.delta
+    }
+
     fn receiver(&self) -> ExtensionReceiver {
-        ExtensionReceiver::new(self.extension, &self.pairs).0
+        ExtensionReceiver::new(self.extension, &self.bases.pairs).0
     }
 
     fn sender(&self) -> Result<ExtensionSender, WorkloadError> {
-        let (_, sums) = ExtensionReceiver::new(self.extension, &self.pairs);
-        let sender = ExtensionSender::new(self.extension, &self.chosen, &self.delta, &sums)?;
-        Ok(sender)
+        let Bases { pairs, chosen, .. } = self.bases;
+        let (_, sums) = ExtensionReceiver::new(self.extension, pairs);
+        Ok(ExtensionSender::new(
+            self.extension,
+            chosen,
+            self.delta(),
+            &sums,
+        )?)
     }
 
     /// The transfers that the columns belong to, receiver's side.
@@ -122,7 +151,7 @@ impl Transfers {
     }
 
     fn hash_sender(&self, sends: PreparedSends, rng: &mut ChaCha20Rng) -> (Vec<u8>, RandomSends) {
-        let (keys, random) = sends.into_random(&self.delta, rng);
+        let (keys, random) = sends.into_random(self.delta(), rng);
         (written(|out| keys.write(out)), random)
     }
 
@@ -182,7 +211,9 @@ impl Transfers {
                 let sends = self.extend_sender(&mut sender)?;
                 Ok(self.hash_sender(sends, &mut rng))
             }),
-            _ => Workload::once(Bytes(0), swept(), move |()| self.extend_sender(&mut sender)),
+            _ => Workload::once(Bytes(0), self.swept(), move |()| {
+                self.extend_sender(&mut sender)
+            }),
         })
     }
 
@@ -202,16 +233,17 @@ impl Transfers {
                 let (columns, receives) = self.extend_receiver(&mut receiver);
                 Ok((columns, self.hash_receiver(receives, &chosen.keys)?))
             }),
-            _ => Workload::once(columns, swept(), move |()| {
+            _ => Workload::once(columns, self.swept(), move |()| {
                 Ok(self.extend_receiver(&mut receiver))
             }),
         })
     }
-}
 
-/// A sweep through the caches before each run: a layer's transfers follow other work.
-fn swept() -> impl FnMut() -> Result<(), WorkloadError> {
-    Sweep::of(FAR).and_rest_after(|| Ok(()))
+    /// What comes before a layer's extension: tables of as many circuits through the caches, and a rest.
+    fn swept(&self) -> impl FnMut() -> Result<(), WorkloadError> + use<> {
+        let tables = self.count.saturating_mul(TABLES_EACH).min(MOST_TABLES);
+        Sweep::and_rest(tables, SHORT).after(|| Ok(()))
+    }
 }
 
 /// Corrections sent, and messages received.
@@ -267,10 +299,15 @@ mod tests {
         let mut transfers = Transfers::new(Extension::default(), 100).unwrap();
         let (_, offer) = BaseOtSender::offer(&mut generator());
         let offer = written(|out| offer.write(out));
-        let (chosen, reply) = answer(&offer, &transfers.delta, &mut generator()).unwrap();
+        let delta = Delta::random(&mut generator());
+        let (chosen, reply) = answer(&offer, &delta, &mut generator()).unwrap();
         let (again, pairs) = offer_and_finish(&reply).unwrap();
         assert_eq!(again, offer);
-        (transfers.chosen, transfers.pairs) = (chosen, pairs);
+        transfers.bases = Box::leak(Box::new(Bases {
+            delta,
+            pairs,
+            chosen,
+        }));
         transfers.columns.clear();
         let (columns, _) = transfers.receiver().extend_random(100);
         columns.write(&mut transfers.columns);

@@ -1,7 +1,7 @@
 //! Measures cases and sums them up as a profile.
 //!
-//! The cases are gone through in two rounds, the second from the middle on, and the samples of both are
-//! pooled: each case is measured at two times half a round apart, so that no short disturbance meets both.
+//! The cases are gone through in several rounds, each from another case on, and the samples of all are pooled: each
+//! case is measured at times that lie apart, so that no disturbance shorter than the whole meets most of them.
 //! Each sample is a loop of runs
 //! ([`sample`]); medians and intervals are those of [`summarize`].
 //!
@@ -18,7 +18,6 @@ use super::statistics::{RESAMPLES, Summary, summarize};
 use super::workload::{Operands, WorkloadError};
 use crate::units::{Bytes, Nanos};
 
-const ROUNDS: usize = 2;
 /// What is left of a sending's time at least, when the round trip is taken off it.
 const LEAST_SHARE: f64 = 0.01;
 
@@ -100,17 +99,18 @@ pub fn calibrate(
 ) -> Calibration {
     let mut samples: Vec<Samples> = cases.iter().map(|_| Samples::default()).collect();
     let mut operands = Operands::default();
+    let rounds = effort.rounds.max(1);
     let effort = Effort {
-        measure: effort.measure / ROUNDS as u32,
-        min_samples: effort.min_samples.div_ceil(ROUNDS),
+        measure: effort.measure / rounds as u32,
+        min_samples: effort.min_samples.div_ceil(rounds),
         ..effort
     };
     let mut done = 0;
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let mut order: Vec<_> = cases.iter().zip(&mut samples).collect();
-        order.rotate_left(round * cases.len() / ROUNDS);
+        order.rotate_left(round * cases.len() / rounds);
         for (case, samples) in order {
-            progress(done, ROUNDS * cases.len(), case);
+            progress(done, rounds * cases.len(), case);
             done += 1;
             if samples.failure.is_none() {
                 samples.failure = measure(case, effort, &mut operands, samples).err();
@@ -217,6 +217,7 @@ mod tests {
         warm_up: Duration::ZERO,
         measure: Duration::ZERO,
         min_samples: 2,
+        rounds: 2,
     };
 
     /// A case of every operation, small.

@@ -8,28 +8,42 @@ use super::workload::WorkloadError;
 
 /// Words of a cache line.
 const LINE: usize = 8;
-/// How long the core is left to others.
-const REST: Duration = Duration::from_millis(2);
+/// As long as a party waits for the other one's next message; what follows takes the longer the longer this was, up
+/// to some 10 ms.
+pub(super) const SHORT: Duration = Duration::from_millis(2);
+/// As long as a client waits for a linear layer's reply.
+pub(super) const LONG: Duration = Duration::from_millis(8);
 
-/// As many bytes as are swept through the caches.
-pub(super) struct Sweep(Vec<u64>);
+/// What is done between two runs.
+pub(super) struct Sweep {
+    memory: Vec<u64>,
+    rest: Duration,
+}
 
 impl Sweep {
+    /// As many bytes swept through the caches.
     pub(super) fn of(bytes: usize) -> Self {
-        Self(vec![1; bytes / size_of::<u64>()])
+        let memory = vec![1; bytes / size_of::<u64>()];
+        let rest = Duration::ZERO;
+        Self { memory, rest }
     }
 
-    /// Writes to every line.
+    /// The same, and a rest, in which the core is left to others.
+    pub(super) fn and_rest(bytes: usize, rest: Duration) -> Self {
+        Self {
+            rest,
+            ..Self::of(bytes)
+        }
+    }
+
+    /// Writes to every line, and rests.
     pub(super) fn run(&mut self) {
-        let lines = self.0.iter_mut().step_by(LINE);
+        let lines = self.memory.iter_mut().step_by(LINE);
         lines.for_each(|word| *word = word.wrapping_add(1));
-        std::hint::black_box(&self.0);
-    }
-
-    /// The same, and a rest.
-    pub(super) fn run_and_rest(&mut self) {
-        self.run();
-        thread::sleep(REST);
+        std::hint::black_box(&self.memory);
+        if !self.rest.is_zero() {
+            thread::sleep(self.rest);
+        }
     }
 
     /// `prepare`, then a sweep: what it made is not at hand either.
@@ -40,18 +54,6 @@ impl Sweep {
         move || {
             let made = prepare();
             self.run();
-            made
-        }
-    }
-
-    /// The same, and a rest.
-    pub(super) fn and_rest_after<'a, I: 'a>(
-        mut self,
-        mut prepare: impl FnMut() -> Result<I, WorkloadError> + 'a,
-    ) -> impl FnMut() -> Result<I, WorkloadError> + 'a {
-        move || {
-            let made = prepare();
-            self.run_and_rest();
             made
         }
     }

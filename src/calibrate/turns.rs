@@ -16,9 +16,17 @@ impl<T: Clone> Turns<T> {
         }
     }
 
-    /// Copies of `value`, each of `size` bytes, to more than `whole` bytes.
-    pub(super) fn fill(&mut self, value: &T, size: usize, whole: usize) {
+    /// Copies of `value`, each of `size` bytes, to more than `whole` bytes; the number of those that were not there.
+    pub(super) fn fill(&mut self, value: &T, size: usize, whole: usize) -> usize {
+        let before = self.all.len();
         self.all.resize_with(whole / size + 1, || value.clone());
+        self.all.len().saturating_sub(before)
+    }
+
+    /// None any more; none is new.
+    pub(super) fn clear(&mut self) -> usize {
+        *self = Self::none();
+        0
     }
 
     /// Puts a value where the next one of the set is, and gives back that; the value itself of an empty set.

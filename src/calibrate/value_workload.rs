@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use super::case::{Case, FAR};
 use super::ot_workload::generator;
-use super::sweep::Sweep;
+use super::sweep::{SHORT, Sweep};
 use super::workload::{Workload, WorkloadError};
 use crate::network::{PoolParams, Shape, StepKind};
 use crate::packing::{ConvShape, LinearShape, Plan, PlanRequest};
@@ -118,18 +118,25 @@ fn fc(inputs: usize, outputs: usize) -> Result<Plan, WorkloadError> {
 /// A run that an action begins with: after a sweep through the caches, and a rest.
 fn rested<T: 'static>(
     bytes: Bytes,
-    mut run: impl FnMut() -> Result<T, WorkloadError> + 'static,
+    run: impl FnMut() -> Result<T, WorkloadError> + 'static,
 ) -> Workload<'static> {
-    let prepare = Sweep::of(FAR).and_rest_after(|| Ok(()));
-    Workload::once(bytes, prepare, move |()| run())
+    after(Sweep::and_rest(FAR, SHORT), bytes, run)
 }
 
 /// A run within an action: after a sweep through the caches.
 fn swept<T: 'static>(
     bytes: Bytes,
+    run: impl FnMut() -> Result<T, WorkloadError> + 'static,
+) -> Workload<'static> {
+    after(Sweep::of(FAR), bytes, run)
+}
+
+fn after<T: 'static>(
+    sweep: Sweep,
+    bytes: Bytes,
     mut run: impl FnMut() -> Result<T, WorkloadError> + 'static,
 ) -> Workload<'static> {
-    Workload::once(bytes, Sweep::of(FAR).after(|| Ok(())), move |()| run())
+    Workload::once(bytes, sweep.after(|| Ok(())), move |()| run())
 }
 
 fn packing(plan: Plan, values: Vec<u64>) -> Workload<'static> {

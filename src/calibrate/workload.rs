@@ -117,6 +117,19 @@ impl<'a> Workload<'a> {
         }
     }
 
+    /// An operation that tells how long it took: what is not counted lies between its parts.
+    pub(super) fn in_parts(
+        bytes: Bytes,
+        mut run: impl FnMut() -> Result<Nanos, WorkloadError> + 'a,
+    ) -> Self {
+        let timed = move |calls| (0..calls).map(|_| run()).sum();
+        Self {
+            bytes,
+            through: 0,
+            timed: Box::new(timed),
+        }
+    }
+
     /// The same with the time of one of the `count` operations that a run does.
     pub(super) fn for_each_of(self, count: usize) -> Self {
         let Self { mut timed, .. } = self;

@@ -213,6 +213,7 @@ mod tests {
         warm_up: Duration::ZERO,
         measure: Duration::ZERO,
         min_samples: 1,
+        rounds: 2,
     };
 
     #[test]

@@ -372,6 +372,7 @@ impl GarblerInputs {
         let masks = &masks[instances];
         let bits = shape.circuit.garbler_bits(shares, masks, piece.circuits)?;
         let bits = Zeroizing::new(bits);
+        out.reserve(shape.labels_size(piece));
         let (backend, wires) = (layer.backend, shape.garbler_bits);
         let (mut labels, mut rows) = (Labels::new(&self.seed, 0), Rows::new(wires));
         for run in piece.runs() {

@@ -212,19 +212,4 @@ impl Shape {
             circuits: size.min(batch - index * size),
         })
     }
-
-    /// The bits of a layer, from the order instance, wire to lane order.
-    pub(super) fn lane_order(&self, bits: &[bool], wires: usize) -> Vec<bool> {
-        let mut ordered = Vec::with_capacity(bits.len());
-        for piece in self.pieces() {
-            for run in piece.runs() {
-                let first = (piece.first + run.first) * wires;
-                let run = &bits[first..first + run.lanes * wires];
-                for wire in 0..wires {
-                    ordered.extend(run[wire..].iter().step_by(wires));
-                }
-            }
-        }
-        ordered
-    }
 }

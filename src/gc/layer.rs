@@ -7,7 +7,9 @@
 //! T_G and a row of T_E; the decode bits, run by run, for each output bit the run's instances, lowest
 //! first, filled up to whole bytes with zeros. The garbler's labels of a piece are rows, run by run.
 
-use super::circuits::ShareCircuit;
+use zeroize::Zeroizing;
+
+use super::circuits::{ShareCircuit, width};
 use super::error::GcError;
 use super::hash::GarblingHash;
 use super::kernels::{Backend, Work};
@@ -83,12 +85,22 @@ impl Layer {
     ///
     /// # Errors
     /// A wrong number of shares, or one that is not below its modulus.
-    pub fn choices(&self, shares: &[u64]) -> Result<Vec<bool>, GcError> {
-        let bits = self
-            .shape
-            .circuit
-            .evaluator_bits(shares, self.shape.batch)?;
-        Ok(self.shape.lane_order(&bits, self.shape.evaluator_bits))
+    pub fn choices(&self, shares: &[u64]) -> Result<Zeroizing<Vec<bool>>, GcError> {
+        let (circuit, wires) = (&self.shape.circuit, self.shape.evaluator_bits);
+        circuit.check_shares("evaluator's shares", shares, self.shape.batch)?;
+        let (window, width) = (circuit.window(), width(circuit.p_in));
+        let mut choices = Zeroizing::new(Vec::with_capacity(self.choice_count()));
+        for piece in self.pieces() {
+            for run in piece.runs() {
+                let first = piece.first + run.first;
+                let shares = &shares[first * window..(first + run.lanes) * window];
+                for (index, bit) in (0..wires).map(|wire| (wire / width, wire % width)) {
+                    let lanes = shares[index..].iter().step_by(window);
+                    choices.extend(lanes.map(|share| share >> bit & 1 == 1));
+                }
+            }
+        }
+        Ok(choices)
     }
 
     /// Bytes of a piece's key, tables and decode bits.

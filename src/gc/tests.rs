@@ -239,6 +239,31 @@ fn a_seed_repeats_the_transcript_and_another_changes_every_message() {
     }
 }
 
+#[test]
+fn choices_are_the_input_bits_wire_by_wire_within_each_run() {
+    let mut rng = ChaCha20Rng::seed_from_u64(13);
+    for circuit in circuits() {
+        for batch in [1, 70, 2000] {
+            let layer = Layer::new(&circuit, batch, GarblingHash::default()).unwrap();
+            let shares = shares(&circuit, batch, &mut rng).evaluator;
+            let (bits, wires) = (
+                circuit.evaluator_bits(&shares, batch).unwrap(),
+                circuit.evaluator_input_bits(),
+            );
+            let mut ordered = Vec::new();
+            for piece in layer.pieces() {
+                for run in piece.runs() {
+                    let instances = (0..run.lanes).map(|lane| piece.first + run.first + lane);
+                    for wire in 0..wires {
+                        ordered.extend(instances.clone().map(|i| bits[i * wires + wire]));
+                    }
+                }
+            }
+            assert_eq!(*layer.choices(&shares).unwrap(), ordered);
+        }
+    }
+}
+
 /// Both parties' sides of transfers with given choices.
 fn transfers<R: CryptoRng>(
     choices: &[bool],

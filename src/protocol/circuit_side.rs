@@ -8,7 +8,7 @@ use super::garbler::Garbler;
 use super::inbox::Inbox;
 use super::party::View;
 use super::roles::Party;
-use super::work::{Action, Script};
+use super::work::{Act, Action, Script};
 
 /// A party's side of the circuits.
 #[expect(clippy::large_enum_variant, reason = "a party has one")]
@@ -27,6 +27,13 @@ impl CircuitSide {
             Self::Garbler(Garbler::new(steps, rng))
         } else {
             Self::Evaluator(Evaluator::new(steps))
+        }
+    }
+
+    /// Takes back the message of an action that has been sent.
+    pub(super) fn reclaim(&mut self, action: &Action, message: Vec<u8>) {
+        if let (Self::Garbler(garbler), Act::Garble(_)) = (self, action.act) {
+            garbler.reclaim(message);
         }
     }
 

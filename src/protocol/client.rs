@@ -75,6 +75,11 @@ impl<'a, R: CryptoRng> Client<'a, R> {
         }
     }
 
+    /// Takes back the message that ended `action`, once it has been sent: its memory may serve the next one.
+    pub fn reclaim(&mut self, action: &Action, message: Vec<u8>) {
+        self.circuits.reclaim(action, message);
+    }
+
     fn generate_keys(&mut self, action: &Action, ring: usize) -> Result<Vec<u8>, PartyError> {
         let params = self.view.ring(ring).ok_or(out_of_order(action))?;
         let keys = self

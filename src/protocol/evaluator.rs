@@ -77,7 +77,7 @@ impl Evaluator {
         let (columns, prepared) = match view.script.circuits.choices(operand) {
             Choices::Given => {
                 let operand = view.circuit_operand(action)?;
-                extension.extend(&Zeroizing::new(layer.choices(&operand)?))
+                extension.extend(&layer.choices(&operand)?)
             }
             Choices::Corrected | Choices::Transferred => {
                 extension.extend_random(layer.choice_count())
@@ -90,7 +90,7 @@ impl Evaluator {
     fn choose(&mut self, action: &Action, view: &View<'_>) -> Result<Vec<u8>, PartyError> {
         let (layer, _) = view.layer(action)?;
         let operand = view.circuit_operand(action)?;
-        let choices = Zeroizing::new(layer.choices(&operand)?);
+        let choices = layer.choices(&operand)?;
         let (corrections, pending) = self.prepared(action)?.correct(&choices)?;
         self.pending = Some(pending);
         Ok(written(|out| corrections.write(out)))

@@ -28,6 +28,8 @@ pub(super) struct Garbler {
     extension: Option<ExtensionSender>,
     /// Layers between their extension and their last piece, by step.
     layers: Vec<Option<Garbling>>,
+    /// A piece that has been sent, for the memory.
+    sent: Vec<u8>,
 }
 
 /// A layer: its transfers until they are used, its pieces once they can be garbled, the labels of those that
@@ -47,7 +49,13 @@ impl Garbler {
             seeds: None,
             extension: None,
             layers: (0..steps).map(|_| None).collect(),
+            sent: Vec::new(),
         }
+    }
+
+    /// Takes back a piece that has been sent: the next one is garbled into its memory.
+    pub(super) fn reclaim(&mut self, piece: Vec<u8>) {
+        self.sent = piece;
     }
 
     /// Does one of the garbler's actions.
@@ -142,11 +150,12 @@ impl Garbler {
         rng: &mut R,
     ) -> Result<Vec<u8>, PartyError> {
         let (layer, operand) = view.layer(action)?;
+        let mut out = std::mem::take(&mut self.sent);
         let garbling = self.layer(action)?;
         let pieces = garbling.pieces.as_mut().ok_or(out_of_order(action))?;
         let described = layer.pieces().nth(piece).ok_or(out_of_order(action))?;
         let size = layer.tables_size(&described) + layer.labels_size(&described);
-        let mut out = Vec::with_capacity(size.0 as usize);
+        out.reserve((size.0 as usize).saturating_sub(out.len()));
         let inputs = pieces.next_into(&mut out, rng);
         let inputs = inputs.ok_or(out_of_order(action))?;
         if piece + 1 == layer.pieces().len() && garbling.sends.is_none() {

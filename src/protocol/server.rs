@@ -80,6 +80,11 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         }
     }
 
+    /// Takes back the message that ended `action`, once it has been sent: its memory may serve the next one.
+    pub fn reclaim(&mut self, action: &Action, message: Vec<u8>) {
+        self.circuits.reclaim(action, message);
+    }
+
     fn load_keys(
         &mut self,
         action: &Action,

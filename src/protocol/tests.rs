@@ -41,7 +41,11 @@ fn run_touched(
         assert_eq!(payload.len() as u64, foretold, "{:?}", action.act);
         if let Some(message) = action.sends {
             touch(message, &mut payload);
-            inbox.put(action, message, payload)?;
+            inbox.put(action, message, payload.clone())?;
+        }
+        match action.party {
+            Party::Client => client.reclaim(action, payload),
+            Party::Server => server.reclaim(action, payload),
         }
     }
     assert_eq!(to_client.stored(), script.stored(Party::Client));

@@ -132,7 +132,9 @@ pub fn serve<R: CryptoRng>(
             let (payload, taken) = timed(|| server.perform(action, inbox));
             report.extend_from_slice(&taken.wall.seconds().to_le_bytes());
             report.extend_from_slice(&taken.cpu.seconds().to_le_bytes());
-            send(channel, action, &payload?)?;
+            let payload = payload?;
+            send(channel, action, &payload)?;
+            server.reclaim(action, payload);
         } else if let Some(message) = action.sends {
             inbox.put(action, message, channel.receive(message)?)?;
         }
@@ -163,8 +165,10 @@ pub fn request<R: CryptoRng>(
             let before = channel.sent + channel.received;
             if action.party == Party::Client {
                 let (payload, taken) = timed(|| client.perform(action, inbox));
-                let (sent, sending) = time(|| send(channel, action, &payload?));
+                let payload = payload?;
+                let (sent, sending) = time(|| send(channel, action, &payload));
                 sent?;
+                client.reclaim(action, payload);
                 (cost.taken, cost.link) = (taken, sending);
             } else if let Some(message) = action.sends {
                 let (payload, waited) = time(|| channel.receive(message));
