@@ -1,5 +1,5 @@
 //! Batches on one thread and on all, `operation/threads=…`: BFV operations at n = 8192, two limbs of 50 bits, 32
-//! ciphertexts; a layer of 8192 ReLUs on shares of 17 bits, garbled and evaluated eight pieces at a time; 2^18
+//! ciphertexts; a convolution of four ciphertexts out; a layer of 8192 ReLUs on shares of 17 bits, garbled and evaluated eight pieces at a time; 2^18
 //! transfers extended, and hashed to random ones; and a fill and a copy of 64 MiB, which show what the memory gives
 //! to so many threads.
 //!
@@ -15,9 +15,11 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use nass::batch;
 use nass::bfv::{
-    BfvLiteral, BfvParams, Ciphertext, Evaluator, GaloisKeys, HeOps, Rotation, SecretKey,
+    BfvLiteral, BfvParams, Ciphertext, Evaluator, GaloisKeys, HeOps, Plaintext, Rotation, SecretKey,
 };
 use nass::gc::{GarblingHash, Kernels};
+use nass::network::Shape;
+use nass::packing::{ConvShape, LinearShape, Plan};
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 use rayon::ThreadPool;
@@ -30,6 +32,8 @@ mod relu_layer;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+const N: usize = 8192;
+const P: u64 = 1_032_193;
 const BATCH: usize = 32;
 const RELUS: usize = 8192;
 /// Pieces in memory at a time.
@@ -55,8 +59,8 @@ struct Parties {
 impl Parties {
     fn new() -> Self {
         let params = BfvParams::insecure(&BfvLiteral {
-            n: 8192,
-            p: 1_032_193,
+            n: N,
+            p: P,
             q: vec![1_125_899_906_826_241, 1_125_899_906_629_633],
             special: vec![1_125_899_905_744_897],
             digit_bits: None,
@@ -68,7 +72,7 @@ impl Parties {
         let secret = SecretKey::generate(&params, &mut rng);
         let keys = GaloisKeys::generate(&secret, &[Rotation::rows(1)], &mut rng);
         let evaluator = Evaluator::new(&params, keys.expect("there is such a rotation"));
-        let slots: Vec<Vec<u64>> = (0..BATCH as u64).map(|i| vec![i; 8192]).collect();
+        let slots: Vec<Vec<u64>> = (0..BATCH as u64).map(|i| vec![i; N]).collect();
         let cts = secret
             .encrypt_all(&slots, &mut rng)
             .expect("slots are small");
@@ -117,6 +121,39 @@ impl Parties {
             batch::try_map(cts.iter().collect(), rotate).expect("there is a key");
         });
     }
+}
+
+/// A convolution, its output ciphertexts on all threads: 32 images of 16 × 16 in, 128 out, 3 × 3, weights encoded.
+fn convolution(criterion: &mut Criterion, parties: &mut Parties, threads: usize) {
+    let layer = LinearShape::Conv(ConvShape {
+        input: Shape::new(32, 16, 16),
+        out_channels: 128,
+        kernel: [3, 3],
+        stride: [1, 1],
+        padding: [1, 1],
+        dilation: [1, 1],
+        groups: 1,
+    });
+    let plan = Plan::new(&layer, N).expect("it fits");
+    let Parties { secret, rng, .. } = parties;
+    let rotations: Vec<Rotation> = plan.rotations().into_iter().collect();
+    let keys = GaloisKeys::generate(secret, &rotations, rng).expect("there are such rotations");
+    let evaluator = Evaluator::new(secret.params(), keys).expect("they are of these parameters");
+    let weights = vec![3; plan.made_for().1.weights()];
+    let encoded: Vec<Plaintext> = (0..plan.weight_count())
+        .map(|index| evaluator.encode(&plan.weight_slots(&weights, P, index)))
+        .collect::<Result<_, _>>()
+        .expect("residues");
+    let packed = plan.pack_input(&vec![5; plan.made_for().1.inputs()]);
+    let inputs = secret.encrypt_all(&packed, rng).expect("residues");
+    let inputs = batch::map(inputs, |ct| ct.expand());
+    let weight = |index: usize| Ok::<_, nass::bfv::BfvError>(&encoded[index]);
+    let run = |()| {
+        plan.run_threaded(&evaluator, &inputs, weight)
+            .expect("there are keys")
+    };
+    let products = Throughput::Elements(plan.weight_count() as u64);
+    measure(criterion, "convolution", threads, products, || (), run);
 }
 
 /// Measures `work` on what `prepare` gives, in a pool of so many threads; `units` give the throughput.
@@ -219,6 +256,7 @@ fn threads(criterion: &mut Criterion) {
     let all = std::thread::available_parallelism().map_or(1, usize::from);
     for threads in [1, all] {
         parties.bench(criterion, threads);
+        convolution(criterion, &mut parties, threads);
         relus(criterion, &bases, threads);
         transfers(criterion, &bases, threads);
         memory(criterion, threads);

@@ -1,7 +1,6 @@
 //! The clock, and the loop that samples an operation with it.
 //!
-//! One sample is a loop of calls long enough for the clock (20 µs or more, and a thousandth of the time there
-//! is), after a warm-up; its time is divided by the calls. Sampling goes on until the time is spent.
+//! One sample is a loop of calls long enough for the clock (20 µs or more, and a 200th of the round's time), after a warm-up; its time is divided by the calls. Sampling goes on until the time is spent.
 
 #![expect(clippy::disallowed_methods, reason = "this file is the clock")]
 
@@ -41,8 +40,8 @@ impl Effort {
 
 /// Least time of one sample.
 const SAMPLE: Duration = Duration::from_micros(20);
-/// Samples that the time is divided into at most, so that a profile's can be kept.
-const MOST_SAMPLES: u32 = 1000;
+/// Samples that the time of a round is divided into at most, so that a profile's can be kept.
+const MOST_SAMPLES: u32 = 200;
 
 /// A point in time.
 pub type Moment = Instant;

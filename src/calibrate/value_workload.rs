@@ -13,8 +13,8 @@
 //! | `join_shares` | such a message read and added to one's own share |
 //!
 //! Convolutions are 3 × 3 over images of 16 × 16. A time is that of all values. But for weights, of which many
-//! plaintexts follow each other, each run is after a sweep through the caches, and a rest where an action begins with
-//! it.
+//! plaintexts follow each other, and shares that are joined, each run is after a sweep through the caches, and a rest
+//! where an action begins with it.
 
 use rand::RngExt;
 use zeroize::Zeroizing;
@@ -78,7 +78,8 @@ pub(super) fn workload(case: &Case, op: ValueOp) -> Result<Workload<'static>, Wo
         ValueOp::JoinShares => {
             let packed = pack(&values, BITS);
             let join = move || opened(&StepKind::Flatten, &values, &packed, P);
-            rested(none, move || Ok(join()))
+            // What is joined was made and received just before.
+            after(Sweep::and_rest(0, SHORT), none, move || Ok(join()))
         }
         ValueOp::ReadChoices | ValueOp::AcceptChoices | ValueOp::ReceiveLabels => {
             return Err(refused());
