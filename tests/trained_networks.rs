@@ -6,12 +6,10 @@
 #![cfg(feature = "torch")]
 #![expect(clippy::unwrap_used, reason = "a test without its files has failed")]
 
-#[path = "support/program.rs"]
-mod program;
+use std::process::Command;
 
 use nass::network::zoo;
 use nass::train::{Dataset, DatasetSource, SyntheticSettings, TrainSettings, Trainer};
-use program::{nass, stdout};
 use serde_json::Value;
 
 const NETWORKS: [&str; 3] = ["lenet-mnist", "nass-cifar-acc", "gazelle-cifar10"];
@@ -42,19 +40,15 @@ fn trained_networks_give_the_plain_result() {
     for name in NETWORKS {
         let file = folder.path().join(name);
         std::fs::write(&file, trained(name)).unwrap();
-        let output = nass(&[
-            "verify",
-            name,
-            "--weights",
-            file.to_str().unwrap(),
-            "--calibration",
-            "calibration/reference.csv",
-            "--format",
-            "json",
-        ]);
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("nass"));
+        command
+            .args(["verify", name, "--format", "json"])
+            .args(["--calibration", "calibration/reference.csv", "--weights"])
+            .arg(&file);
+        let output = command.output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(0), "{name}: {told}");
-        let verification: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        let verification: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(verification["output_equal"], true, "{name}");
         let difference = verification.pointer("/total/error/bytes");
         assert_eq!(difference.and_then(Value::as_i64), Some(0), "{name}");
