@@ -1,7 +1,7 @@
 //! Batches on one thread and on all, `operation/threads=…`: BFV operations at n = 8192, two limbs of 50 bits, 32
-//! ciphertexts; a convolution of four ciphertexts out; a layer of 8192 ReLUs on shares of 17 bits, garbled and evaluated eight pieces at a time; 2^18
-//! transfers extended, and hashed to random ones; and a fill and a copy of 64 MiB, which show what the memory gives
-//! to so many threads.
+//! ciphertexts; a convolution of four ciphertexts out; a layer of 8192 ReLUs on shares of 17 bits, garbled and
+//! evaluated eight pieces at a time; 2^18 transfers extended, and hashed to random ones; and a fill and a copy of 64
+//! MiB, which show what the memory gives to so many threads.
 //!
 //! Run with `cargo bench --bench threads`, or a part with `cargo bench --bench threads -- relus`.
 #![expect(

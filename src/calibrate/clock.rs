@@ -1,6 +1,7 @@
 //! The clock, and the loop that samples an operation with it.
 //!
-//! One sample is a loop of calls long enough for the clock (20 µs or more, and a 200th of the round's time), after a warm-up; its time is divided by the calls. Sampling goes on until the time is spent.
+//! One sample is a loop of calls long enough for the clock (20 µs or more, and a 200th of the round's time), after
+//! a warm-up; its time is divided by the calls. Sampling goes on until the time is spent.
 
 #![expect(clippy::disallowed_methods, reason = "this file is the clock")]
 

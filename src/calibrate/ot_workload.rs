@@ -8,7 +8,8 @@
 //! | `ot_chosen` | what `ot_random` does; then receiver: corrections written, messages read and unmasked; sender: corrections read, messages masked and written |
 //!
 //! Choices are the extension's own. A time is that of the whole batch. `ot_correlated`, which the protocol uses,
-//! is measured after the tables of as many ReLU have gone through the caches, and a rest. All extend the same base transfers, made once.
+//! is measured after the tables of as many ReLU have gone through the caches, and a rest. All extend the same base
+//! transfers, made once.
 
 use std::sync::LazyLock;
 
@@ -53,7 +54,7 @@ pub(super) fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     out
 }
 
-/// Bytes of tables for each transfer of a ReLU.
+/// Bytes of tables for each transfer of a ReLU: at 20 bits 90 AND gates of 32 bytes.
 const TABLES_EACH: usize = 144;
 /// Most tables that go through the caches.
 const MOST_TABLES: usize = 64 << 20;
