@@ -17,14 +17,15 @@
 //! **Groups.** Channels are packed with the group as the fastest index, so that few alignments bring
 //! channels of one group together.
 
+mod weights;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::alignment::{Alignment, Channels};
-use super::conv_products::Product;
 use super::conv_tiles::{grid, lengths, tiled};
 use super::shape::{ConvShape, LinearShape, PackingError};
-use super::slots::{Slots, residue};
+use super::slots::Slots;
 use crate::bfv::Rotation;
 use crate::network::Shape;
 
@@ -213,76 +214,6 @@ impl ConvLayout {
             step: step.cast_unsigned(),
             swap: alignment.swap,
         }
-    }
-
-    /// Slots of a product's plaintext, before its channels are aligned.
-    pub(super) fn weight_slots(&self, weights: &[i64], p: u64, product: &Product) -> Vec<u64> {
-        let at = (0..self.slots.n()).map(|slot| self.weight_at(product, slot));
-        at.map(|at| at.map_or(0, |at| residue(weights[at], p)))
-            .collect()
-    }
-
-    /// The weight that a slot of a product's plaintext holds, as its index in
-    /// `[out, in / groups, kernel h, kernel w]`. `input` and `output` are ciphertexts of one lane.
-    fn weight_at(&self, product: &Product, slot: usize) -> Option<usize> {
-        let (row, channels) = (self.slots.row(), &self.channels);
-        let (block, place) = (slot % row / self.block, slot % self.block);
-        let source = (slot + self.taps[product.tap]) % row;
-        if source / self.block != block {
-            return None;
-        }
-        let in_row = slot / row % channels.rows;
-        let out_row = in_row ^ usize::from(product.alignment.swap);
-        let b = channels.row.cast_signed();
-        let out_block = (block.cast_signed() - product.alignment.delta).rem_euclid(b);
-        let of = |ciphertext: usize, row: usize, block: usize| {
-            ciphertext * channels.in_ciphertext() + row * channels.row + block
-        };
-        let packed_in = of(product.input, in_row, block);
-        let packed_out = of(product.output, out_row, out_block.cast_unsigned());
-        let groups = self.conv.groups;
-        if packed_in >= channels.inputs
-            || packed_out >= channels.outputs
-            || packed_in % groups != packed_out % groups
-        {
-            return None;
-        }
-        let of_input = self.conv.input.channels;
-        let (phase, _) = self.used[packed_in / of_input];
-        let phase = [phase / self.phases[1], phase % self.phases[1]];
-        let at = |place: usize| [place / self.width, place % self.width];
-        let [dy, dx] = self.tap_between(at(place), at(source % self.block), phase)?;
-        let output = unpacked(packed_out, self.output.channels, groups);
-        let read = self.conv.channels_read();
-        let input = packed_in % of_input / groups;
-        let [kernel_h, kernel_w] = self.conv.kernel;
-        Some(((output * read + input) * kernel_h + dy) * kernel_w + dx)
-    }
-
-    /// The filter tap that takes the input at `from`, of a phase, to the output at `to`, both places on
-    /// the grid.
-    fn tap_between(
-        &self,
-        to: [usize; 2],
-        from: [usize; 2],
-        phase: [usize; 2],
-    ) -> Option<[usize; 2]> {
-        let conv = &self.tile;
-        let mut tap = [0; 2];
-        for axis in 0..2 {
-            let (in_len, out_len) = lengths(conv, self.tile_output, axis);
-            let (step, dilation) = (self.step[axis], conv.dilation[axis]);
-            let input = from[axis] * self.phases[axis] + phase[axis];
-            let output = to[axis] / step;
-            let at = (input + conv.padding[axis]).checked_sub(output * conv.stride[axis])?;
-            let inside = input < in_len && output < out_len;
-            let whole = to[axis].is_multiple_of(step) && at.is_multiple_of(dilation);
-            if !inside || !whole || at / dilation >= conv.kernel[axis] {
-                return None;
-            }
-            tap[axis] = at / dilation;
-        }
-        Some(tap)
     }
 
     /// Ciphertext of its lane and first slot of a packed channel, in the row of a tile.

@@ -40,6 +40,7 @@ impl Slots {
     }
 
     /// The slot whose value stands in `slot` after `rotation`.
+    #[cfg(test)]
     pub(super) const fn source(self, slot: usize, rotation: Rotation) -> usize {
         let row = (slot / self.row()) ^ (rotation.swap as usize);
         row * self.row() + (slot + rotation.step) % self.row()
