@@ -20,7 +20,8 @@
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
 
-use super::case::{Case, FAR, MIDDLE, NEAR, WorkingSet};
+use super::case::{Case, WorkingSet};
+use super::sets::{of_ciphertext, spread, swept};
 use super::sweep::{LONG, SHORT, Sweep};
 use super::turns::Turns;
 use super::workload::{Workload, WorkloadError};
@@ -362,42 +363,6 @@ fn turn<'a>(
             (evaluator, rotation)
         }
         None => (own, ROTATION),
-    }
-}
-
-/// Where a product's ciphertext comes from.
-const fn of_ciphertext(set: WorkingSet) -> WorkingSet {
-    match set {
-        WorkingSet::Hot | WorkingSet::Cold => WorkingSet::Hot,
-        WorkingSet::Near | WorkingSet::Middle | WorkingSet::Far => set,
-    }
-}
-
-/// Bytes of ciphertexts that are in turn.
-const fn spread(set: WorkingSet) -> Option<usize> {
-    match set {
-        WorkingSet::Hot | WorkingSet::Cold => None,
-        WorkingSet::Near => Some(NEAR),
-        WorkingSet::Middle => Some(MIDDLE),
-        WorkingSet::Far => Some(FAR),
-    }
-}
-
-/// Bytes swept through the caches before the operation, if it is measured so.
-const fn swept(op: HeOp, set: WorkingSet) -> Option<usize> {
-    match (op, set) {
-        (HeOp::Rotate, _) => spread(set),
-        (
-            HeOp::AddPlain
-            | HeOp::Decompose
-            | HeOp::EncryptSecret
-            | HeOp::Expand
-            | HeOp::Rerandomize
-            | HeOp::Decrypt
-            | HeOp::ModSwitch,
-            WorkingSet::Cold,
-        ) => Some(FAR),
-        _ => None,
     }
 }
 

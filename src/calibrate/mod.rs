@@ -17,6 +17,7 @@ mod memory_workload;
 mod ot_workload;
 mod profile;
 mod runner;
+mod sets;
 mod statistics;
 mod sweep;
 mod threads;
