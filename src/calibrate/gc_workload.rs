@@ -25,7 +25,7 @@ use super::cases::relu;
 use super::clock::time;
 use super::link_workload::Loopback;
 use super::ot_workload::{self, Transfers, generator, written};
-use super::sweep::{SHORT, Sweep};
+use super::sweep::Sweep;
 use super::threads::Threads;
 use super::workload::{Workload, WorkloadError};
 use crate::gc::{
@@ -140,7 +140,7 @@ impl Circuits {
     /// What comes between a layer's extension and its online phase: its tables through the caches, and a rest.
     fn tables_and_rest(&self) -> Result<Sweep, WorkloadError> {
         let [tables, _] = self.sizes()?;
-        Ok(Sweep::and_rest(COLD.min(tables.0 as usize), SHORT))
+        Ok(Sweep::of_tables(tables))
     }
 
     fn start(&mut self) -> GarbledPieces {

@@ -35,7 +35,7 @@ use crate::units::Bytes;
 const COLD: usize = 100 << 20;
 /// Least size of the keys that cold rotations take in turn.
 const KEYS: usize = 48 << 20;
-/// Ciphertexts of a message: more than a core's own caches hold.
+/// Ciphertexts of a message: from n = 8192 on more than a core's own caches hold.
 const ROW: usize = 32;
 /// The rotation that is measured; all cost the same.
 const ROTATION: Rotation = Rotation::rows(1);
@@ -192,14 +192,18 @@ impl HeOperands {
         };
         let new_ciphertexts = match of_ciphertexts {
             Some(whole) => self.ciphertexts.fill(&self.other, 2 * poly, whole),
-            None => self.ciphertexts.clear(),
+            None => {
+                self.ciphertexts = Turns::none();
+                0
+            }
         };
         let rotation = matches!(op, HeOp::Rotate | HeOp::HoistedRotate);
         let product = matches!(op, HeOp::Hadamard | HeOp::MultiplyAccumulate);
         let new_plaintexts = if set != WorkingSet::Hot && product {
             self.plaintexts.fill(&self.plaintext, poly, COLD)
         } else {
-            self.plaintexts.clear()
+            self.plaintexts = Turns::none();
+            0
         };
         if set == WorkingSet::Hot || !rotation {
             self.turned = None;

@@ -18,12 +18,13 @@ use rand::{RngExt, SeedableRng};
 use zeroize::Zeroizing;
 
 use super::case::{Case, Op};
-use super::sweep::{SHORT, Sweep};
+use super::cases::relu;
+use super::sweep::Sweep;
 use super::workload::{Workload, WorkloadError};
 use crate::gc::{
     BASE_TRANSFERS, BaseOtOffer, BaseOtReceiver, BaseOtReply, BaseOtSender, ChoiceCorrections,
     ChosenMessages, ChosenSeeds, Delta, Extension, ExtensionColumns, ExtensionReceiver,
-    ExtensionSender, GcError, PadKeys, PreparedReceives, PreparedSends, RandomReceives,
+    ExtensionSender, GcError, GcSizes, PadKeys, PreparedReceives, PreparedSends, RandomReceives,
     RandomSends, SeedPairs, TreeSums, pad_keys,
 };
 use crate::protocol::OtRole;
@@ -54,10 +55,8 @@ pub(super) fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     out
 }
 
-/// Bytes of tables for each transfer of a ReLU: at 20 bits 90 AND gates of 32 bytes.
-const TABLES_EACH: usize = 144;
-/// Most tables that go through the caches.
-const MOST_TABLES: usize = 64 << 20;
+/// Bits of p of the ReLU whose tables go through the caches.
+const RELU_BITS: u32 = 20;
 
 /// What base transfers give both parties.
 struct Bases {
@@ -212,7 +211,7 @@ impl Transfers {
                 let sends = self.extend_sender(&mut sender)?;
                 Ok(self.hash_sender(sends, &mut rng))
             }),
-            _ => Workload::once(Bytes(0), self.swept(), move |()| {
+            _ => Workload::once(Bytes(0), self.swept()?, move |()| {
                 self.extend_sender(&mut sender)
             }),
         })
@@ -234,16 +233,19 @@ impl Transfers {
                 let (columns, receives) = self.extend_receiver(&mut receiver);
                 Ok((columns, self.hash_receiver(receives, &chosen.keys)?))
             }),
-            _ => Workload::once(columns, self.swept(), move |()| {
+            _ => Workload::once(columns, self.swept()?, move |()| {
                 Ok(self.extend_receiver(&mut receiver))
             }),
         })
     }
 
     /// What comes before a layer's extension: tables of as many circuits through the caches, and a rest.
-    fn swept(&self) -> impl FnMut() -> Result<(), WorkloadError> + use<> {
-        let tables = self.count.saturating_mul(TABLES_EACH).min(MOST_TABLES);
-        Sweep::and_rest(tables, SHORT).after(|| Ok(()))
+    fn swept(&self) -> Result<impl FnMut() -> Result<(), WorkloadError> + use<>, WorkloadError> {
+        let circuit = relu(RELU_BITS).ok_or(WorkloadError::Modulus { bits: RELU_BITS })?;
+        let circuits = self.count.div_ceil(circuit.evaluator_input_bits());
+        let pieces = GcSizes::new(&circuit, circuits)?.pieces;
+        let tables = pieces.iter().map(|piece| piece.tables).sum();
+        Ok(Sweep::of_tables(tables).after(|| Ok(())))
     }
 }
 

@@ -5,9 +5,12 @@ use std::thread;
 use std::time::Duration;
 
 use super::workload::WorkloadError;
+use crate::units::Bytes;
 
 /// Words of a cache line.
 const LINE: usize = 8;
+/// Most tables that go through the caches.
+const MOST_TABLES: usize = 64 << 20;
 /// As long as a party waits for the other one's next message; what follows takes the longer the longer this was, up
 /// to some 10 ms.
 pub(super) const SHORT: Duration = Duration::from_millis(2);
@@ -36,14 +39,18 @@ impl Sweep {
         }
     }
 
+    /// As much as a layer's tables, and a short rest: what comes between its transfers and their use.
+    pub(super) fn of_tables(tables: Bytes) -> Self {
+        let bytes = usize::try_from(tables.0).unwrap_or(usize::MAX);
+        Self::and_rest(bytes.min(MOST_TABLES), SHORT)
+    }
+
     /// Writes to every line, and rests.
     pub(super) fn run(&mut self) {
         let lines = self.memory.iter_mut().step_by(LINE);
         lines.for_each(|word| *word = word.wrapping_add(1));
         std::hint::black_box(&self.memory);
-        if !self.rest.is_zero() {
-            thread::sleep(self.rest);
-        }
+        thread::sleep(self.rest);
     }
 
     /// `prepare`, then a sweep: what it made is not at hand either.

@@ -23,12 +23,6 @@ impl<T: Clone> Turns<T> {
         self.all.len().saturating_sub(before)
     }
 
-    /// None any more; none is new.
-    pub(super) fn clear(&mut self) -> usize {
-        *self = Self::none();
-        0
-    }
-
     /// Puts a value where the next one of the set is, and gives back that; the value itself of an empty set.
     pub(super) fn replace(&mut self, value: T) -> T {
         self.next = if self.next + 1 < self.all.len() {

@@ -229,17 +229,15 @@ impl FcLayout {
 
     /// Slots of the plaintext of a term.
     pub(super) fn weight_slots(&self, weights: &[i64], p: u64, term: Term) -> Vec<u64> {
-        let (n, row) = (self.slots.n(), self.slots.row());
+        let n = self.slots.n();
         let (outputs, inputs) = (self.group_len(term.group), self.block_len(term.block));
         let rotation = self.slots.rotation(term.diagonal);
-        let swap = usize::from(rotation.swap) * row;
-        // Copies and rows have sizes that are powers of two: places in them are low bits.
+        // Copies and diagonals are powers of two: places in them are low bits.
         let (copies, diagonals) = (self.period.ilog2(), self.diagonals(term.group));
         let first = term.group * n * self.inputs + term.block * n;
         let weight = |slot: usize| {
             let output = (slot >> copies) * diagonals + (slot & (diagonals - 1));
-            let source = ((slot & row) ^ swap) + ((slot + rotation.step) & (row - 1));
-            let input = source & (self.period - 1);
+            let input = self.slots.source(slot, rotation) & (self.period - 1);
             if output >= outputs || input >= inputs {
                 return 0;
             }

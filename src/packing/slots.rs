@@ -40,10 +40,10 @@ impl Slots {
     }
 
     /// The slot whose value stands in `slot` after `rotation`.
-    #[cfg(test)]
     pub(super) const fn source(self, slot: usize, rotation: Rotation) -> usize {
-        let row = (slot / self.row()) ^ (rotation.swap as usize);
-        row * self.row() + (slot + rotation.step) % self.row()
+        // A row is a power of two: its number is one bit of a slot, the column the bits below.
+        let row = self.row();
+        ((slot & row) ^ (rotation.swap as usize * row)) + ((slot + rotation.step) & (row - 1))
     }
 
     /// Slot values after `rotation`.
