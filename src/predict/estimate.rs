@@ -18,7 +18,7 @@ use crate::network::{NetworkError, NetworkParams, Step, Weights};
 use crate::params::{LayerCrypto, ParamsError, Prices, Request, Selector};
 use crate::protocol::{
     Action, Link, OtRole, Party, Phase, ProtocolError, ProtocolSettings, Script, StepPlan, Task,
-    gazelle_with,
+    TransferTimes, gazelle_with,
 };
 use crate::units::Nanos;
 
@@ -104,10 +104,11 @@ pub fn estimate(
         .map(|(step, plan)| layer(step, plan))
         .collect();
     let mut setup = SetupCost::default();
+    let mut transfers = TransferTimes::new(&setting.link);
     for action in &script.actions {
         let computation = computation(action, setting.prices)?;
         let message = action.sends.map(crate::protocol::Message::wire_bytes);
-        let transfer = action.transfer_time(&setting.link);
+        let transfer = transfers.of(action);
         let layer = action.step.and_then(|index| layers.get_mut(index));
         if action.phase == Phase::Setup {
             setup.seconds += (computation + transfer).seconds();

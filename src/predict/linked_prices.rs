@@ -9,7 +9,8 @@ use super::price_list::PriceList;
 use crate::gc::ShareCircuit;
 use crate::params::{LayerCost, LayerWork, Prices};
 use crate::protocol::{
-    CircuitSettings, Link, Message, MessageKind, RingSize, Streams, Task, circuit_actions,
+    CircuitSettings, Link, Message, MessageKind, RingSize, Streams, Task, TransferTimes,
+    circuit_actions,
 };
 use crate::units::{Bytes, Nanos};
 
@@ -58,6 +59,7 @@ impl<L: Borrow<PriceList>> Prices for LinkedPrices<L> {
         };
         // All pieces but the last are alike.
         let mut priced: Vec<(&Task, Nanos)> = Vec::new();
+        let mut transfers = TransferTimes::new(&self.link);
         for action in &actions {
             for task in &action.tasks {
                 let known = priced.iter().find(|(known, _)| *known == task);
@@ -70,7 +72,7 @@ impl<L: Borrow<PriceList>> Prices for LinkedPrices<L> {
                 }
                 cost.time += price;
             }
-            cost.time += action.transfer_time(&self.link);
+            cost.time += transfers.of(action);
             let sent = action.sends.map(Message::wire_bytes);
             cost.bytes += sent.unwrap_or(Bytes(0));
         }

@@ -7,7 +7,9 @@ use crate::bfv::HeOp;
 use crate::calibrate::{Op, Profile, WorkingSet};
 use crate::network::{ConvParams, FcParams, LayerKind, NetworkParams, Quantizer, Shape};
 use crate::params::{KeySwitching, Limits, Objective, Request, Selector};
-use crate::protocol::{Action, FRAME_HEADER, Link, Phase, ProtocolSettings, Script, Task};
+use crate::protocol::{
+    Action, FRAME_HEADER, Link, Phase, ProtocolSettings, Script, Task, TransferTimes,
+};
 use crate::units::Nanos;
 
 /// The reference profile, with rotations that read their key from memory, and products that read ciphertexts
@@ -91,13 +93,14 @@ fn network(
 /// same whatever the parameters, and has no part in their choice.
 fn on_ciphertexts(script: &Script, step: usize, setting: &Setting<'_>) -> f64 {
     let online = |action: &&Action| action.step == Some(step) && action.phase == Phase::Online;
+    let mut transfers = TransferTimes::new(&setting.link);
     let times = script.actions.iter().filter(online).map(|action| {
         let he = action
             .tasks
             .iter()
             .filter(|task| matches!(task, Task::He { .. }));
         let computed: Nanos = he.map(|task| setting.prices.task(task).unwrap()).sum();
-        (computed + action.transfer_time(&setting.link)).seconds()
+        (computed + transfers.of(action)).seconds()
     });
     times.sum()
 }

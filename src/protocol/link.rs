@@ -1,8 +1,8 @@
 //! The link between the parties: bandwidth each way and round-trip time.
 //!
-//! A message of B bytes takes B / bandwidth + rtt/2; consecutive messages in one direction with no
-//! computation between them are not modelled as overlapping. The pieces of a garbled layer are one
-//! stream: the first waits for rtt/2, the others follow.
+//! A message of B bytes takes B / bandwidth + rtt/2; one that follows another in its direction, with none the other
+//! way between them, takes B / bandwidth (`work::TransferTimes`). What a party computes while its own message travels
+//! is not modelled as overlapping.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -59,7 +59,7 @@ impl Link {
         self.time_in_stream(bytes) + Nanos(self.rtt_ms * 1e6 / 2.0)
     }
 
-    /// Time of a further message of a stream: its bytes follow those before without a gap.
+    /// Time of a message that follows another one the same way, without a gap.
     pub fn time_in_stream(&self, bytes: Bytes) -> Nanos {
         Nanos(bytes.0 as f64 * 8e3 / self.mbit_per_s)
     }

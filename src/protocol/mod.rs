@@ -38,7 +38,9 @@ pub use server::Server;
 pub(crate) use shares::{drawn, local_sums, negated, opened, pack};
 pub use task::{Streams, Task};
 pub use values::ValueOp;
-pub use work::{Act, Action, FRAME_HEADER, Message, MessageKind, RingKeys, Script, StepPlan};
+pub use work::{
+    Act, Action, FRAME_HEADER, Message, MessageKind, RingKeys, Script, StepPlan, TransferTimes,
+};
 
 #[cfg(test)]
 mod square_tests;

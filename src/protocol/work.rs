@@ -152,14 +152,37 @@ impl Action {
             _ => Bytes(0),
         }
     }
+}
 
-    /// Time of its message on a link; a layer's later pieces follow the first without a gap.
-    pub fn transfer_time(&self, link: &Link) -> Nanos {
-        let bytes = self.sends.map(Message::wire_bytes);
-        bytes.map_or(Nanos(0.0), |bytes| match self.act {
-            Act::Garble(piece) | Act::SendLabels(piece) if piece > 0 => link.time_in_stream(bytes),
-            _ => link.time(bytes),
-        })
+/// Times on a link of a script's messages, taken one after the other.
+///
+/// A message whose predecessor in its phase went the same way follows it without a gap; any other one waits for half
+/// a round trip.
+#[derive(Debug)]
+pub struct TransferTimes<'a> {
+    link: &'a Link,
+    last: Option<(Phase, Party)>,
+}
+
+impl<'a> TransferTimes<'a> {
+    /// Before the first message.
+    pub const fn new(link: &'a Link) -> Self {
+        Self { link, last: None }
+    }
+
+    /// Time of the next action's message; none of an action that sends nothing.
+    pub fn of(&mut self, action: &Action) -> Nanos {
+        let Some(message) = action.sends else {
+            return Nanos(0.0);
+        };
+        let way = Some((action.phase, action.party));
+        let follows = self.last == way;
+        self.last = way;
+        if follows {
+            self.link.time_in_stream(message.wire_bytes())
+        } else {
+            self.link.time(message.wire_bytes())
+        }
     }
 }
 
@@ -273,5 +296,46 @@ impl Script {
     /// parties keep: 16 bytes for each choice.
     pub fn stored(&self, party: Party) -> Bytes {
         self.waiting(party).into_iter().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Half a round trip is paid where the direction or the phase changes, and each byte always.
+    #[test]
+    fn messages_that_follow_each_other_share_the_way() {
+        let link = Link {
+            mbit_per_s: 8.0,
+            rtt_ms: 2.0,
+        };
+        let megabyte = Bytes(1_000_000 - FRAME_HEADER);
+        let (client, server) = (Party::Client, Party::Server);
+        let (offline, online) = (Phase::Offline, Phase::Online);
+        let steps = [
+            (offline, server, Some(megabyte), 1.001),
+            (offline, server, Some(megabyte), 1.0),
+            (online, server, Some(megabyte), 1.001),
+            (online, client, Some(megabyte), 1.001),
+            (online, server, None, 0.0),
+            (online, client, Some(megabyte), 1.0),
+            (online, server, Some(megabyte), 1.001),
+        ];
+        let mut transfers = TransferTimes::new(&link);
+        for (at, (phase, party, payload, expected)) in steps.into_iter().enumerate() {
+            let kind = MessageKind::Opening;
+            let sends = payload.map(|payload| Message { kind, payload });
+            let action = Action {
+                step: None,
+                phase,
+                party,
+                act: Act::Local,
+                tasks: Vec::new(),
+                sends,
+            };
+            let seconds = transfers.of(&action).seconds();
+            assert!((seconds - expected).abs() < 1e-12, "{at}: {seconds}");
+        }
     }
 }

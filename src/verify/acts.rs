@@ -3,7 +3,7 @@
 use super::outcome::VerifiedAct;
 use super::session::Run;
 use crate::predict::{PriceError, PriceList};
-use crate::protocol::{Action, Link, Party, Phase, Script};
+use crate::protocol::{Action, Link, Party, Phase, Script, TransferTimes};
 use crate::units::Nanos;
 
 /// Where the time went: each kind of act of each layer, predicted and measured.
@@ -18,10 +18,11 @@ pub fn acts(
 ) -> Result<Vec<VerifiedAct>, PriceError> {
     let mut acts: Vec<VerifiedAct> = Vec::new();
     let mut keys = Vec::new();
+    let mut transfers = TransferTimes::new(link);
     for action in &script.actions {
         let computation = action.tasks.iter().map(|task| prices.task(task));
         let computation = computation.sum::<Result<Nanos, _>>()?;
-        let transfer = action.transfer_time(link);
+        let transfer = transfers.of(action);
         let of = key(action);
         let known = keys.iter().rposition(|known| *known == of);
         let at = known.unwrap_or_else(|| {
