@@ -5,6 +5,9 @@
 //! a(ψ^(2·rev(i)+1)), rev reversing the log2 n bits of i ([`exponent`]). A product in the ring is
 //! then a product position by position.
 //!
+//! Where there is AVX2 and no AVX-512, limbs of at most 50 bits are transformed by `fma`, with the engine's root and to
+//! the same values: the engine has no vector multiplier there.
+//!
 //! This is the only file that names the transform engine. Its pointwise products go wrong for some
 //! primes: with k the bit length of q and b the width of the engine's words (52 below 2^51, else
 //! 64), its Barrett reduction needs 2^(k+b−1) mod q ≤ q − 2^(k−1) to end below q after one
@@ -14,6 +17,9 @@
 //!
 //! Plans are made once for each (n, q) and shared by the whole process.
 
+#[cfg(target_arch = "x86_64")]
+mod fma;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -21,6 +27,8 @@ use concrete_ntt::prime64::Plan;
 use thiserror::Error;
 
 use super::modulus::Modulus;
+#[cfg(target_arch = "x86_64")]
+use super::pointwise;
 use super::primality::is_prime;
 
 /// Least ring degree that the engine transforms; real parameters start at 1024.
@@ -118,6 +126,8 @@ pub struct NttPlan {
     n: usize,
     modulus: Modulus,
     engine: Plan,
+    #[cfg(target_arch = "x86_64")]
+    fma: Option<fma::Engine>,
 }
 
 impl std::fmt::Debug for NttPlan {
@@ -156,9 +166,32 @@ impl NttPlan {
         }
         let engine = Plan::try_new(n, q).ok_or(PrimeError::Degree { n })?;
         let modulus = Modulus::new(q).ok_or(PrimeError::TooLarge(q))?;
-        let plan = Arc::new(Self { n, modulus, engine });
+        let plan = Arc::new(Self::with(n, modulus, engine));
         plans.insert((n, q), Arc::clone(&plan));
         Ok(plan)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn with(n: usize, modulus: Modulus, engine: Plan) -> Self {
+        let fma = None;
+        let mut plan = Self {
+            n,
+            modulus,
+            engine,
+            fma,
+        };
+        let tokens = (pointwise::avx512(), pointwise::avx2());
+        if let (None, Some(token)) = tokens
+            && modulus.is_narrow()
+        {
+            plan.fma = fma::Engine::new(token, modulus, n, plan.root());
+        }
+        plan
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    const fn with(n: usize, modulus: Modulus, engine: Plan) -> Self {
+        Self { n, modulus, engine }
     }
 
     /// n.
@@ -173,11 +206,21 @@ impl NttPlan {
 
     /// Coefficients to values, in place; `a` has n residues.
     pub fn forward(&self, a: &mut [u64]) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(fma) = &self.fma {
+            fma.forward(a);
+            return;
+        }
         self.engine.fwd(a);
     }
 
     /// Values to coefficients, in place; `a` has n residues.
     pub fn inverse(&self, a: &mut [u64]) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(fma) = &self.fma {
+            fma.inverse(a);
+            return;
+        }
         self.engine.inv(a);
         self.engine.normalize(a);
     }

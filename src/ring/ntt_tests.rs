@@ -212,3 +212,36 @@ fn plans_are_shared() {
     assert_eq!(first.degree(), 16);
     assert_eq!(format!("{first:?}"), "NttPlan(n = 16, q = 97)");
 }
+
+/// For every degree, and for residues that are as large as can be.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn butterflies_of_doubles_give_what_the_engine_gives() {
+    let Some(token) = pointwise::avx2() else {
+        return;
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    for log_n in 4..=15 {
+        let n = 1 << log_n;
+        for bits in [20, 35, 49, 50] {
+            let q = random_prime(&mut rng, bits, n);
+            let (m, engine) = (Modulus::new(q).unwrap(), Plan::try_new(n, q).unwrap());
+            let plan = NttPlan::plaintext(n, q).unwrap();
+            let fma = fma::Engine::new(token, m, n, plan.root()).unwrap();
+            for x in [random(&mut rng, q, n), vec![q - 1; n], vec![0; n]] {
+                let (mut ours, mut theirs) = (x.clone(), x.clone());
+                fma.forward(&mut ours);
+                engine.fwd(&mut theirs);
+                assert_eq!(ours, theirs, "n = {n}, q = {q}");
+                fma.inverse(&mut ours);
+                assert_eq!(ours, x, "n = {n}, q = {q}");
+                // Any residues are the values of some polynomial.
+                let (mut ours, mut theirs) = (x.clone(), x);
+                fma.inverse(&mut ours);
+                engine.inv(&mut theirs);
+                engine.normalize(&mut theirs);
+                assert_eq!(ours, theirs, "n = {n}, q = {q}");
+            }
+        }
+    }
+}

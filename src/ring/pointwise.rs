@@ -1,7 +1,8 @@
 //! The loops over residues of one limb: slices of equal length with values in `0..q` in and out.
 //!
 //! All loops that touch every residue, other than the transforms, stand here. Each exists one residue
-//! at a time (`portable`; `avx2` is the same, compiled for more) and for AVX-512 with its 52-bit
+//! at a time (`portable`; `avx2` is the same, compiled for more), for AVX2 with fused multiply-adds, four at a time
+//! (`fma`, for q of at most 50 bits), and for AVX-512 with its 52-bit
 //! multiplier, eight at a time (`narrow` for q of at most 50 bits, `wide` above); which one runs is
 //! decided when the program runs, and all give the same residues. A *factor* is f·R ([`Modulus::radix`]). No branch or address depends on a residue.
 
@@ -9,6 +10,8 @@ mod portable;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod fma;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
 #[cfg(target_arch = "x86_64")]
@@ -39,9 +42,16 @@ const TERMS: usize = 8;
 
 /// The proof that this processor has AVX-512, if it has.
 #[cfg(target_arch = "x86_64")]
-fn avx512() -> Option<Avx512> {
+pub(super) fn avx512() -> Option<Avx512> {
     static TOKEN: OnceLock<Option<Avx512>> = OnceLock::new();
     *TOKEN.get_or_init(|| fearless_simd::Level::new().as_avx512())
+}
+
+/// The proof that it has AVX2, with fused multiply-adds, if it has.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn avx2() -> Option<Avx2> {
+    static TOKEN: OnceLock<Option<Avx2>> = OnceLock::new();
+    *TOKEN.get_or_init(|| fearless_simd::Level::new().as_avx2())
 }
 
 /// Which kernels serve a modulus on this processor.
@@ -50,6 +60,8 @@ enum Variant {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Fma(Avx2),
     #[cfg(target_arch = "x86_64")]
     Narrow(Avx512),
     #[cfg(target_arch = "x86_64")]
@@ -62,16 +74,23 @@ impl Variant {
         match avx512() {
             Some(token) if q.is_narrow() => Self::Narrow(token),
             Some(token) => Self::Wide(token),
-            None => Self::without_avx512(),
+            None => Self::without_avx512(q),
         }
     }
 
     #[cfg(target_arch = "x86_64")]
-    fn without_avx512() -> Self {
-        static TOKEN: OnceLock<Option<Avx2>> = OnceLock::new();
-        TOKEN
-            .get_or_init(|| fearless_simd::Level::new().as_avx2())
-            .map_or(Self::Portable, Self::Avx2)
+    fn without_avx512(q: Modulus) -> Self {
+        match avx2() {
+            Some(token) if q.is_narrow() => Self::Fma(token),
+            Some(token) => Self::Avx2(token),
+            None => Self::Portable,
+        }
+    }
+
+    /// For all q alike.
+    #[cfg(target_arch = "x86_64")]
+    fn one_at_a_time() -> Self {
+        avx2().map_or(Self::Portable, Self::Avx2)
     }
 
     #[cfg(not(target_arch = "x86_64"))]
@@ -87,6 +106,8 @@ macro_rules! dispatch {
             Variant::Portable => portable::$kernel($($argument),*),
             #[cfg(target_arch = "x86_64")]
             Variant::Avx2(token) => avx2::$kernel(token, $($argument),*),
+            #[cfg(target_arch = "x86_64")]
+            Variant::Fma(token) => fma::$kernel(token, $($argument),*),
             #[cfg(target_arch = "x86_64")]
             Variant::Narrow(token) => narrow::$kernel(token, $($argument),*),
             #[cfg(target_arch = "x86_64")]
@@ -158,9 +179,9 @@ pub fn add_inner_product(q: Modulus, acc: &mut [u64], terms: &[Term<'_>]) {
 pub fn lift_centred(from: Modulus, to: Modulus, x: &[u64], out: &mut [u64]) {
     let variant = match Variant::of(to) {
         #[cfg(target_arch = "x86_64")]
-        Variant::Narrow(_) if !from.is_narrow() => Variant::without_avx512(),
+        Variant::Narrow(_) | Variant::Fma(_) if !from.is_narrow() => Variant::one_at_a_time(),
         #[cfg(target_arch = "x86_64")]
-        Variant::Wide(_) if from.value() / 4 >= to.value() => Variant::without_avx512(),
+        Variant::Wide(_) if from.value() / 4 >= to.value() => Variant::one_at_a_time(),
         variant => variant,
     };
     dispatch!(variant, lift_centred(from, to, x, out));

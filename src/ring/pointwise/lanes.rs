@@ -148,14 +148,21 @@ fearless_simd::kernel!(
     }
 );
 
-/// The loops with one product for each residue, from the module's own `prepare`, `times`, `plus_times`
-/// (reduced products, the second added to a residue), `constant`, `scaled` and `plus_scaled` (the same
-/// for a constant factor).
+/// acc − x + m.
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(super) fn difference(acc: __m512i, x: __m512i, m: __m512i) -> __m512i {
+    _mm512_add_epi64(_mm512_sub_epi64(acc, x), m)
+}
+
+/// The loops with one product for each residue, for the processors of a token: from the module's own `load`, `store`,
+/// `difference`, `prepare`, `times`, `plus_times` (reduced products, the second added to a residue), `constant`,
+/// `scaled` and `plus_scaled` (the same for a constant factor).
 macro_rules! product_loops {
-    () => {
+    ($token:ident) => {
         fearless_simd::kernel!(
             pub(super) fn multiply(
-                token: Avx512,
+                token: $token,
                 q: Modulus,
                 x: &[u64],
                 factor: &[u64],
@@ -174,7 +181,7 @@ macro_rules! product_loops {
 
         fearless_simd::kernel!(
             pub(super) fn multiply_assign(
-                token: Avx512,
+                token: $token,
                 q: Modulus,
                 x: &mut [u64],
                 factor: &[u64],
@@ -191,7 +198,7 @@ macro_rules! product_loops {
 
         fearless_simd::kernel!(
             pub(super) fn multiply_accumulate(
-                token: Avx512,
+                token: $token,
                 q: Modulus,
                 acc: &mut [u64],
                 x: &[u64],
@@ -209,7 +216,7 @@ macro_rules! product_loops {
         );
 
         fearless_simd::kernel!(
-            pub(super) fn scale_assign(token: Avx512, q: Modulus, x: &mut [u64], w: Constant) {
+            pub(super) fn scale_assign(token: $token, q: Modulus, x: &mut [u64], w: Constant) {
                 let _ = token;
                 let (m, lanes) = (prepare(q), constant(q, w));
                 let (x, x_rest) = x.as_chunks_mut();
@@ -222,7 +229,7 @@ macro_rules! product_loops {
 
         fearless_simd::kernel!(
             pub(super) fn sub_scale_assign(
-                token: Avx512,
+                token: $token,
                 q: Modulus,
                 acc: &mut [u64],
                 x: &[u64],
@@ -232,8 +239,7 @@ macro_rules! product_loops {
                 let (m, lanes) = (prepare(q), constant(q, w));
                 let ((acc, acc_rest), (x, x_rest)) = (acc.as_chunks_mut(), x.as_chunks());
                 for (acc, x) in acc.iter_mut().zip(x) {
-                    let difference = _mm512_add_epi64(_mm512_sub_epi64(load(acc), load(x)), m.q);
-                    *acc = store(scaled(m, lanes, difference));
+                    *acc = store(scaled(m, lanes, difference(load(acc), load(x), m.q)));
                 }
                 portable::sub_scale_assign(q, acc_rest, x_rest, w);
             }
@@ -241,7 +247,7 @@ macro_rules! product_loops {
 
         fearless_simd::kernel!(
             pub(super) fn scale_accumulate(
-                token: Avx512,
+                token: $token,
                 q: Modulus,
                 acc: &mut [u64],
                 x: &[u64],

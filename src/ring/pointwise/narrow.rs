@@ -8,7 +8,7 @@
 
 use std::arch::x86_64::*;
 
-use super::lanes::{Lanes, fold, high, lift, load, low, product_loops, splat, store};
+use super::lanes::{Lanes, difference, fold, high, lift, load, low, product_loops, splat, store};
 pub(super) use super::lanes::{add_assign, centre, neg_assign, reduce_signed, sub_assign};
 use super::{Term, portable};
 use crate::ring::modulus::{Constant, Modulus};
@@ -180,7 +180,7 @@ fn flights_mut(x: &mut [u64]) -> (&mut [[Lanes; FLIGHT]], &mut [u64]) {
     (flights.as_chunks_mut().0.as_chunks_mut().0, rest)
 }
 
-product_loops!();
+product_loops!(Avx512);
 
 fearless_simd::kernel!(
     pub(super) fn lift_centred(

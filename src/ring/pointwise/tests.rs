@@ -52,7 +52,9 @@ fn variants(q: Modulus) -> Vec<Variant> {
     vec![
         Variant::Portable,
         #[cfg(target_arch = "x86_64")]
-        Variant::without_avx512(),
+        Variant::one_at_a_time(),
+        #[cfg(target_arch = "x86_64")]
+        Variant::without_avx512(q),
         Variant::of(q),
     ]
 }

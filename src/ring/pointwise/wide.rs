@@ -7,7 +7,7 @@
 
 use std::arch::x86_64::*;
 
-use super::lanes::{Lanes, fold, high, lift, load, low, product_loops, splat, store};
+use super::lanes::{Lanes, difference, fold, high, lift, load, low, product_loops, splat, store};
 pub(super) use super::lanes::{add_assign, centre, neg_assign, reduce_signed, sub_assign};
 use super::{Term, portable};
 use crate::ring::modulus::{Constant, Modulus};
@@ -161,7 +161,7 @@ fn vector(x: &[u64], i: usize) -> Option<&Lanes> {
     x.as_chunks().0.get(i)
 }
 
-product_loops!();
+product_loops!(Avx512);
 
 fearless_simd::kernel!(
     /// For `from` < 4·`to`.
