@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::case::{Case, Op};
-use super::clock::{Effort, sample};
+use super::clock::{Effort, now, sample};
 use super::environment::environment;
 use super::profile::{Profile, Record};
 use super::statistics::{RESAMPLES, Summary, summarize};
@@ -106,7 +106,9 @@ pub fn calibrate(
         ..effort
     };
     let mut done = 0;
+    let start = now();
     for round in 0..rounds {
+        let round_start = now();
         let mut order: Vec<_> = cases.iter().zip(&mut samples).collect();
         order.rotate_left(round * cases.len() / rounds);
         for (case, samples) in order {
@@ -115,6 +117,9 @@ pub fn calibrate(
             if samples.failure.is_none() {
                 samples.failure = measure(case, effort, &mut operands, samples).err();
             }
+        }
+        if start.elapsed() + round_start.elapsed() > effort.budget {
+            break;
         }
     }
     sum_up(cases, samples)
@@ -218,6 +223,7 @@ mod tests {
         measure: Duration::ZERO,
         min_samples: 2,
         rounds: 2,
+        budget: Duration::MAX,
     };
 
     /// A case of every operation, small.
@@ -264,6 +270,15 @@ mod tests {
         );
         let sent = profile.records.last().unwrap();
         assert_eq!(sent.bytes, Bytes(70_000));
+    }
+
+    #[test]
+    fn a_round_that_would_end_late_is_not_begun() {
+        let budget = Duration::ZERO;
+        let cases = [Case::link(Op::RoundTrip, 1)];
+        let calibration = calibrate(&cases, Effort { budget, ..ONCE }, |_, _, _| {});
+        let samples: Vec<u64> = calibration.profile.records.iter().map(|r| r.samples).collect();
+        assert_eq!(samples, [1]);
     }
 
     #[test]

@@ -214,6 +214,7 @@ mod tests {
         measure: Duration::ZERO,
         min_samples: 1,
         rounds: 2,
+        budget: Duration::MAX,
     };
 
     #[test]
