@@ -1,7 +1,9 @@
-//! The transforms below everything: forward, inverse, and products accumulated, one limb.
+//! The transforms below everything: forward, inverse, and products accumulated, one limb; and the transform engine's
+//! own, `engine_forward` and `engine_inverse`, which are the same where there is AVX-512.
 //!
 //! Run with `cargo bench --bench ntt`; ids are `operation/n=…/bits=…`.
 
+use concrete_ntt::prime64::Plan;
 use criterion::{Criterion, criterion_group, criterion_main};
 use nass::ring::{NttPlan, is_accepted_prime, pointwise};
 
@@ -36,6 +38,19 @@ fn bench(criterion: &mut Criterion, plan: &NttPlan, id: &str) {
     let mut inverse = criterion.benchmark_group("inverse");
     inverse.bench_function(id, |bencher| bencher.iter(|| plan.inverse(&mut y)));
     inverse.finish();
+    if let Some(engine) = Plan::try_new(plan.degree(), q) {
+        let mut forward = criterion.benchmark_group("engine_forward");
+        forward.bench_function(id, |bencher| bencher.iter(|| engine.fwd(&mut y)));
+        forward.finish();
+        let mut inverse = criterion.benchmark_group("engine_inverse");
+        inverse.bench_function(id, |bencher| {
+            bencher.iter(|| {
+                engine.inv(&mut y);
+                engine.normalize(&mut y);
+            });
+        });
+        inverse.finish();
+    }
     let mut products = criterion.benchmark_group("multiply_accumulate");
     products.bench_function(id, |bencher| {
         bencher.iter(|| pointwise::multiply_accumulate(plan.modulus(), &mut sum, &x, &x));

@@ -35,8 +35,8 @@ impl Effort {
     };
     /// All of the built-in cases within five minutes, as often as they can be gone through.
     pub const FULL: Self = Self {
-        warm_up: Duration::from_millis(4),
-        measure: Duration::from_millis(200),
+        warm_up: Duration::from_millis(2),
+        measure: Duration::from_millis(150),
         min_samples: 20,
         rounds: 10,
         budget: Duration::from_secs(285),

@@ -277,7 +277,12 @@ mod tests {
         let budget = Duration::ZERO;
         let cases = [Case::link(Op::RoundTrip, 1)];
         let calibration = calibrate(&cases, Effort { budget, ..ONCE }, |_, _, _| {});
-        let samples: Vec<u64> = calibration.profile.records.iter().map(|r| r.samples).collect();
+        let samples: Vec<u64> = calibration
+            .profile
+            .records
+            .iter()
+            .map(|r| r.samples)
+            .collect();
         assert_eq!(samples, [1]);
     }
 

@@ -194,7 +194,7 @@ impl SettingArgs {
         }
         if globals.threads.is_some_and(|threads| threads.get() != 1) {
             return Err(Failure::unusable(
-                "--threads: profiles are measured with 1 thread so far",
+                "--threads: times are predicted for 1 thread a party; expected 1",
             ));
         }
         let calibration = calibration::load(self.calibration.as_deref(), globals)?;

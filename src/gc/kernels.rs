@@ -13,6 +13,9 @@
 //! | `vaes512` | AVX-512 with VAES and GFNI | own loop, 512 bits | AVX-512 |
 //! | `portable` | everything | the `aes` crate: VAES of 512 or 256 bits, AES-NI, the ARM instructions, or bitsliced software | loops, compiled for the registers of each |
 //!
+//! What the crate knows of a processor it asks `cpufeatures`, which up to 0.3.1 sees VAES only beside the registers of
+//! AVX-512: AVX2 alone has AES-NI.
+//!
 //! Nothing lies between: the tokens of `fearless_simd` below AVX-512 do not vouch for AES, so that without
 //! `unsafe` its instructions are reached through the crate alone. `cargo bench --bench gc -- portable` times
 //! them; with `RUSTFLAGS='--cfg aes_backend="soft"'` the crate's software.

@@ -8,7 +8,7 @@
 //! Where there is AVX2 and no AVX-512, limbs of at most 50 bits are transformed by `fma`, with the engine's root and to
 //! the same values: the engine has no vector multiplier there.
 //!
-//! This is the only file that names the transform engine. Its pointwise products go wrong for some
+//! This is the only file of the library that names the transform engine. Its pointwise products go wrong for some
 //! primes: with k the bit length of q and b the width of the engine's words (52 below 2^51, else
 //! 64), its Barrett reduction needs 2^(k+b−1) mod q ≤ q − 2^(k−1) to end below q after one
 //! subtraction. Some 51-bit primes even break its transforms. So a limb is accepted only if that
@@ -206,6 +206,7 @@ impl NttPlan {
 
     /// Coefficients to values, in place; `a` has n residues.
     pub fn forward(&self, a: &mut [u64]) {
+        debug_assert_eq!(a.len(), self.n);
         #[cfg(target_arch = "x86_64")]
         if let Some(fma) = &self.fma {
             fma.forward(a);
@@ -216,6 +217,7 @@ impl NttPlan {
 
     /// Values to coefficients, in place; `a` has n residues.
     pub fn inverse(&self, a: &mut [u64]) {
+        debug_assert_eq!(a.len(), self.n);
         #[cfg(target_arch = "x86_64")]
         if let Some(fma) = &self.fma {
             fma.inverse(a);

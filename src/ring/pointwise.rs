@@ -141,7 +141,7 @@ pub fn sub_scale_assign(q: Modulus, acc: &mut [u64], x: &[u64], w: Constant) {
     dispatch!(Variant::of(q), sub_scale_assign(q, acc, x, w));
 }
 
-/// acc += w·x.
+/// acc += w·x; any x < 2^51 will do.
 pub fn scale_accumulate(q: Modulus, acc: &mut [u64], x: &[u64], w: Constant) {
     dispatch!(Variant::of(q), scale_accumulate(q, acc, x, w));
 }

@@ -139,8 +139,8 @@ fn part(limb: &mut [u64], start: usize, count: usize) -> &mut [u64] {
     limb.get_mut(start..start + count).unwrap_or_default()
 }
 
-/// Random bits of a flooding coefficient that come from one word; words below 2^52 are what the
-/// vector multiplier takes.
+/// Random bits of a flooding coefficient that come from one word; words below 2^51 are what every
+/// multiplier takes.
 const DIGIT: u32 = 48;
 
 /// What a word of a secret stream becomes.

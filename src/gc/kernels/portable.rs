@@ -2,7 +2,7 @@
 //!
 //! In and out as in `kernels`. This is the oracle of the other variants, and what runs without AVX-512. All of a
 //! call is one closure of the cipher's ([`Job`]): the compiler makes it once for each AES that the crate knows,
-//! with that one's registers for the loops around the AES too, of 256 bits beside VAES.
+//! with that one's registers for the loops around the AES too.
 
 use std::mem::ManuallyDrop;
 

@@ -1,10 +1,10 @@
 //! The transform modulo q of at most 50 bits where there is AVX2 and no AVX-512: butterflies of doubles by fused
 //! multiply-adds, two levels at a time, four numbers in a register.
 //!
-//! Numbers are signed integers below 8q in magnitude, so that all sums of theirs are exact. A product with a root
+//! Numbers are signed integers of at most 8q in magnitude, so that all sums of theirs are exact. A product with a root
 //! w, |w| ≤ q/2, is x·w − b·q with b = round(x·(w/q)): x·w is split exactly into its rounded value and the rest of it,
-//! and what is left is at most q·(1/2 + |x|/2^53). Of four numbers that two levels combine, one is never multiplied
-//! and is reduced by itself: forward, all stay below 2q, and below 3q within; backward below 3q/2, and 6q within.
+//! and what is left is at most q·(1/2 + 1.25·|x|/2^53). Of four numbers that two levels combine, one is never multiplied
+//! and is reduced by itself: forward, all stay below 5q/2, and 4q within; backward below 2q, and 8q within.
 //!
 //! The levels are those of Longa and Naehrig, "Speeding up the number theoretic transform for faster ideal
 //! lattice-based cryptography", 2016, with roots in bit-reversed order; the last two, whose butterflies lie within a

@@ -138,7 +138,7 @@ fn split(x: __m256d, y: __m256d) -> [__m256d; 2] {
     [less, _mm256_fmadd_pd(x, y, less)]
 }
 
-/// (h + l)/2^52 modulo q for [−h, l] with |l| ≤ 2^51, within q/2 of h/2^52.
+/// (h + l)/2^52 modulo q for [−h, l] with |l| ≤ 2^51, within q/2 of (h + l)/2^52.
 #[target_feature(enable = "avx2,fma")]
 #[inline]
 fn divided(m: Narrow, [less, l]: [__m256d; 2]) -> __m256i {

@@ -137,6 +137,14 @@ proptest! {
                 dispatch!(variant, add_inner_product(q, &mut acc, terms));
             }
             prop_assert_eq!(&acc, &expected);
+            let (first, rest) = pairs.split_at(pairs.len().min(TERMS));
+            let mut sum = vec![1; n];
+            dispatch!(variant, inner_product(q, first, &mut sum));
+            portable::add_assign(q, &mut sum, &z);
+            for terms in rest.chunks(TERMS) {
+                dispatch!(variant, add_inner_product(q, &mut sum, terms));
+            }
+            prop_assert_eq!(&sum, &expected);
         }
         let mut sum = vec![1; n];
         inner_product(q, &pairs, &mut sum);
@@ -162,6 +170,12 @@ proptest! {
             let expected: Vec<u64> = x.iter().map(|&x| to.from_signed(from.centred(x))).collect();
             prop_assert_eq!(&out, &expected);
             prop_assert_eq!(&plain, &expected);
+            #[cfg(target_arch = "x86_64")]
+            if from.is_narrow() && to.is_narrow() {
+                let mut four = vec![0; x.len()];
+                dispatch!(Variant::without_avx512(to), lift_centred(from, to, &x, &mut four));
+                prop_assert_eq!(&four, &expected);
+            }
         }
     }
 
