@@ -257,7 +257,7 @@ macro_rules! for_each_four {
             let all = x0.iter_mut().zip(x1).zip(x2.iter_mut().zip(x3));
             for ((x0, x1), (x2, x3)) in all {
                 let $four = [load(x0), load(x1), load(x2), load(x3)];
-                [*x0, *x1, *x2, *x3] = $butterfly.map(|register| store(register));
+                [*x0, *x1, *x2, *x3] = $butterfly.map(store);
             }
         }
     };
@@ -275,7 +275,7 @@ fearless_simd::kernel!(
             let (left, right) = registers.split_at_mut(step);
             for (u, v) in left.iter_mut().zip(right) {
                 let pair = spread(p, number(load(u)), number(load(v)), root);
-                [*u, *v] = pair.map(|register| store(register));
+                [*u, *v] = pair.map(store);
             }
         } else {
             for register in registers.iter_mut() {
@@ -300,7 +300,7 @@ fearless_simd::kernel!(
             let roots = [each(p, first), each(p, even), each(p, odd)];
             let [x0, x1, x2, x3] = spread_twice(p, columns, roots);
             let words = [word(p, x0), word(p, x1), word(p, x2), word(p, x3)];
-            *four = transposed(words).map(|register| store(register));
+            *four = transposed(words).map(store);
         }
     }
 );
@@ -324,7 +324,7 @@ fearless_simd::kernel!(
             let roots = [each(p, first), each(p, even), each(p, odd)];
             let [x0, x1, x2, x3] = gather_twice(p, columns, roots);
             let rows = transposed([reduced(p, x0), x1, x2, x3]);
-            *four = rows.map(|register| store(register));
+            *four = rows.map(store);
         }
         let mut step = 1;
         while 4 * step <= registers.len() {
