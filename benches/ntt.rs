@@ -1,5 +1,5 @@
 //! The transforms below everything: forward, inverse, and products accumulated, one limb; and the transform engine's
-//! own, `engine_forward` and `engine_inverse`, which are the same where there is AVX-512.
+//! own, `engine_forward` and `engine_inverse`, which the first two are where there is AVX-512, and for more than 50 bits.
 //!
 //! Run with `cargo bench --bench ntt`; ids are `operation/n=…/bits=…`.
 

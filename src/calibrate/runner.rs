@@ -1,7 +1,8 @@
 //! Measures cases and sums them up as a profile.
 //!
-//! The cases are gone through in several rounds, each from another case on, and the samples of all are pooled: each
-//! case is measured at times that lie apart, so that no disturbance shorter than the whole meets most of them.
+//! The cases are gone through in rounds, as many as the time allows ([`Effort`]), each from another case on, and the
+//! samples of all are pooled: with several, each case is measured at times that lie apart, so that no disturbance
+//! shorter than the whole meets most of them. One round has no such protection.
 //! Each sample is a loop of runs
 //! ([`sample`]); medians and intervals are those of [`summarize`].
 //!

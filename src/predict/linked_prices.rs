@@ -38,6 +38,7 @@ impl<L: Borrow<PriceList>> Prices for LinkedPrices<L> {
         };
         let operations = Task::reads(&work.counts, streams);
         let computed = self.list.borrow().operations(ring, operations)?;
+        // One to each party: each waits for half a round trip. What came before in a script has no part in the choice.
         let messages = [
             (MessageKind::EncryptedInput, work.to_server),
             (MessageKind::Reply, work.to_client),
