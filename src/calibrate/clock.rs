@@ -7,14 +7,15 @@
 
 use std::time::{Duration, Instant};
 
+use super::pace::Watch;
 use crate::units::Nanos;
 
 /// How long to sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Effort {
     /// Time before the first sample of each round.
     pub warm_up: Duration,
-    /// Time for all samples of a case.
+    /// Time for all samples of a case, waits included.
     pub measure: Duration,
     /// At least so many samples of a case.
     pub min_samples: usize,
@@ -22,6 +23,10 @@ pub struct Effort {
     pub rounds: usize,
     /// Time for all cases: a further round is begun only where it ends in time if it takes as long as the last one.
     pub budget: Duration,
+    /// How long it may wait for a processor that is not shared, for each time that is measured.
+    pub waiting: f64,
+    /// And at most without measuring.
+    pub most_waiting: Duration,
 }
 
 impl Effort {
@@ -32,6 +37,8 @@ impl Effort {
         min_samples: 4,
         rounds: 2,
         budget: Duration::from_secs(29),
+        waiting: 0.2,
+        most_waiting: Duration::from_millis(300),
     };
     /// All of the built-in cases within five minutes, as often as they can be gone through.
     pub const FULL: Self = Self {
@@ -40,11 +47,22 @@ impl Effort {
         min_samples: 20,
         rounds: 10,
         budget: Duration::from_secs(285),
+        waiting: 2.0,
+        most_waiting: Duration::from_secs(2),
     };
+}
+
+impl Effort {
+    /// Who watches the processor meanwhile.
+    pub fn watch(&self) -> Watch {
+        Watch::start(self.waiting, self.most_waiting)
+    }
 }
 
 /// Least time of one sample.
 const SAMPLE: Duration = Duration::from_micros(20);
+/// A wait that costs what lies in the caches.
+const AWAY: Nanos = Nanos(1e5);
 /// Samples that the time of a round is divided into at most, so that a profile's can be kept.
 const MOST_SAMPLES: u32 = 200;
 
@@ -86,15 +104,25 @@ fn thread_time() -> Nanos {
     Nanos(time.tv_sec as f64 * 1e9 + time.tv_nsec as f64)
 }
 
+/// One time of an operation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// The time of one run.
+    pub time: Nanos,
+    /// The slower of the processor's paces directly before and after, as a [`Watch`] sees them; `None` where there was none.
+    pub pace: Option<Nanos>,
+}
+
 /// Samples an operation: `timed` runs it a number of times and tells how long that took. The times are
-/// those of one operation each.
+/// those of one operation each. `watch` waits before each sample, within its limits.
 ///
 /// # Errors
 /// The first error of `timed`.
 pub fn sample<E>(
     effort: Effort,
+    watch: &mut Watch,
     mut timed: impl FnMut(u64) -> Result<Nanos, E>,
-) -> Result<Vec<Nanos>, E> {
+) -> Result<Vec<Sample>, E> {
     let start = Instant::now();
     let (mut calls, mut spent) = (0u64, Nanos(0.0));
     while calls == 0 || start.elapsed() < effort.warm_up {
@@ -104,12 +132,20 @@ pub fn sample<E>(
     let each = spent.0 / calls as f64;
     let least = SAMPLE.max(effort.measure / MOST_SAMPLES);
     let repeats = (least.as_nanos() as f64 / each.max(1.0)).ceil().max(1.0) as u64;
-    let mut times = Vec::new();
+    let mut samples = Vec::new();
     let start = Instant::now();
-    while times.len() < effort.min_samples || start.elapsed() < effort.measure {
-        times.push(timed(repeats)? * (1.0 / repeats as f64));
+    while samples.len() < effort.min_samples || start.elapsed() < effort.measure {
+        if watch.wait() > AWAY {
+            // Others have filled the caches.
+            timed(1)?;
+        }
+        let taken = timed(repeats)?;
+        samples.push(Sample {
+            time: taken * (1.0 / repeats as f64),
+            pace: Some(watch.worked(taken)),
+        });
     }
-    Ok(times)
+    Ok(samples)
 }
 
 #[cfg(test)]
@@ -138,7 +174,9 @@ mod tests {
                 std::hint::black_box(sum);
             };
             let timed = |calls| Ok::<_, ()>(time(|| (0..calls).for_each(|_| once())).1);
-            summarize(&sample(effort, timed).unwrap()).unwrap()
+            let times = sample(effort, &mut effort.watch(), timed).unwrap();
+            let times: Vec<Nanos> = times.iter().map(|sample| sample.time).collect();
+            summarize(&times).unwrap()
         };
         let (short, long) = (work(100), work(10_000));
         assert!(long.median > short.median);

@@ -13,7 +13,7 @@
 //!
 //! A time is that of the whole batch, without the sending. Several threads garble or evaluate as many pieces side by
 //! side. Transfers, choices and labels, and evaluations of cold tables, are measured after as much memory as the layer's
-//! tables has gone through the caches, and a rest.
+//! tables has gone through the caches.
 
 use std::sync::Arc;
 
@@ -137,8 +137,8 @@ impl Circuits {
         })
     }
 
-    /// What comes between a layer's extension and its online phase: its tables through the caches, and a rest.
-    fn tables_and_rest(&self) -> Result<Sweep, WorkloadError> {
+    /// What comes between a layer's extension and its online phase: its tables through the caches.
+    fn swept_tables(&self) -> Result<Sweep, WorkloadError> {
         let [tables, _] = self.sizes()?;
         Ok(Sweep::of_tables(tables))
     }
@@ -302,7 +302,7 @@ impl Circuits {
         let (garbled, inputs) = self.garble_and_keep()?;
         let (corrections, _) = self.choose(self.transfers.receives())?;
         let transfer = self.transfer(inputs, self.transfers.sends()?, &corrections)?;
-        let sweep = self.tables_and_rest()?;
+        let sweep = self.swept_tables()?;
         let shared = Arc::new(self);
         let circuits = Arc::clone(&shared);
         let prepare = move || {
@@ -327,7 +327,7 @@ impl Circuits {
     }
 
     fn choices_workload(self) -> Result<Workload<'static>, WorkloadError> {
-        let prepare = self.tables_and_rest()?.after(|| Ok(()));
+        let prepare = self.swept_tables()?.after(|| Ok(()));
         let read = move |()| Ok(self.layer.choices(&self.evaluator_shares)?);
         Ok(Workload::once(Bytes(0), prepare, read))
     }
@@ -336,7 +336,7 @@ impl Circuits {
         let (corrections, _) = self.choose(self.transfers.receives())?;
         let shared = std::rc::Rc::new(self);
         let circuits = std::rc::Rc::clone(&shared);
-        let sweep = shared.tables_and_rest()?;
+        let sweep = shared.swept_tables()?;
         let prepare = sweep.after(move || circuits.transfers.sends());
         let run = move |sends| {
             let read = ChoiceCorrections::read(shared.transfers.count, &corrections)?;
@@ -353,14 +353,14 @@ impl Circuits {
         let shared = std::rc::Rc::new(self);
         let circuits = std::rc::Rc::clone(&shared);
         let prepare = move || Ok(circuits.choose(circuits.transfers.receives())?.1);
-        let prepare = shared.tables_and_rest()?.after(prepare);
+        let prepare = shared.swept_tables()?.after(prepare);
         let run = move |pending| shared.receive(&transfer, pending);
         Ok(Workload::once(Bytes(0), prepare, run))
     }
 
     fn derandomize_workload(self, role: OtRole) -> Result<Workload<'static>, WorkloadError> {
         let (corrections, _) = self.choose(self.transfers.receives())?;
-        let sweep = self.tables_and_rest()?;
+        let sweep = self.swept_tables()?;
         let shared = std::rc::Rc::new(std::cell::RefCell::new(self));
         let circuits = std::rc::Rc::clone(&shared);
         let choices = corrections.len();

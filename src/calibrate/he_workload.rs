@@ -13,8 +13,7 @@
 //! The others are the calls of the same name. Cold sums and products take one operand in turn from a set of
 //! more than 96 MB: an encoded plaintext, or for `add` a ciphertext. Near, middle and far products take their
 //! ciphertext in turn too; cold rotations their key, from more than 48 MB. Of the others a cold one follows a sweep
-//! through the caches, an encryption, an expansion and a decryption, with which actions begin, also a rest; and a near,
-//! middle or far rotation follows a sweep; the results of hoisted ones are kept in as many
+//! through the caches, as does a near, middle or far rotation; the results of hoisted ones are kept in as many
 //! bytes, and take each other's place.
 
 use rand::rngs::ChaCha20Rng;
@@ -22,7 +21,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::case::{Case, WorkingSet};
 use super::sets::{of_ciphertext, spread, swept};
-use super::sweep::{LONG, SHORT, Sweep};
+use super::sweep::Sweep;
 use super::turns::Turns;
 use super::workload::{Workload, WorkloadError};
 use crate::bfv::{
@@ -126,13 +125,7 @@ impl HeOperands {
         let unseen = self.fill(op, set)?;
         let bytes = self.bytes(op);
         if let Some(swept) = swept(op, set) {
-            let sweep = match op {
-                // What an action of a party begins with.
-                HeOp::EncryptSecret | HeOp::Expand => Sweep::and_rest(swept, SHORT),
-                HeOp::Decrypt => Sweep::and_rest(swept, LONG),
-                _ => Sweep::of(swept),
-            };
-            let prepare = sweep.after(|| Ok(()));
+            let prepare = Sweep::of(swept).after(|| Ok(()));
             return Ok(Workload::once(bytes, prepare, move |()| self.run(op, set)));
         }
         let workload = match op {

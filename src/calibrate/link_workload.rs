@@ -3,7 +3,7 @@
 //! One run sends a message and waits for the single byte that says it has all arrived. With a message
 //! of one byte that is a round trip; the runner takes the round trip off the time of longer ones.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -11,6 +11,8 @@ use std::time::Duration;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::case::{Case, Op};
+use super::clock::now;
+use super::polling;
 use super::workload::{Workload, WorkloadError};
 use crate::units::Bytes;
 
@@ -98,8 +100,6 @@ impl Loopback {
         let (other, _) = listener.accept()?;
         for end in [&stream, &other] {
             end.set_nodelay(true)?;
-            end.set_read_timeout(Some(PATIENCE))?;
-            end.set_write_timeout(Some(PATIENCE))?;
         }
         let builder = thread::Builder::new().name("loopback".to_owned());
         let (cores, others) = Cores::split();
@@ -118,33 +118,57 @@ impl Loopback {
     /// Sends a message to a thread that acknowledges.
     fn exchange(&mut self, message: &[u8]) -> io::Result<()> {
         self.send(message)?;
-        self.stream.read_exact(&mut [0])
+        read_exact(&self.stream, &mut [0])
     }
 
     /// Sends a message.
     pub(super) fn send(&mut self, message: &[u8]) -> io::Result<()> {
-        self.stream.write_all(message)
+        write_all(&self.stream, message)
     }
 }
 
+/// Fills all of `bytes`, as a party does.
+fn read_exact(stream: &TcpStream, mut bytes: &mut [u8]) -> io::Result<()> {
+    let deadline = now() + PATIENCE;
+    while !bytes.is_empty() {
+        match polling::read(stream, bytes, deadline)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => bytes = bytes.get_mut(read..).unwrap_or_default(),
+        }
+    }
+    Ok(())
+}
+
+/// Sends all of `bytes`, as a party does.
+fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    let deadline = now() + PATIENCE;
+    while !bytes.is_empty() {
+        match polling::write(stream, bytes, deadline)? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => bytes = bytes.get(written..).unwrap_or_default(),
+        }
+    }
+    Ok(())
+}
+
 /// Takes in messages of one length, each into memory that left the caches, and answers with one byte.
-fn acknowledge(mut stream: &TcpStream, bytes: usize) -> io::Result<()> {
+fn acknowledge(stream: &TcpStream, bytes: usize) -> io::Result<()> {
     let places = if bytes == 1 { 1 } else { COLD / bytes + 1 };
     let mut memory = vec![1; places * bytes];
     loop {
         for place in memory.chunks_exact_mut(bytes) {
-            stream.read_exact(place)?;
-            stream.write_all(&[1])?;
+            read_exact(stream, place)?;
+            write_all(stream, &[1])?;
         }
     }
 }
 
 /// Takes in whatever comes, into memory that left the caches.
-fn take_in(mut stream: &TcpStream) -> io::Result<()> {
+fn take_in(stream: &TcpStream) -> io::Result<()> {
     let mut memory = vec![1; COLD];
     loop {
         for place in memory.chunks_exact_mut(PART) {
-            if stream.read(place)? == 0 {
+            if polling::read(stream, place, now() + PATIENCE)? == 0 {
                 return Ok(());
             }
         }

@@ -8,7 +8,7 @@
 //! | `ot_chosen` | what `ot_random` does; then receiver: corrections written, messages read and unmasked; sender: corrections read, messages masked and written |
 //!
 //! Choices are the extension's own. A time is that of the whole batch. `ot_correlated`, which the protocol uses,
-//! is measured after the tables of as many ReLU have gone through the caches, and a rest. All extend the same base
+//! is measured after the tables of as many ReLU have gone through the caches. All extend the same base
 //! transfers, made once.
 
 use std::sync::LazyLock;
@@ -239,7 +239,7 @@ impl Transfers {
         })
     }
 
-    /// What comes before a layer's extension: tables of as many circuits through the caches, and a rest.
+    /// What comes before a layer's extension: tables of as many circuits through the caches.
     fn swept(&self) -> Result<impl FnMut() -> Result<(), WorkloadError> + use<>, WorkloadError> {
         let circuit = relu(RELU_BITS).ok_or(WorkloadError::Modulus { bits: RELU_BITS })?;
         let circuits = self.count.div_ceil(circuit.evaluator_input_bits());

@@ -1,10 +1,13 @@
 //! Measures cases and sums them up as a profile.
 //!
 //! The cases are gone through in rounds, as many as the time allows ([`Effort`]), each from another case on, and the
-//! samples of all are pooled: with several, each case is measured at times that lie apart, so that no disturbance
-//! shorter than the whole meets most of them. One round has no such protection.
-//! Each sample is a loop of runs
-//! ([`sample`]); medians and intervals are those of [`summarize`].
+//! samples of all are pooled: with several, each case is measured at times that lie apart. What time is left then goes to
+//! the cases that have met a processor shared with others alone.
+//!
+//! Each sample is a loop of runs ([`sample`]). Those that were taken while the processor was shared are set aside,
+//! whatever they are, by its pace before and after them ([`Quickest`]); where fewer than [`LEAST_UNDISTURBED`] are left,
+//! so many of the quickest pace count. A clock moves by some percent too: the others' times are told at the usual pace of a
+//! processor of one's own, in proportion. Of several threads it is the core of the one that starts them. Medians and intervals are those of [`summarize`].
 //!
 //! A case that cannot be run does not end the calibration; it is named in the result.
 
@@ -12,8 +15,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::case::{Case, Op};
-use super::clock::{Effort, now, sample};
+use super::clock::{Effort, Sample, now, sample};
 use super::environment::environment;
+use super::pace::{Quickest, Watch, at_pace};
+use super::profile::PACE;
 use super::profile::{Profile, Record};
 use super::statistics::{RESAMPLES, Summary, summarize};
 use super::workload::{Operands, WorkloadError};
@@ -21,6 +26,10 @@ use crate::units::{Bytes, Nanos};
 
 /// What is left of a sending's time at least, when the round trip is taken off it.
 const LEAST_SHARE: f64 = 0.01;
+/// Share of the time that goes to the rounds; the rest is for cases that met a shared processor alone.
+const FOR_ROUNDS: f64 = 0.9;
+/// Samples taken on a processor of one's own from which no others are needed.
+const LEAST_UNDISTURBED: usize = 3;
 
 /// What was measured, and what could not be.
 #[derive(Debug)]
@@ -37,9 +46,67 @@ pub struct Calibration {
 #[derive(Debug)]
 pub struct Sampled {
     /// In the order of time.
-    pub times: Vec<Nanos>,
-    /// Summed up.
+    pub samples: Vec<Sample>,
+    /// Those that count, summed up.
     pub summary: Summary,
+    /// How paces are judged, where they were watched.
+    judge: Option<Judge>,
+}
+
+/// What paces are judged by: the quickest of all, and the usual one of a processor of one's own.
+#[derive(Debug, Clone, Copy)]
+struct Judge {
+    quickest: Quickest,
+    usual: Nanos,
+}
+
+impl Sampled {
+    /// Of some samples; `None` of none.
+    fn of(samples: Vec<Sample>, judge: Option<Judge>) -> Option<Self> {
+        let quickest = judge.map(|judge| judge.quickest);
+        let mut counted = samples.clone();
+        counted.sort_by(|a, b| pace_of(a).0.total_cmp(&pace_of(b).0));
+        let own = counted.partition_point(|sample| !disturbed(sample, quickest));
+        counted.truncate(own.max(LEAST_UNDISTURBED));
+        let at_usual_pace = |(index, sample): (usize, &Sample)| match sample.pace.zip(judge) {
+            Some((pace, judge)) if index < own => at_pace(sample.time, pace, judge.usual),
+            _ => sample.time,
+        };
+        let counted: Vec<Nanos> = counted.iter().enumerate().map(at_usual_pace).collect();
+        let summary = summarize(&counted)?;
+        Some(Self {
+            samples,
+            summary,
+            judge,
+        })
+    }
+
+    fn quickest(&self) -> Option<Quickest> {
+        self.judge.map(|judge| judge.quickest)
+    }
+
+    /// Samples that were taken while the processor was shared.
+    pub fn disturbed(&self) -> usize {
+        let all = self.samples.iter();
+        all.filter(|sample| disturbed(sample, self.quickest()))
+            .count()
+    }
+
+    /// Whether too few others were left, so that some of them count too.
+    pub fn disturbed_throughout(&self) -> bool {
+        self.samples.len() - self.disturbed() < LEAST_UNDISTURBED.min(self.samples.len())
+    }
+}
+
+/// The pace around a sample; nothing is quicker than where it was not watched.
+fn pace_of(sample: &Sample) -> Nanos {
+    sample.pace.unwrap_or_default()
+}
+
+/// Whether the processor was shared when a sample was taken.
+fn disturbed(sample: &Sample, quickest: Option<Quickest>) -> bool {
+    let judged = sample.pace.zip(quickest);
+    judged.is_some_and(|(pace, quickest)| !quickest.undisturbed(pace))
 }
 
 /// Samples of a case that were taken elsewhere.
@@ -59,24 +126,32 @@ impl Calibration {
         let (mut cases, mut samples) = (Vec::new(), Vec::new());
         for Taking { case, bytes, times } in taken {
             cases.push(case);
+            let unwatched = |time| Sample { time, pace: None };
             samples.push(Samples {
-                times,
+                taken: times.into_iter().map(unwatched).collect(),
                 bytes,
                 failure: None,
             });
         }
-        sum_up(&cases, samples)
+        sum_up(&cases, samples, None)
     }
 
-    /// The samples as CSV: the columns of a case as in the profile, then one sample a row, and 1 for outliers.
+    /// The samples as CSV: the columns of a case as in the profile, then one sample a row, with the processor's pace
+    /// where it was watched, and 1 for those that were disturbed and for outliers.
     pub fn samples_csv(&self) -> String {
-        let columns = "op,n,limbs,q_bits,p_bits,param,threads,working_set,ns,outlier\n";
+        let columns =
+            "op,n,limbs,q_bits,p_bits,param,threads,working_set,ns,pace_ns,disturbed,outlier\n";
         let mut text = String::from(columns);
-        for (record, Sampled { times, summary }) in self.profile.records.iter().zip(&self.samples) {
+        for (record, sampled) in self.profile.records.iter().zip(&self.samples) {
             let key = record.case.key();
-            for time in times {
-                let outlier = u8::from(summary.is_outlier(*time));
-                let _ = writeln!(text, "{key},{:.2},{outlier}", time.0);
+            for sample in &sampled.samples {
+                let time = sample.time;
+                let pace = sample
+                    .pace
+                    .map_or_else(String::new, |p| format!("{:.0}", p.0));
+                let disturbed = u8::from(disturbed(sample, sampled.quickest()));
+                let outlier = u8::from(sampled.summary.is_outlier(time));
+                let _ = writeln!(text, "{key},{:.2},{pace},{disturbed},{outlier}", time.0);
             }
         }
         text
@@ -86,9 +161,17 @@ impl Calibration {
 /// Samples of one case.
 #[derive(Default)]
 struct Samples {
-    times: Vec<Nanos>,
+    taken: Vec<Sample>,
     bytes: Bytes,
     failure: Option<WorkloadError>,
+}
+
+impl Samples {
+    /// Whether hardly any was taken on a processor of one's own.
+    fn lack(&self, quickest: Option<Quickest>) -> bool {
+        let own = self.taken.iter().filter(|s| !disturbed(s, quickest));
+        own.count() < LEAST_UNDISTURBED.min(self.taken.len())
+    }
 }
 
 /// Measures `cases`, those of one thread on the caller's. `progress` is told how much is done, of how much, and what comes
@@ -106,7 +189,8 @@ pub fn calibrate(
         min_samples: effort.min_samples.div_ceil(rounds),
         ..effort
     };
-    let mut done = 0;
+    let mut watch = effort.watch();
+    let (mut done, mut gone_through) = (0, 0);
     let start = now();
     for round in 0..rounds {
         let round_start = now();
@@ -116,46 +200,67 @@ pub fn calibrate(
             progress(done, rounds * cases.len(), case);
             done += 1;
             if samples.failure.is_none() {
-                samples.failure = measure(case, effort, &mut operands, samples).err();
+                samples.failure = measure(case, effort, &mut watch, &mut operands, samples).err();
             }
         }
-        if start.elapsed() + round_start.elapsed() > effort.budget {
+        gone_through += 1;
+        if start.elapsed() + round_start.elapsed() > effort.budget.mul_f64(FOR_ROUNDS) {
             break;
         }
     }
-    sum_up(cases, samples)
+    for _ in 0..rounds {
+        let quickest = Some(watch.quickest());
+        for (case, samples) in cases.iter().zip(&mut samples) {
+            if start.elapsed() > effort.budget {
+                break;
+            }
+            if samples.failure.is_none() && samples.lack(quickest) {
+                samples.failure = measure(case, effort, &mut watch, &mut operands, samples).err();
+            }
+        }
+    }
+    let mut calibration = sum_up(cases, samples, Some(watch.quickest()));
+    let environment = &mut calibration.profile.environment;
+    environment.insert("rounds".to_owned(), gone_through.to_string());
+    calibration
 }
 
 fn measure(
     case: &Case,
     effort: Effort,
+    watch: &mut Watch,
     operands: &mut Operands,
     samples: &mut Samples,
 ) -> Result<(), WorkloadError> {
     let mut workload = operands.workload(case)?;
     samples.bytes = workload.bytes();
     workload.go_through()?;
-    samples
-        .times
-        .extend(sample(effort, |calls| workload.time(calls))?);
+    let taken = sample(effort, watch, |calls| workload.time(calls))?;
+    samples.taken.extend(taken);
     Ok(())
 }
 
-fn sum_up(cases: &[Case], samples: Vec<Samples>) -> Calibration {
+fn sum_up(cases: &[Case], samples: Vec<Samples>, quickest: Option<Quickest>) -> Calibration {
     let mut records = Vec::new();
     let (mut failed, mut kept) = (Vec::new(), Vec::new());
+    let all = samples.iter().flat_map(|of_case| &of_case.taken);
+    let paces = all.filter_map(|sample| sample.pace);
+    let usual = quickest.and_then(|quickest| quickest.usual(paces));
+    let judge = quickest.zip(usual);
+    let judge = judge.map(|(quickest, usual)| Judge { quickest, usual });
     for (
         case,
         Samples {
-            times,
+            taken,
             bytes,
             failure,
         },
     ) in cases.iter().zip(samples)
     {
-        match (failure, summarize(&times)) {
+        match (failure, Sampled::of(taken, judge)) {
             (Some(failure), _) => failed.push((case.clone(), failure)),
-            (None, Some(summary)) => {
+            (None, Some(sampled)) => {
+                let summary = sampled.summary;
                 records.push(Record {
                     case: case.clone(),
                     samples: summary.samples,
@@ -164,7 +269,7 @@ fn sum_up(cases: &[Case], samples: Vec<Samples>) -> Calibration {
                     high: summary.high,
                     bytes,
                 });
-                kept.push(Sampled { times, summary });
+                kept.push(sampled);
             }
             (None, None) => {}
         }
@@ -189,6 +294,13 @@ fn environment_of(cases: &[Case], kept: &[Sampled]) -> BTreeMap<String, String> 
     let of = |count: fn(&Summary) -> u64| kept.iter().map(|s| count(&s.summary)).sum::<u64>();
     let (outliers, samples) = (of(|s| s.outliers), of(|s| s.samples));
     let outliers = format!("{outliers} of {samples} samples, modified z-score above 3.5");
+    if let Some(judge) = kept.first().and_then(|sampled| sampled.judge) {
+        environment.insert(PACE.to_owned(), format!("{:.0}", judge.usual.0));
+        let taken: usize = kept.iter().map(|s| s.samples.len()).sum();
+        let disturbed: usize = kept.iter().map(Sampled::disturbed).sum();
+        let disturbed = format!("{disturbed} of {taken} samples, by the processor's pace");
+        environment.insert("disturbed".to_owned(), disturbed);
+    }
     environment.insert("interval".to_owned(), interval);
     environment.insert("outliers".to_owned(), outliers);
     environment
@@ -225,6 +337,8 @@ mod tests {
         min_samples: 2,
         rounds: 2,
         budget: Duration::MAX,
+        waiting: 0.0,
+        most_waiting: Duration::ZERO,
     };
 
     /// A case of every operation, small.
@@ -252,7 +366,9 @@ mod tests {
         let measured = calibrate(&cases, ONCE, |done, total, _| {
             seen.push((done, total));
         });
-        assert_eq!(measured.samples_csv().lines().count(), 1 + 2 * cases.len());
+        let taken: usize = measured.samples.iter().map(|s| s.samples.len()).sum();
+        assert_eq!(measured.samples_csv().lines().count(), 1 + taken);
+        assert!(taken >= 2 * cases.len());
         let Calibration {
             profile, failed, ..
         } = measured;
@@ -267,10 +383,43 @@ mod tests {
             profile
                 .records
                 .iter()
-                .all(|r| r.samples == 2 && r.median.0 > 0.0)
+                .all(|r| r.samples >= 2 && r.median.0 > 0.0)
         );
         let sent = profile.records.last().unwrap();
         assert_eq!(sent.bytes, Bytes(70_000));
+    }
+
+    #[test]
+    fn samples_of_a_shared_processor_are_set_aside_while_there_are_others() {
+        let sample = |time: f64, pace: f64| Sample {
+            time: Nanos(time),
+            pace: Some(Nanos(pace)),
+        };
+        let judge = Quickest::of([Nanos(10.0)]).map(|quickest| Judge {
+            quickest,
+            usual: Nanos(10.5),
+        });
+        let own = [5.0, 6.0, 7.0].map(|time| sample(time, 10.5));
+        let shared = [90.0, 91.0].map(|time| sample(time, 12.0));
+        let both = [&own[..], &shared].concat();
+        let of = |samples: &[Sample], judge| Sampled::of(samples.to_vec(), judge).unwrap();
+        let kept = of(&both, judge);
+        assert_eq!((kept.summary.samples, kept.summary.median), (3, Nanos(6.0)));
+        assert_eq!((kept.samples.len(), kept.disturbed()), (5, 2));
+        assert!(!kept.disturbed_throughout());
+        let few = of(&[&both[1..], &[sample(95.0, 11.5)]].concat(), judge);
+        assert_eq!(few.summary.samples, 3, "too few others");
+        assert_eq!(
+            few.summary.median,
+            Nanos(7.0),
+            "6, 7 and that of the quickest pace"
+        );
+        assert!(few.disturbed_throughout());
+        let unwatched = of(&both, None);
+        assert_eq!((unwatched.summary.samples, unwatched.disturbed()), (5, 0));
+        let slower = own.map(|s| sample(s.time.0 * 1.04, 10.5 * 1.04));
+        assert!((of(&slower, judge).summary.median.0 - 6.0).abs() < 1e-9);
+        assert!(Sampled::of(Vec::new(), judge).is_none());
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Summary {
 pub fn summarize(times: &[Nanos]) -> Option<Summary> {
     let mut sorted: Vec<f64> = times.iter().map(|t| t.0).collect();
     sorted.sort_by(f64::total_cmp);
-    let median = median(&sorted)?;
+    let median = median_of_sorted(&sorted)?;
     let medians = resampled(&sorted)?;
     let aside = (TAIL * RESAMPLES as f64) as usize;
     let reach = Nanos(reach(&sorted, median)?);
@@ -74,7 +74,13 @@ pub fn summarize(times: &[Nanos]) -> Option<Summary> {
     Some(summary)
 }
 
-fn median(sorted: &[f64]) -> Option<f64> {
+/// The median; `None` of no values.
+pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    median_of_sorted(&values)
+}
+
+fn median_of_sorted(sorted: &[f64]) -> Option<f64> {
     let middle = sorted.len() / 2;
     let upper = *sorted.get(middle)?;
     Some(if sorted.len() % 2 == 1 {
@@ -110,7 +116,7 @@ fn resampled(sorted: &[f64]) -> Option<Vec<f64>> {
 fn reach(sorted: &[f64], middle: f64) -> Option<f64> {
     let mut deviations: Vec<f64> = sorted.iter().map(|x| (x - middle).abs()).collect();
     deviations.sort_by(f64::total_cmp);
-    let mad = median(&deviations)?;
+    let mad = median_of_sorted(&deviations)?;
     let deviation = if mad > 0.0 {
         mad / NORMAL_MAD
     } else {
@@ -198,7 +204,7 @@ mod tests {
                 let drawn = (0..count).map(|_| sorted[rng.random_range(0..count as usize)]);
                 let mut drawn: Vec<f64> = drawn.collect();
                 drawn.sort_by(f64::total_cmp);
-                median(&drawn).unwrap()
+                median_of_sorted(&drawn).unwrap()
             });
             let (slow, fast) = (slow.collect::<Vec<_>>(), resampled(&sorted).unwrap());
             for &limit in &sorted {

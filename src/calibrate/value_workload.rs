@@ -13,15 +13,14 @@
 //! | `join_shares` | such a message read and added to one's own share |
 //!
 //! Convolutions are 3 × 3 over images of 16 × 16. A time is that of all values. But for weights, of which many
-//! plaintexts follow each other, and shares that are joined, each run is after a sweep through the caches, and a rest
-//! where an action begins with it.
+//! plaintexts follow each other, and shares that are joined, each run is after a sweep through the caches.
 
 use rand::RngExt;
 use zeroize::Zeroizing;
 
 use super::case::{Case, FAR};
 use super::ot_workload::generator;
-use super::sweep::{SHORT, Sweep};
+use super::sweep::Sweep;
 use super::workload::{Workload, WorkloadError};
 use crate::network::{PoolParams, Shape, StepKind};
 use crate::packing::{ConvShape, LinearShape, Plan, PlanRequest};
@@ -49,8 +48,8 @@ pub(super) fn workload(case: &Case, op: ValueOp) -> Result<Workload<'static>, Wo
     let values = drawn(count, P, &mut rng);
     let (none, slots) = (Bytes(0), count / N);
     Ok(match op {
-        ValueOp::DrawShare => rested(none, move || Ok(drawn(count, P, &mut rng))),
-        ValueOp::DrawMask => rested(none, move || {
+        ValueOp::DrawShare => swept(none, move || Ok(drawn(count, P, &mut rng))),
+        ValueOp::DrawMask => swept(none, move || {
             let mut draw = || drawn(N, P, &mut rng);
             let drawn: Zeroizing<Vec<_>> = Zeroizing::new((0..slots).map(|_| draw()).collect());
             let masks = drawn.iter().map(|slots| negated(slots, P));
@@ -73,13 +72,13 @@ pub(super) fn workload(case: &Case, op: ValueOp) -> Result<Workload<'static>, Wo
         }
         ValueOp::WriteShare => {
             let size = Bytes::of_bits(u64::from(BITS) * count as u64);
-            rested(size, move || Ok(pack(&values, BITS)))
+            swept(size, move || Ok(pack(&values, BITS)))
         }
         ValueOp::JoinShares => {
             let packed = pack(&values, BITS);
             let join = move || opened(&StepKind::Flatten, &values, &packed, P);
             // What is joined was made and received just before.
-            after(Sweep::and_rest(0, SHORT), none, move || Ok(join()))
+            Workload::again(none, move || Ok(join()))
         }
         ValueOp::ReadChoices | ValueOp::AcceptChoices | ValueOp::ReceiveLabels => {
             return Err(refused());
@@ -116,32 +115,16 @@ fn fc(inputs: usize, outputs: usize) -> Result<Plan, WorkloadError> {
     )?)
 }
 
-/// A run that an action begins with: after a sweep through the caches, and a rest.
-fn rested<T: 'static>(
-    bytes: Bytes,
-    run: impl FnMut() -> Result<T, WorkloadError> + 'static,
-) -> Workload<'static> {
-    after(Sweep::and_rest(FAR, SHORT), bytes, run)
-}
-
-/// A run within an action: after a sweep through the caches.
+/// A run after a sweep through the caches.
 fn swept<T: 'static>(
-    bytes: Bytes,
-    run: impl FnMut() -> Result<T, WorkloadError> + 'static,
-) -> Workload<'static> {
-    after(Sweep::of(FAR), bytes, run)
-}
-
-fn after<T: 'static>(
-    sweep: Sweep,
     bytes: Bytes,
     mut run: impl FnMut() -> Result<T, WorkloadError> + 'static,
 ) -> Workload<'static> {
-    Workload::once(bytes, sweep.after(|| Ok(())), move |()| run())
+    Workload::once(bytes, Sweep::of(FAR).after(|| Ok(())), move |()| run())
 }
 
 fn packing(plan: Plan, values: Vec<u64>) -> Workload<'static> {
-    rested(Bytes(0), move || {
+    swept(Bytes(0), move || {
         Ok(Zeroizing::new(plan.pack_input(&values)))
     })
 }
@@ -157,7 +140,7 @@ fn turned(ciphertexts: usize) -> Result<Option<Workload<'static>>, WorkloadError
     let values = drawn(N, P, &mut generator());
     let whole = each > 0 && ciphertexts.is_multiple_of(each);
     Ok(whole.then(|| {
-        rested(Bytes(0), move || {
+        swept(Bytes(0), move || {
             for _ in 0..ciphertexts / each {
                 std::hint::black_box(Zeroizing::new(plan.pack_input(&values)));
             }

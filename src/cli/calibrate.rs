@@ -172,6 +172,7 @@ fn write(
         write_profile(path, &calibration.profile, globals)?;
         write_samples(&path.with_extension("samples.csv"), &calibration, globals)?;
         warn_of_outliers(&calibration, globals);
+        warn_of_sharing(&calibration, globals);
         return output::present(&Measured::of(&calibration), globals);
     }
     for (case, reason) in &calibration.failed {
@@ -200,6 +201,19 @@ fn warn_of_outliers(calibration: &Calibration, globals: &Globals) {
     }
 }
 
+/// Warns of cases that met no processor of their own.
+fn warn_of_sharing(calibration: &Calibration, globals: &Globals) {
+    let cases = calibration.samples.iter();
+    let shared = cases.filter(|of| of.disturbed_throughout()).count();
+    if shared > 0 {
+        let of = calibration.samples.len();
+        let told = format!(
+            "{shared} of {of} cases met a processor shared with others alone, and their times are of that"
+        );
+        output::warn(globals, &told);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -215,6 +229,8 @@ mod tests {
         min_samples: 1,
         rounds: 2,
         budget: Duration::MAX,
+        waiting: 0.0,
+        most_waiting: Duration::ZERO,
     };
 
     #[test]

@@ -19,12 +19,13 @@ use super::setting::{OwnedSetting, SettingArgs};
 use super::token::TokenArgs;
 use super::verify_jobs::{self as jobs, Job, Layers};
 use super::verify_server::{self as server, ServerProcess};
+use crate::calibrate::Watch;
 use crate::network::evaluate;
 use crate::predict::CircuitsReport;
 use crate::protocol::Party;
 use crate::verify::{
-    Channel, PeakMemory, Run, SessionSettings, VerifiedLayers, acts, compare, compare_layer,
-    request, serve, summaries,
+    Channel, Paces, PeakMemory, Run, SessionSettings, VerifiedLayers, acts, both_summaries,
+    compare, compare_layer, request, serve,
 };
 
 /// Which party this process is.
@@ -84,6 +85,10 @@ pub(super) struct Args {
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Inferences of a random layer's session that are not counted, as calibration has its warm-up.
 const WARM_UP: usize = 1;
+/// How long a party waits for a processor that is not shared, for each time that it computes.
+const WAITING_SHARE: f64 = 3.0;
+/// And at most without computing.
+const MOST_WAITING: Duration = Duration::from_secs(3);
 /// How long a server waits for its client.
 const WAITING: Duration = Duration::from_secs(600);
 
@@ -177,7 +182,9 @@ impl Session {
         let mut longest: f64 = 0.0;
         for job in &jobs {
             let told = job.predict(&setting)?;
-            longest = longest.max(told.total.seconds.total + told.setup.seconds);
+            let parties = told.total.seconds.client + told.total.seconds.server;
+            let waiting = WAITING_SHARE * (parties + told.setup.seconds);
+            longest = longest.max(told.total.seconds.total + told.setup.seconds + waiting);
         }
         let patience = args
             .patience()
@@ -221,6 +228,17 @@ impl Session {
         })
     }
 
+    /// Watches this party's processor; it never waits for as long as the other party has patience.
+    fn watch(&self) -> Watch {
+        Watch::start(WAITING_SHARE, MOST_WAITING.min(self.patience / 4))
+    }
+
+    /// With the pace at which times are predicted.
+    fn at_usual_pace(&self, paces: Paces) -> Paces {
+        let usual = self.setting.pace;
+        Paces { usual, ..paces }
+    }
+
     fn channel(&self, stream: TcpStream) -> Result<Channel, Failure> {
         let channel = Channel::new(stream, self.patience).map_err(Failure::job)?;
         match self.setting.shaped {
@@ -232,10 +250,13 @@ impl Session {
     fn serve(&self, stream: TcpStream, globals: &Globals) -> Result<(), Failure> {
         let mut channel = self.channel(stream)?;
         let mut rng = party_rng(globals, "server")?;
+        let mut watch = self.watch();
         for job in self.sessions() {
             let rng = ChaCha20Rng::from_rng(&mut rng);
             let settings = self.settings(Party::Server, job)?;
-            serve(&mut channel, &job.script, &job.weights, settings, rng).map_err(Failure::job)?;
+            let (script, weights) = (&job.script, &job.weights);
+            serve(&mut channel, script, weights, settings, &mut watch, rng)
+                .map_err(Failure::job)?;
         }
         Ok(())
     }
@@ -268,10 +289,14 @@ impl Session {
         } = job;
         let expected = evaluate(&script.network, weights, input).map_err(Failure::job)?;
         let settings = self.settings(Party::Client, job)?;
-        let run = request(channel, script, input, settings, rng).map_err(Failure::job)?;
+        let mut watch = self.watch();
+        let run = request(channel, script, input, settings, &mut watch, rng);
+        let run = run.map_err(Failure::job)?;
         let setting = self.setting.setting();
-        let acts = acts(script, &run, setting.prices, &setting.link).map_err(Failure::input)?;
-        let mut verification = compare(prediction, script, &run, &expected);
+        let paces = self.at_usual_pace(run.paces);
+        let own = run.tally.undisturbed(script, paces);
+        let acts = acts(script, &own, setting.prices, &setting.link).map_err(Failure::input)?;
+        let mut verification = compare(prediction, script, &run, paces, &expected);
         verification.acts = acts;
         let holds = verification.holds();
         output::present(&verification, globals)?;
@@ -292,11 +317,12 @@ impl Session {
         let all = self.jobs.len() * self.inferences;
         let bar = output::Progress::new(globals, all as u64, "verifying");
         let mut runs: Vec<Run> = Vec::new();
+        let mut watch = self.watch();
         for (index, job) in self.sessions().enumerate() {
             bar.set(index as u64);
             let own = ChaCha20Rng::from_rng(rng);
             let settings = self.settings(Party::Client, job)?;
-            let run = request(channel, &job.script, &job.input, settings, own);
+            let run = request(channel, &job.script, &job.input, settings, &mut watch, own);
             let run = run.map_err(Failure::job)?;
             let run = run.warmed_up(&job.script, WARM_UP);
             match runs.get_mut(index % self.jobs.len()) {
@@ -317,14 +343,17 @@ impl Session {
         let runs = self.rounds(channel, rng, globals)?;
         let (mut random_layers, mut all_acts) = (Vec::new(), Vec::new());
         let mut peak_memory = PeakMemory::default();
+        let all = runs.iter().map(|run| run.paces);
+        let paces = self.at_usual_pace(all.fold(Paces::default(), Paces::merged));
         for (job, run) in self.jobs.iter().zip(runs) {
             let (script, input) = (&job.script, &job.input);
             let expected = evaluate(&script.network, &job.weights, input).map_err(Failure::job)?;
             let prediction = job.predict(&self.setting)?;
             let setting = self.setting.setting();
-            let of_layer = acts(script, &run, setting.prices, &setting.link);
+            let own = run.tally.undisturbed(script, paces);
+            let of_layer = acts(script, &own, setting.prices, &setting.link);
             all_acts.extend(of_layer.map_err(Failure::input)?);
-            random_layers.extend(compare_layer(prediction, script, &run, &expected));
+            random_layers.extend(compare_layer(prediction, script, &run, paces, &expected));
             let [client, server] = run.peak_memory;
             peak_memory = PeakMemory { client, server };
         }
@@ -333,13 +362,15 @@ impl Session {
         let none = Failure::unusable("expected a layer");
         let circuits = CircuitsReport::of(&first.ok_or(none)?.script);
         let all_equal = random_layers.len() == self.jobs.len();
+        let [summary, summary_undisturbed] = both_summaries(&random_layers);
         let verified = VerifiedLayers {
             calibration: setting.calibration.clone(),
             link: setting.link.into(),
             circuits,
             seed,
             inferences: self.inferences,
-            summary: summaries(&random_layers),
+            summary,
+            summary_undisturbed,
             random_layers,
             acts: all_acts,
             peak_memory,

@@ -62,7 +62,7 @@ pub(super) fn layers<'a>(
 }
 
 /// One row a verified layer: the prediction's columns, then `measured.…`, `judged.…` (the seconds that the error
-/// is about, with the least and the greatest of the inferences) and `error.…`.
+/// is about, with the least and the greatest of the inferences), `error.…` and `undisturbed.…`.
 pub(super) fn verified_layers(
     circuits: &CircuitsReport,
     layers: &[VerifiedLayer],
@@ -74,6 +74,7 @@ pub(super) fn verified_layers(
     header.extend(PROCESSOR.map(str::to_owned));
     header.extend(JUDGED.map(|name| format!("judged.{name}")));
     header.extend(["error.seconds", "error.bytes"].map(str::to_owned));
+    header.extend(["measured", "error", "share"].map(|name| format!("undisturbed.{name}")));
     let rows = layers.iter().map(|layer| {
         let mut row = layer_row(circuits, &layer.predicted, &ops);
         row.extend(seconds(&layer.measured.seconds));
@@ -93,6 +94,9 @@ pub(super) fn verified_layers(
             layer.error.seconds.to_string(),
             layer.error.bytes.to_string(),
         ]);
+        let own = layer.undisturbed;
+        let own = own.map(|own| [own.measured, own.error, own.share].map(|x| x.to_string()));
+        row.extend(own.unwrap_or_default());
         row
     });
     write(std::iter::once(header).chain(rows))

@@ -11,8 +11,8 @@ use crate::predict::{
 };
 use crate::protocol::{Delivery, Party, Phase};
 use crate::verify::{
-    Judged, Measured, PeakMemory, PredictionError, Spread, Summary, Verification, VerifiedAct,
-    VerifiedCircuits, VerifiedLayer, VerifiedLayers, VerifiedSetup, VerifiedTotal,
+    Judged, Measured, PeakMemory, PredictionError, Spread, Summary, Undisturbed, Verification,
+    VerifiedAct, VerifiedCircuits, VerifiedLayer, VerifiedLayers, VerifiedSetup, VerifiedTotal,
 };
 
 fn seconds_of(client: f64, server: f64, link: f64) -> SecondsSplit {
@@ -130,6 +130,12 @@ fn prediction() -> Prediction {
     }
 }
 
+const UNDISTURBED: Option<Undisturbed> = Some(Undisturbed {
+    measured: 0.2,
+    error: 0.125,
+    share: 0.75,
+});
+
 fn verification() -> Verification {
     let told = prediction();
     let measured = Measured {
@@ -156,6 +162,7 @@ fn verification() -> Verification {
         measured,
         spread,
         error,
+        undisturbed: UNDISTURBED,
     });
     Verification {
         network: told.network,
@@ -178,6 +185,7 @@ fn verification() -> Verification {
             measured,
             spread,
             error,
+            undisturbed: UNDISTURBED,
         },
         inferences: 3,
         acts: vec![],
@@ -186,6 +194,7 @@ fn verification() -> Verification {
             server: 2_000_000,
         },
         summary: BTreeMap::from([("all".to_owned(), Summary::of(&[-0.25]))]),
+        summary_undisturbed: BTreeMap::from([("all".to_owned(), Summary::of(&[0.125]))]),
         output_equal: true,
     }
 }
@@ -236,6 +245,11 @@ fn a_verification_puts_measured_beside_predicted() {
     let shown = verification();
     let text = shown.table();
     assert!(text.contains("−25.0 %"), "{text}");
+    assert!(text.contains("12.5 %"), "{text}");
+    assert!(
+        text.contains("In 25 % of the time a party's processor was shared"),
+        "{text}"
+    );
     assert!(text.contains("equals plaintext inference"));
     assert!(
         text.contains("383.00 MB wait with the server, 383.00 MB measured"),
@@ -247,8 +261,25 @@ fn a_verification_puts_measured_beside_predicted() {
     assert!(!more.holds());
     let csv = shown.csv().unwrap();
     assert!(
-        csv.lines().all(|line| line.split(',').count() == 63),
+        csv.lines().all(|line| line.split(',').count() == 66),
         "{csv}"
+    );
+    let mut older = shown.clone();
+    older.total.undisturbed = None;
+    for layer in &mut older.layers {
+        layer.undisturbed = None;
+    }
+    let read: Verification = serde_json::from_str(&older.json().unwrap()).unwrap();
+    assert_eq!(read, older);
+    assert!(
+        !read.table().contains("was shared"),
+        "nothing is told of what is not known"
+    );
+    assert!(
+        read.csv()
+            .unwrap()
+            .lines()
+            .all(|line| line.split(',').count() == 66)
     );
     let wrong = Verification {
         output_equal: false,
@@ -284,6 +315,7 @@ fn random_layers_are_shown_with_their_errors_and_a_plot() {
         seed: 7,
         inferences: 5,
         summary: of_network.summary,
+        summary_undisturbed: of_network.summary_undisturbed,
         random_layers: of_network.layers,
         acts: ["conv1", "<b>conv2", ""].map(act).to_vec(),
         peak_memory: of_network.peak_memory,

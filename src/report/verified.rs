@@ -10,8 +10,8 @@ use super::sheet::{
 };
 use crate::predict::{LayerPrediction, SecondsSplit};
 use crate::verify::{
-    Judged, Measured, PeakMemory, PredictionError, Spread, Summary, Verification, VerifiedAct,
-    VerifiedLayer, VerifiedLayers, VerifiedTotal,
+    Judged, Measured, PeakMemory, PredictionError, Spread, Summary, Undisturbed, Verification,
+    VerifiedAct, VerifiedLayer, VerifiedLayers, VerifiedTotal,
 };
 
 use Align::{Left, Right};
@@ -22,7 +22,7 @@ pub fn verification_grids(verification: &Verification) -> Vec<Grid> {
     let layers = || verification.layers.iter().map(|layer| &layer.predicted);
     vec![
         comparison(&verification.layers, Some(&verification.total)),
-        errors(&verification.summary),
+        errors(&verification.summary, &verification.summary_undisturbed),
         acts(&verification.acts),
         parameters(layers()),
         security_sources(sources_of(layers())),
@@ -34,13 +34,13 @@ pub fn verification_grids(verification: &Verification) -> Vec<Grid> {
 pub fn random_layer_grids(verified: &VerifiedLayers) -> Vec<Grid> {
     vec![
         computation(&verified.random_layers),
-        errors(&verified.summary),
+        errors(&verified.summary, &verified.summary_undisturbed),
         acts(&by_kind(verified)),
     ]
 }
 
 /// What both comparisons begin with.
-const JUDGED: [(&str, Align); 9] = [
+const JUDGED: [(&str, Align); 11] = [
     ("layer", Left),
     ("kind", Left),
     ("in", Left),
@@ -50,6 +50,8 @@ const JUDGED: [(&str, Align); 9] = [
     ("error", Right),
     ("from", Right),
     ("to", Right),
+    ("undisturbed", Right),
+    ("error", Right),
 ];
 /// And what they end with.
 const BYTES: [(&str, Align); 3] = [
@@ -72,7 +74,12 @@ fn comparison(layers: &[VerifiedLayer], total: Option<&VerifiedTotal>) -> Grid {
         [client, server, link].map(seconds)
     };
     for layer in layers {
-        let judged = judged(&layer.judged, &layer.spread, &layer.error);
+        let judged = judged(
+            &layer.judged,
+            &layer.spread,
+            &layer.error,
+            layer.undisturbed.as_ref(),
+        );
         let sent = sent(layer.predicted.bytes.total, &layer.measured, &layer.error);
         let cells = place(&layer.predicted).into_iter().chain(judged);
         grid.row(cells.chain(measured(&layer.measured)).chain(sent));
@@ -83,7 +90,12 @@ fn comparison(layers: &[VerifiedLayer], total: Option<&VerifiedTotal>) -> Grid {
             predicted: total.predicted.seconds.total,
             measured: total.spread.median,
         };
-        let judged = judged(&whole, &total.spread, &total.error);
+        let judged = judged(
+            &whole,
+            &total.spread,
+            &total.error,
+            total.undisturbed.as_ref(),
+        );
         let sent = sent(total.predicted.bytes.total, &total.measured, &total.error);
         let cells = place.into_iter().chain(judged);
         grid.foot(cells.chain(measured(&total.measured)).chain(sent));
@@ -108,7 +120,12 @@ fn computation(layers: &[VerifiedLayer]) -> Grid {
         let wall = seen.seconds.client + seen.seconds.server;
         let link = [told.seconds.link, seen.seconds.link];
         let split = [seen.client_cpu, seen.server_cpu, wall].into_iter();
-        let judged = judged(&layer.judged, &layer.spread, &layer.error);
+        let judged = judged(
+            &layer.judged,
+            &layer.spread,
+            &layer.error,
+            layer.undisturbed.as_ref(),
+        );
         let sent = sent(told.bytes.total, seen, &layer.error);
         let cells = place(told).into_iter().chain(judged);
         grid.row(cells.chain(split.chain(link).map(seconds)).chain(sent));
@@ -127,13 +144,20 @@ fn place(told: &LayerPrediction) -> [String; 4] {
 }
 
 /// Predicted seconds beside what was measured.
-fn judged(judged: &Judged, spread: &Spread, error: &PredictionError) -> [String; 5] {
+fn judged(
+    judged: &Judged,
+    spread: &Spread,
+    error: &PredictionError,
+    undisturbed: Option<&Undisturbed>,
+) -> [String; 7] {
     [
         seconds(judged.predicted),
         seconds(judged.measured),
         percent(error.seconds),
         seconds(spread.least),
         seconds(spread.greatest),
+        undisturbed.map_or_else(String::new, |own| seconds(own.measured)),
+        undisturbed.map_or_else(String::new, |own| percent(own.error)),
     ]
 }
 
@@ -168,11 +192,12 @@ fn by_kind(verified: &VerifiedLayers) -> Vec<VerifiedAct> {
     sums
 }
 
-fn errors(summary: &BTreeMap<String, Summary>) -> Grid {
+fn errors(summary: &BTreeMap<String, Summary>, undisturbed: &BTreeMap<String, Summary>) -> Grid {
     let mut grid = Grid::new(
         "Errors of the layers that are predicted to take 2 ms or more",
         &[
             ("layers", Left),
+            ("processor", Left),
             ("number", Right),
             ("mean absolute error", Right),
             ("worst", Right),
@@ -181,9 +206,12 @@ fn errors(summary: &BTreeMap<String, Summary>) -> Grid {
         ],
     );
     let share = |share: f64| format!("{:.1} %", 100.0 * share);
-    for (kind, summary) in summary {
+    let as_it_was = summary.iter().map(|of| ("as it was", of));
+    let undisturbed = undisturbed.iter().map(|of| ("undisturbed", of));
+    for (processor, (kind, summary)) in as_it_was.chain(undisturbed) {
         grid.row([
             kind.clone(),
+            processor.to_owned(),
             summary.layers.to_string(),
             share(summary.mean_absolute_error),
             percent(summary.worst),
@@ -196,7 +224,7 @@ fn errors(summary: &BTreeMap<String, Summary>) -> Grid {
 
 fn acts(acts: &[VerifiedAct]) -> Grid {
     let mut grid = Grid::new(
-        "Where the time went, acts of 0.5 ms or more",
+        "Where the time went on an undisturbed processor, acts of 0.5 ms or more",
         &[
             ("layer", Left),
             ("phase", Left),
@@ -273,7 +301,8 @@ pub(super) fn verification_summary(verification: &Verification) -> String {
         circuits(&verification.circuits.predicted),
         stored(&verification.circuits.predicted),
         bytes(verification.circuits.measured_stored.total()),
-    ) + &memory(&verification.peak_memory)
+    ) + &sharing(total.undisturbed.iter())
+        + &memory(&verification.peak_memory)
 }
 
 /// Which layers were run, priced by what, over which link.
@@ -298,7 +327,26 @@ pub(super) fn random_summary(verified: &VerifiedLayers) -> String {
     let memory = memory(&verified.peak_memory);
     let judged = "Judged by the computation of both parties in the processor time of their threads, the median \
                   of the runs; the link stands beside it.";
-    format!("{verdict} {judged}{memory}")
+    let layers = verified.random_layers.iter();
+    let sharing = sharing(layers.filter_map(|layer| layer.undisturbed.as_ref()));
+    format!("{verdict} {judged}{sharing}{memory}")
+}
+
+/// For how much of the time the processors were shared, and what is made of it; nothing where that is not known.
+fn sharing<'a>(all: impl Iterator<Item = &'a Undisturbed>) -> String {
+    let (mut own, mut whole) = (0.0, 0.0);
+    for undisturbed in all {
+        own += undisturbed.share * undisturbed.measured;
+        whole += undisturbed.measured;
+    }
+    if whole <= 0.0 {
+        return String::new();
+    }
+    let shared = 100.0 * (1.0 - own / whole);
+    format!(
+        " In {shared:.0} % of the time a party's processor was shared with others, by its pace before and after each \
+         action; `undisturbed` puts the same action's other inferences in the place of those times, where there are any."
+    )
 }
 
 fn memory(peak: &PeakMemory) -> String {

@@ -1,7 +1,7 @@
 //! Where the time of a session went, act by act, predicted and measured.
 
 use super::outcome::VerifiedAct;
-use super::session::Run;
+use super::tally::Tally;
 use crate::predict::{PriceError, PriceList};
 use crate::protocol::{Action, Link, Party, Phase, Script, TransferTimes};
 use crate::units::Nanos;
@@ -12,7 +12,7 @@ use crate::units::Nanos;
 /// The profile lacks a price.
 pub fn acts(
     script: &Script,
-    run: &Run,
+    tally: &Tally,
     prices: &PriceList,
     link: &Link,
 ) -> Result<Vec<VerifiedAct>, PriceError> {
@@ -26,7 +26,7 @@ pub fn acts(
         let of = key(action);
         let known = keys.iter().rposition(|known| *known == of);
         let at = known.unwrap_or_else(|| {
-            acts.push(begun(script, run, action));
+            acts.push(begun(script, tally, action));
             keys.push(of);
             keys.len() - 1
         });
@@ -62,9 +62,8 @@ fn key(action: &Action) -> Key {
 }
 
 /// A kind of act with what was measured, and nothing predicted yet.
-fn begun(script: &Script, run: &Run, action: &Action) -> VerifiedAct {
+fn begun(script: &Script, tally: &Tally, action: &Action) -> VerifiedAct {
     let of = key(action);
-    let tally = &run.tally;
     let measured = tally.median(script, action.phase, |other| key(other) == of);
     let step = action.step.and_then(|step| script.network.steps.get(step));
     VerifiedAct {

@@ -2,19 +2,19 @@
 //!
 //! The receiver knows from the script which message comes next and how long it is: anything else is
 //! refused before it is read. A peer that closes the connection, or does not complete a message within
-//! the channel's patience, ends the run with an error.
+//! the channel's patience, ends the run with an error. Whoever waits polls ([`polling`]): its core stays its own.
 //!
 //! A channel may be *shaped* like a link: what is sent arrives at the bandwidth of the link, half a round trip
 //! later ([`super::shaper`]). Each party shapes what it sends, so that the directions are apart.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::TcpStream;
 use std::time::Duration;
 
 use thiserror::Error;
 
 use super::shaper::Shaper;
-use crate::calibrate::{Moment, now};
+use crate::calibrate::{Moment, now, polling};
 use crate::protocol::{FRAME_HEADER, Link, Message, MessageKind};
 
 /// Why the channel ended the run.
@@ -114,9 +114,7 @@ impl Channel {
         for part in parts {
             let mut left = *part;
             while !left.is_empty() {
-                let remaining = self.remaining(deadline)?;
-                self.stream.set_write_timeout(Some(remaining))?;
-                match self.stream.write(left) {
+                match polling::write(&self.stream, left, deadline) {
                     Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
                     Ok(taken) => left = left.get(taken..).unwrap_or_default(),
                     Err(error) => return Err(self.failed(error)),
@@ -172,24 +170,13 @@ impl Channel {
     fn read(&mut self, bytes: &mut [u8], deadline: Moment) -> Result<(), ChannelError> {
         let mut filled = 0;
         while filled < bytes.len() {
-            let remaining = self.remaining(deadline)?;
-            self.stream.set_read_timeout(Some(remaining))?;
-            match self.stream.read(&mut bytes[filled..]) {
+            match polling::read(&self.stream, &mut bytes[filled..], deadline) {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
                 Ok(given) => filled += given,
                 Err(error) => return Err(self.failed(error)),
             }
         }
         Ok(())
-    }
-
-    /// What is left until the deadline.
-    fn remaining(&self, deadline: Moment) -> Result<Duration, ChannelError> {
-        let left = deadline.saturating_duration_since(now());
-        if left.is_zero() {
-            return Err(self.failed(io::ErrorKind::TimedOut.into()));
-        }
-        Ok(left)
     }
 
     /// A failure of the stream as the run's.

@@ -1,21 +1,26 @@
 //! Sets a session beside its prediction.
 
 use super::outcome::{
-    Judged, Measured, PeakMemory, PredictionError, Verification, VerifiedCircuits, VerifiedLayer,
-    VerifiedSetup, VerifiedTotal,
+    Judged, Measured, PeakMemory, PredictionError, Undisturbed, Verification, VerifiedCircuits,
+    VerifiedLayer, VerifiedSetup, VerifiedTotal,
 };
 use super::session::Run;
-use super::summary::summaries;
+use super::summary::both_summaries;
+use super::tally::{Paces, Spread};
 use crate::predict::Prediction;
 use crate::protocol::Script;
 
-/// The verification of `prediction` of a script by `run`; `expected` is the plain result.
+/// The verification of `prediction` of a script by `run`; `expected` is the plain result, `paces` tell when a processor
+/// was shared.
 pub fn compare(
     prediction: Prediction,
     script: &Script,
     run: &Run,
+    paces: Paces,
     expected: &[i64],
 ) -> Verification {
+    let own = run.tally.undisturbed(script, paces);
+    let share = |step| run.tally.undisturbed_share(script, paces, step);
     let mut layers = Vec::new();
     for (step, predicted) in prediction.layers.into_iter().enumerate() {
         let (measured, spread) = run.tally.step(script, step);
@@ -25,6 +30,7 @@ pub fn compare(
         };
         layers.push(VerifiedLayer {
             error: error(judged, predicted.bytes.total, &measured),
+            undisturbed: undisturbed(judged, own.step(script, step).1, share(Some(step))),
             predicted,
             measured,
             judged,
@@ -38,7 +44,8 @@ pub fn compare(
         measured: spread.median,
     };
     let error = error(judged, predicted.bytes.total, &measured);
-    let summary = summaries(&layers);
+    let undisturbed = undisturbed(judged, own.total(script).1, share(None));
+    let [summary, summary_undisturbed] = both_summaries(&layers);
     let setup = run.tally.setup(script);
     let [client, server] = run.peak_memory;
     Verification {
@@ -62,10 +69,12 @@ pub fn compare(
             measured,
             spread,
             error,
+            undisturbed,
         },
         inferences: run.results.len(),
         acts: Vec::new(),
         summary,
+        summary_undisturbed,
         peak_memory: PeakMemory { client, server },
         output_equal: !run.results.is_empty() && run.results.iter().all(|r| r == expected),
     }
@@ -77,9 +86,10 @@ pub fn compare_layer(
     prediction: Prediction,
     script: &Script,
     run: &Run,
+    paces: Paces,
     expected: &[i64],
 ) -> Option<VerifiedLayer> {
-    let verification = compare(prediction, script, run, expected);
+    let verification = compare(prediction, script, run, paces, expected);
     let holds = verification.holds();
     let mut layer = verification.layers.into_iter().next().filter(|_| holds)?;
     layer.spread = run.tally.on_processor(script);
@@ -89,18 +99,34 @@ pub fn compare_layer(
         measured: layer.spread.median,
     };
     layer.error = error(layer.judged, predicted.bytes.total, &layer.measured);
+    let own = run.tally.undisturbed(script, paces).on_processor(script);
+    let share = run.tally.undisturbed_share(script, paces, None);
+    layer.undisturbed = undisturbed(layer.judged, own, share);
     Some(layer)
 }
 
 fn error(judged: Judged, bytes: u64, measured: &Measured) -> PredictionError {
-    let (told, taken) = (judged.predicted, judged.measured);
     PredictionError {
-        seconds: if taken > 0.0 {
-            (told - taken) / taken
-        } else {
-            0.0
-        },
+        seconds: relative(judged.predicted, judged.measured),
         bytes: bytes as i64 - measured.bytes.total as i64,
+    }
+}
+
+fn undisturbed(judged: Judged, own: Spread, share: f64) -> Option<Undisturbed> {
+    let measured = own.median;
+    let error = relative(judged.predicted, measured);
+    Some(Undisturbed {
+        measured,
+        error,
+        share,
+    })
+}
+
+fn relative(told: f64, taken: f64) -> f64 {
+    if taken > 0.0 {
+        (told - taken) / taken
+    } else {
+        0.0
     }
 }
 

@@ -25,13 +25,13 @@ pub use door::{DoorError, GREETING, Stranger, admit};
 pub use echo::{EchoError, measure_link, serve_link};
 pub use memory::peak_memory;
 pub use outcome::{
-    Judged, Measured, PeakMemory, PredictionError, Verification, VerifiedAct, VerifiedCircuits,
-    VerifiedLayer, VerifiedLayers, VerifiedSetup, VerifiedTotal,
+    Judged, Measured, PeakMemory, PredictionError, Undisturbed, Verification, VerifiedAct,
+    VerifiedCircuits, VerifiedLayer, VerifiedLayers, VerifiedSetup, VerifiedTotal,
 };
 pub use random_layers::random_layer;
 pub use session::{Run, RunError, SessionSettings, request, serve};
-pub use summary::{LEAST_SECONDS, Summary, summaries};
-pub use tally::{Cost, Spread, Tally};
+pub use summary::{LEAST_SECONDS, Summary, both_summaries};
+pub use tally::{Cost, Paces, Spread, Tally};
 pub use token::Token;
 
 #[cfg(test)]

@@ -49,6 +49,19 @@ pub struct Judged {
     pub measured: f64,
 }
 
+/// The measurement once more at the pace that the profile was measured at, with the times in which a party's processor was
+/// shared replaced: of each action by the median of the inferences in which it was not; where there are none, by that
+/// of the quickest pace.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Undisturbed {
+    /// Measured seconds, of those that the prediction is judged by.
+    pub measured: f64,
+    /// (predicted − measured) / measured.
+    pub error: f64,
+    /// Share of the measured time in which the processor was not shared.
+    pub share: f64,
+}
+
 /// One layer, predicted and measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VerifiedLayer {
@@ -65,6 +78,9 @@ pub struct VerifiedLayer {
     pub spread: Spread,
     /// The difference.
     pub error: PredictionError,
+    /// The same of an undisturbed processor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undisturbed: Option<Undisturbed>,
 }
 
 /// The whole network, predicted and measured.
@@ -80,9 +96,12 @@ pub struct VerifiedTotal {
     pub spread: Spread,
     /// The difference.
     pub error: PredictionError,
+    /// The same of an undisturbed processor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undisturbed: Option<Undisturbed>,
 }
 
-/// One kind of act of a layer: what all of them took in an inference.
+/// One kind of act of a layer: what all of them took in an inference of an undisturbed processor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VerifiedAct {
     /// The layer; empty for acts that serve all.
@@ -97,9 +116,9 @@ pub struct VerifiedAct {
     pub count: u64,
     /// Predicted seconds of computation.
     pub computation: f64,
-    /// Measured ones, by the wall clock.
+    /// Measured ones, by the wall clock, of an undisturbed processor.
     pub measured: f64,
-    /// Measured ones, on a processor.
+    /// Measured ones, on a processor, likewise.
     pub cpu: f64,
     /// Predicted seconds of their messages on the link.
     pub link: f64,
@@ -172,6 +191,9 @@ pub struct Verification {
     /// How well the layers of some length were predicted, by kind.
     #[serde(default)]
     pub summary: BTreeMap<String, Summary>,
+    /// The same of an undisturbed processor.
+    #[serde(default)]
+    pub summary_undisturbed: BTreeMap<String, Summary>,
     /// Whether the opened result equals plaintext inference, value by value.
     pub output_equal: bool,
 }
@@ -197,6 +219,9 @@ pub struct VerifiedLayers {
     pub acts: Vec<VerifiedAct>,
     /// How well they were predicted, by kind.
     pub summary: BTreeMap<String, Summary>,
+    /// The same of an undisturbed processor.
+    #[serde(default)]
+    pub summary_undisturbed: BTreeMap<String, Summary>,
     /// Most memory of both processes.
     pub peak_memory: PeakMemory,
     /// Whether every result equals plaintext inference and every byte was foretold.

@@ -8,14 +8,17 @@
 //! *Whose time is what.* A party's computation is timed where it runs, by the wall clock and by its thread's.
 //! The link's is what the client waits for a message beyond the moment at which the server had it ready,
 //! by the server's own times.
+//!
+//! Before an action for which the other one waits a party waits for a processor that is not shared, and it takes the pace
+//! before and after every action ([`Watch`]); neither is counted.
 
 use rand::CryptoRng;
 use thiserror::Error;
 
 use super::channel::{Channel, ChannelError};
 use super::memory::peak_memory;
-use super::tally::{Cost, Tally};
-use crate::calibrate::{Taken, time, timed};
+use super::tally::{Cost, Paces, Tally};
+use crate::calibrate::{Quickest, Taken, Watch, time, timed};
 use crate::network::Weights;
 use crate::predict::StoredBytes;
 use crate::protocol::{Action, Client, Inbox, Party, PartyError, Phase, Script, Server};
@@ -59,6 +62,8 @@ pub struct Run {
     pub results: Vec<Vec<i64>>,
     /// What each action took: those of the set-up once, the others once an inference.
     pub tally: Tally,
+    /// The quickest pace of each party's processor.
+    pub paces: Paces,
     /// Bytes of garbled circuits that waited with each party in one inference.
     pub stored: StoredBytes,
     /// Most memory that the client's and the server's process have had, in bytes; 0 where that is unknown.
@@ -89,6 +94,7 @@ impl Run {
             ..cost
         });
         self.tally.costs.extend(costs);
+        self.paces = self.paces.merged(later.paces);
         self.stored = later.stored;
         self.peak_memory = later.peak_memory;
     }
@@ -103,8 +109,21 @@ pub struct SessionSettings {
     pub inbox: Inbox,
 }
 
-/// Bytes of the server's report on one action: wall and thread time.
-const REPORT: usize = 16;
+/// Bytes of the server's report on one action: the wait before, wall and thread time, the processor's pace.
+const REPORT: usize = 32;
+
+/// Looks at the processor's pace before an action, and where the other party can do nothing but wait for what follows
+/// from it, waits for a processor that is not shared; how long that took.
+fn look_or_wait(watch: &mut Watch, script: &Script, index: usize) -> Nanos {
+    let from_here = script.actions.iter().skip(index);
+    let next = from_here.clone().find(|action| action.sends.is_some());
+    let party = |action: &Action| action.party;
+    if next.map(party) == script.actions.get(index).map(party) {
+        watch.wait()
+    } else {
+        watch.look_before()
+    }
+}
 
 /// Actions of one inference: in the first also those of the set-up.
 fn round(script: &Script, inference: usize) -> impl Iterator<Item = (usize, &Action)> {
@@ -121,24 +140,28 @@ pub fn serve<R: CryptoRng>(
     script: &Script,
     weights: &Weights,
     mut session: SessionSettings,
+    watch: &mut Watch,
     rng: R,
 ) -> Result<(), RunError> {
     agree(channel, script, session.inferences)?;
     let mut server = Server::new(script, weights, rng)?;
     let (inferences, inbox) = (session.inferences, &mut session.inbox);
     let mut report = Vec::new();
-    for (_, action) in (0..inferences).flat_map(|inference| round(script, inference)) {
+    for (index, action) in (0..inferences).flat_map(|inference| round(script, inference)) {
         if action.party == Party::Server {
+            let waited = look_or_wait(watch, script, index);
             let (payload, taken) = timed(|| server.perform(action, inbox));
-            report.extend_from_slice(&taken.wall.seconds().to_le_bytes());
-            report.extend_from_slice(&taken.cpu.seconds().to_le_bytes());
             let payload = payload?;
             send(channel, action, &payload)?;
             server.reclaim(action, payload);
+            for time in [waited, taken.wall, taken.cpu, watch.worked(taken.wall)] {
+                report.extend_from_slice(&time.seconds().to_le_bytes());
+            }
         } else if let Some(message) = action.sends {
             inbox.put(action, message, channel.receive(message)?)?;
         }
     }
+    report.extend_from_slice(&watch.quickest().time().seconds().to_le_bytes());
     report.extend_from_slice(&peak_memory().to_le_bytes());
     report.extend_from_slice(&inbox.stored().0.to_le_bytes());
     Ok(channel.send_raw(&report)?)
@@ -153,6 +176,7 @@ pub fn request<R: CryptoRng>(
     script: &Script,
     input: &[i64],
     mut session: SessionSettings,
+    watch: &mut Watch,
     rng: R,
 ) -> Result<Run, RunError> {
     agree(channel, script, session.inferences)?;
@@ -164,12 +188,14 @@ pub fn request<R: CryptoRng>(
             let mut cost = Cost::of(index, inference);
             let before = channel.sent + channel.received;
             if action.party == Party::Client {
+                cost.paused = look_or_wait(watch, script, index);
                 let (payload, taken) = timed(|| client.perform(action, inbox));
                 let payload = payload?;
                 let (sent, sending) = time(|| send(channel, action, &payload));
                 sent?;
                 client.reclaim(action, payload);
                 (cost.taken, cost.link) = (taken, sending);
+                cost.pace = Some(watch.worked(taken.wall));
             } else if let Some(message) = action.sends {
                 let (payload, waited) = time(|| channel.receive(message));
                 inbox.put(action, message, payload?)?;
@@ -186,12 +212,19 @@ pub fn request<R: CryptoRng>(
         let bytes = channel.receive_raw(8)?;
         Ok(bytes.try_into().map_or(0, u64::from_le_bytes))
     };
+    let pace = reported(last(channel)?.to_le_bytes());
     let (peak, stored) = (last(channel)?, last(channel)?);
+    let paces = Paces {
+        client: Some(watch.quickest()),
+        server: Quickest::of(Some(pace).filter(|pace| pace.0 > 0.0)),
+        usual: None,
+    };
     let each = inferences.max(1) as u64;
     attribute(script, &report, &mut costs);
     Ok(Run {
         results,
         tally: Tally { costs },
+        paces,
         stored: StoredBytes {
             client: inbox.stored().0 / each,
             server: stored / each,
@@ -200,35 +233,42 @@ pub fn request<R: CryptoRng>(
     })
 }
 
+/// A time that the server reports.
+fn reported(bytes: [u8; 8]) -> Nanos {
+    let seconds = f64::from_le_bytes(bytes);
+    let finite = if seconds.is_finite() { seconds } else { 0.0 };
+    Nanos::from_seconds(finite.clamp(0.0, 1e9))
+}
+
 /// Enters the server's times, and what of the client's waiting was the link's.
 fn attribute(script: &Script, times: &[u8], costs: &mut [Cost]) {
-    let mut times = times.as_chunks().0.iter().map(|&bytes| {
-        let seconds = f64::from_le_bytes(bytes);
-        let finite = if seconds.is_finite() { seconds } else { 0.0 };
-        Nanos::from_seconds(finite.clamp(0.0, 1e9))
-    });
+    let mut times = times.as_chunks().0.iter().copied().map(reported);
     let (mut client, mut server) = (0.0_f64, 0.0_f64);
     for cost in costs {
         let action = &script.actions[cost.action];
         match action.party {
             Party::Client => {
-                client += cost.taken.wall.0 + cost.link.0;
+                client += cost.paused.0 + cost.taken.wall.0 + cost.link.0;
                 if action.sends.is_some() {
                     server = server.max(client);
                 }
+                client += cost.pace.unwrap_or_default().0;
             }
             Party::Server => {
                 let mut next = || times.next().unwrap_or_default();
+                cost.paused = next();
                 cost.taken = Taken {
                     wall: next(),
                     cpu: next(),
                 };
-                server += cost.taken.wall.0;
+                cost.pace = Some(next()).filter(|pace| pace.0 > 0.0);
+                server += cost.paused.0 + cost.taken.wall.0;
                 if action.sends.is_some() {
                     let arrival = client + cost.waited.0;
                     cost.link = Nanos((arrival - server.max(client)).max(0.0));
                     (client, server) = (arrival, server.max(arrival));
                 }
+                server += cost.pace.unwrap_or_default().0;
             }
         }
     }
@@ -265,9 +305,26 @@ fn digest(script: &Script, inferences: usize) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
     hasher.update(&(inferences as u64).to_le_bytes());
+    hasher.update(&(REPORT as u64).to_le_bytes());
     // Writing plain data to memory does not fail; if it did, both sides would differ and stop.
     if let Ok(text) = serde_json::to_vec(script) {
         hasher.update(&text);
     }
     *hasher.finalize().as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is no time is none.
+    #[test]
+    fn reported_times_are_finite_and_positive() {
+        let of = |seconds: f64| reported(seconds.to_le_bytes());
+        assert_eq!(of(0.5), Nanos(5e8));
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0] {
+            assert_eq!(of(bad), Nanos(0.0), "{bad}");
+        }
+        assert_eq!(of(1e300), Nanos(1e18));
+    }
 }

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::calibrate::{Moment, now};
+use crate::calibrate::{Moment, now, polling};
 use crate::protocol::Link;
 use crate::units::Bytes;
 
@@ -52,7 +52,7 @@ impl Shaper {
         let queue = self.queue.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
         let sent = queue.send((self.free + half, message));
         sent.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
-        thread::sleep(ahead.saturating_sub(AHEAD));
+        polling::wait_until(start + ahead.saturating_sub(AHEAD));
         Ok(())
     }
 }

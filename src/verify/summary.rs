@@ -45,14 +45,28 @@ impl Summary {
     }
 }
 
-/// The layers that are predicted to take [`LEAST_SECONDS`] or more: all of them, and by kind.
-pub fn summaries(layers: &[VerifiedLayer]) -> BTreeMap<String, Summary> {
+/// The layers that are predicted to take [`LEAST_SECONDS`] or more, all of them and by kind: as they were measured, and of
+/// an undisturbed processor.
+pub fn both_summaries(layers: &[VerifiedLayer]) -> [BTreeMap<String, Summary>; 2] {
+    let as_it_was = summaries(layers, |layer| Some(layer.error.seconds));
+    [
+        as_it_was,
+        summaries(layers, |layer| layer.undisturbed.map(|own| own.error)),
+    ]
+}
+
+fn summaries(
+    layers: &[VerifiedLayer],
+    error: impl Fn(&VerifiedLayer) -> Option<f64>,
+) -> BTreeMap<String, Summary> {
     let mut errors: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for layer in layers {
-        if layer.judged.predicted >= LEAST_SECONDS {
+        if layer.judged.predicted >= LEAST_SECONDS
+            && let Some(error) = error(layer)
+        {
             for name in [&layer.predicted.kind, "all"] {
                 let of_name = errors.entry(name.to_owned()).or_default();
-                of_name.push(layer.error.seconds);
+                of_name.push(error);
             }
         }
     }

@@ -4,10 +4,12 @@
 //! the sorted totals, the mean of the two middle ones of an even number. The first inference counts like
 //! the others.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::outcome::Measured;
-use crate::calibrate::Taken;
+use crate::calibrate::{Quickest, Taken, at_pace};
 use crate::predict::{BytesSplit, SecondsSplit};
 use crate::protocol::{Action, Party, Phase, Script};
 use crate::units::Nanos;
@@ -27,6 +29,10 @@ pub struct Cost {
     pub waited: Nanos,
     /// Bytes that moved.
     pub bytes: u64,
+    /// How long its party waited before it for a processor that is not shared.
+    pub paused: Nanos,
+    /// The slower of the processor's paces before and after it; `None` where its party told none.
+    pub pace: Option<Nanos>,
 }
 
 impl Cost {
@@ -77,7 +83,104 @@ impl Spread {
     }
 }
 
+/// The quickest pace of each party's processor, where it is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Paces {
+    /// The client's.
+    pub client: Option<Quickest>,
+    /// The server's.
+    pub server: Option<Quickest>,
+    /// The pace at which times are predicted.
+    pub usual: Option<Nanos>,
+}
+
+impl Paces {
+    /// The quicker ones of both.
+    #[must_use]
+    pub fn merged(self, other: Self) -> Self {
+        let quicker = |a: Option<Quickest>, b: Option<Quickest>| {
+            Quickest::of(a.into_iter().chain(b).map(Quickest::time))
+        };
+        Self {
+            client: quicker(self.client, other.client),
+            server: quicker(self.server, other.server),
+            usual: self.usual.or(other.usual),
+        }
+    }
+
+    /// Whether an action's processor was shared with others, as far as is known.
+    fn shared(self, action: &Action, cost: &Cost) -> bool {
+        let quickest = match action.party {
+            Party::Client => self.client,
+            Party::Server => self.server,
+        };
+        let known = quickest.zip(cost.pace);
+        known.is_some_and(|(quickest, pace)| !quickest.undisturbed(pace))
+    }
+}
+
+/// The medians by either clock.
+fn middle_of(times: impl Iterator<Item = Taken>) -> Taken {
+    let (wall, cpu): (Vec<f64>, Vec<f64>) = times.map(|t| (t.wall.0, t.cpu.0)).unzip();
+    let [wall, cpu] = [wall, cpu].map(|times| Nanos(Spread::of(&times).median));
+    Taken { wall, cpu }
+}
+
 impl Tally {
+    /// The same at the usual pace, in proportion, and without the times in which a party's processor was shared: in their
+    /// place stands the median of the same action in the other inferences; where there are none, its time in that of
+    /// the quickest pace.
+    pub fn undisturbed(&self, script: &Script, paces: Paces) -> Self {
+        let shared = |cost: &Cost| paces.shared(&script.actions[cost.action], cost);
+        let mut all: BTreeMap<usize, Vec<&Cost>> = BTreeMap::new();
+        for cost in &self.costs {
+            all.entry(cost.action).or_default().push(cost);
+        }
+        let at_usual = |cost: &Cost| match cost.pace.zip(paces.usual) {
+            Some((pace, usual)) if !shared(cost) => Taken {
+                wall: at_pace(cost.taken.wall, pace, usual),
+                cpu: at_pace(cost.taken.cpu, pace, usual),
+            },
+            _ => cost.taken,
+        };
+        let own = |costs: &mut Vec<&Cost>| {
+            let pace = |cost: &Cost| cost.pace.unwrap_or_default().0;
+            costs.sort_by(|a, b| pace(a).total_cmp(&pace(b)));
+            let own = costs.partition_point(|cost| !shared(cost));
+            middle_of(costs.iter().take(own.max(1)).map(|cost| at_usual(cost)))
+        };
+        let own: BTreeMap<usize, Taken> = all
+            .iter_mut()
+            .map(|(at, costs)| (*at, own(costs)))
+            .collect();
+        let in_place = |cost: &Cost| match own.get(&cost.action) {
+            Some(&taken) if shared(cost) => Cost { taken, ..*cost },
+            _ => Cost {
+                taken: at_usual(cost),
+                ..*cost
+            },
+        };
+        Self {
+            costs: self.costs.iter().map(in_place).collect(),
+        }
+    }
+
+    /// Share of the time of a step's actions, or of all, in which the processor was not shared.
+    pub fn undisturbed_share(&self, script: &Script, paces: Paces, step: Option<usize>) -> f64 {
+        let (mut own, mut all) = (0.0, 0.0);
+        for cost in &self.costs {
+            let action = &script.actions[cost.action];
+            if in_setup(action) || step.is_some_and(|step| action.step != Some(step)) {
+                continue;
+            }
+            all += cost.taken.wall.0;
+            if !paces.shared(action, cost) {
+                own += cost.taken.wall.0;
+            }
+        }
+        if all > 0.0 { own / all } else { 1.0 }
+    }
+
     /// What the actions chosen took, in each inference.
     fn each(&self, script: &Script, chosen: impl Fn(&Action) -> bool) -> Vec<Measured> {
         let last = self.costs.iter().map(|cost| cost.inference).max();

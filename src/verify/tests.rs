@@ -8,11 +8,11 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 
 use super::*;
-use crate::calibrate::time;
+use crate::calibrate::{Quickest, Taken, Watch, time};
 use crate::network::{Weights, evaluate, zoo};
 use crate::params::{Request, TransformPrices, select_network};
-use crate::protocol::{Act, Inbox, Link, Message, MessageKind, Phase, Script, gazelle};
-use crate::units::Bytes;
+use crate::protocol::{Act, Inbox, Link, Message, MessageKind, Party, Phase, Script, gazelle};
+use crate::units::{Bytes, Nanos};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -67,12 +67,36 @@ fn toy() -> Case {
 fn run(case: &Case, (mut near, mut far): (Channel, Channel), inferences: usize) -> Run {
     std::thread::scope(|scope| {
         let (script, weights) = (&case.script, &case.weights);
-        let server =
-            scope.spawn(move || serve(&mut far, script, weights, settings(inferences), rng(1)));
-        let run = request(&mut near, script, &case.input, settings(inferences), rng(2)).unwrap();
+        let server = scope.spawn(move || {
+            let mut watch = Watch::start(1.0, Duration::from_millis(10));
+            serve(
+                &mut far,
+                script,
+                weights,
+                settings(inferences),
+                &mut watch,
+                rng(1),
+            )
+        });
+        let (input, settings, mut watch) = (
+            &case.input,
+            settings(inferences),
+            Watch::start(1.0, Duration::from_millis(10)),
+        );
+        let run = request(&mut near, script, input, settings, &mut watch, rng(2)).unwrap();
         server.join().unwrap().unwrap();
         run
     })
+}
+
+/// How one inference ends, asked for over this channel.
+fn asked(channel: &mut Channel, case: &Case) -> Option<RunError> {
+    let (script, input, mut watch) = (
+        &case.script,
+        &case.input,
+        Watch::start(1.0, Duration::from_millis(10)),
+    );
+    request(channel, script, input, settings(1), &mut watch, rng(2)).err()
 }
 
 #[test]
@@ -92,12 +116,88 @@ fn each_inference_gives_the_plain_result_and_sends_the_foretold_bytes() {
     assert_eq!(total.bytes.online, foretold(Phase::Online));
     assert!(spread.least <= spread.median && spread.median <= spread.greatest);
     assert!(total.client_cpu > 0.0 && total.server_cpu > 0.0);
+    assert!(run.paces.client.is_some() && run.paces.server.is_some());
+    assert!(run.tally.costs.iter().all(|cost| cost.pace.is_some()));
     let keys = run.tally.median(script, Phase::Setup, |a| {
         matches!(a.act, Act::GenerateKeys(_))
     });
     assert!(keys.client_cpu > 0.0, "once in three inferences");
     let layers = (0..script.steps.len()).map(|step| run.tally.step(script, step).0.bytes.total);
     assert_eq!(layers.sum::<u64>(), total.bytes.total);
+}
+
+/// What an action took, on a processor half of it, at a pace if that is positive.
+fn cost(action: usize, inference: usize, wall: f64, pace: f64) -> Cost {
+    let taken = Taken {
+        wall: Nanos(wall),
+        cpu: Nanos(wall / 2.0),
+    };
+    let pace = Some(Nanos(pace)).filter(|pace| pace.0 > 0.0);
+    let cost = Cost::of(action, inference);
+    Cost {
+        taken,
+        pace,
+        ..cost
+    }
+}
+
+/// Each party is judged by its own pace, an action without a pace by none.
+#[test]
+fn disturbed_times_give_way_to_the_median_of_the_others() {
+    let script = toy().script;
+    let first = |party| {
+        let mut actions = script.actions.iter();
+        actions.position(|a| a.party == party && a.phase == Phase::Online)
+    };
+    let (client, server) = (first(Party::Client).unwrap(), first(Party::Server).unwrap());
+    let tally = Tally {
+        costs: vec![
+            cost(client, 0, 10.0, 1.0),
+            cost(server, 0, 50.0, 4.0),
+            cost(client, 1, 90.0, 1.5),
+            cost(server, 1, 70.0, 3.8),
+            cost(client, 2, 14.0, 1.0),
+            cost(server, 2, 80.0, 0.0),
+        ],
+    };
+    let quickest = |pace| Quickest::of([Nanos(pace)]);
+    let paces = Paces {
+        client: quickest(1.0),
+        server: quickest(2.0),
+        usual: None,
+    };
+    let walls =
+        |tally: Tally| -> Vec<f64> { tally.costs.iter().map(|cost| cost.taken.wall.0).collect() };
+    let own = tally.undisturbed(&script, paces);
+    assert_eq!(own.costs[2].taken.cpu, Nanos(6.0));
+    assert_eq!(walls(own), [10.0, 80.0, 12.0, 80.0, 14.0, 80.0]);
+    let share = tally.undisturbed_share(&script, paces, None);
+    assert!((share - (10.0 + 14.0 + 80.0) / 314.0).abs() < 1e-12);
+    let always = Tally {
+        costs: tally.costs[..4].to_vec(),
+    };
+    let own = always.undisturbed(&script, paces);
+    assert_eq!(
+        walls(own),
+        [10.0, 70.0, 10.0, 70.0],
+        "the quickest pace there is"
+    );
+    let unknown = tally.undisturbed(&script, Paces::default());
+    assert_eq!(walls(unknown), walls(tally));
+    let merged = paces.merged(Paces {
+        client: quickest(3.0),
+        server: quickest(1.5),
+        usual: Some(Nanos(1.05)),
+    });
+    let scaled = walls(always.undisturbed(&script, merged));
+    assert!(
+        (scaled[0] - 10.5).abs() < 1e-9 && scaled[1] == 70.0,
+        "{scaled:?}"
+    );
+    assert_eq!(
+        (merged.client, merged.server),
+        (quickest(1.0), quickest(1.5))
+    );
 }
 
 #[test]
@@ -156,10 +256,17 @@ fn another_script_or_a_vanished_peer_ends_the_run() {
     let ends = std::thread::scope(|scope| {
         let server = scope.spawn(|| {
             let weights = &case.weights;
-            serve(&mut far, &other, weights, settings(1), rng(1))
+            serve(
+                &mut far,
+                &other,
+                weights,
+                settings(1),
+                &mut Watch::start(1.0, Duration::from_millis(10)),
+                rng(1),
+            )
         });
-        let client = request(&mut near, &case.script, &case.input, settings(1), rng(2));
-        (client.err(), server.join().unwrap().err())
+        let client = asked(&mut near, &case);
+        (client, server.join().unwrap().err())
     });
     assert!(matches!(
         ends,
@@ -168,7 +275,7 @@ fn another_script_or_a_vanished_peer_ends_the_run() {
 
     let (mut near, far) = pair();
     drop(far);
-    let end = request(&mut near, &case.script, &case.input, settings(1), rng(2)).err();
+    let end = asked(&mut near, &case);
     assert!(matches!(
         end,
         Some(RunError::Channel(ChannelError::Gone(_)))
@@ -181,8 +288,7 @@ fn a_silent_peer_and_one_that_trickles_end_the_run_in_time() {
     let short = Duration::from_millis(200);
     let (near, mut far) = streams();
     let mut near = Channel::new(near, short).unwrap();
-    let (end, taken) =
-        time(|| request(&mut near, &case.script, &case.input, settings(1), rng(2)).err());
+    let (end, taken) = time(|| asked(&mut near, &case));
     assert!(matches!(
         end,
         Some(RunError::Channel(ChannelError::Silent { .. }))
@@ -217,7 +323,7 @@ fn rubbish_ends_the_run() {
     let rubbish: Vec<u8> = (0..100_000u32).map(|i| ((i * 31) >> 3) as u8).collect();
     far.write_all(&rubbish).unwrap();
     let mut channel = Channel::new(near.try_clone().unwrap(), PATIENCE).unwrap();
-    let end = request(&mut channel, &case.script, &case.input, settings(1), rng(2)).err();
+    let end = asked(&mut channel, &case);
     assert!(matches!(end, Some(RunError::OtherScript)));
     let (near_again, far) = streams();
     near = near_again;
@@ -228,6 +334,7 @@ fn rubbish_ends_the_run() {
         &case.script,
         &case.weights,
         settings(1),
+        &mut Watch::start(1.0, Duration::from_millis(10)),
         rng(2),
     )
     .err();

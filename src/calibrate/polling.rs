@@ -1,0 +1,192 @@
+//! Waiting without giving the core away.
+//!
+//! A thread that sleeps for a message hands its core to others; on a machine shared with other tenants it often comes back
+//! to a core whose other half is theirs, and runs a third or two slower until it is moved. So whoever waits for the other
+//! party asks again and again, and lets other threads run in between; after ten seconds it sleeps after all. Where both
+//! parties have but one core it sleeps at once: asking would take from the other one what it waits for.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+
+use super::clock::{Moment, now};
+
+/// Longest time for which a thread asks again and again.
+const POLLED: Duration = Duration::from_secs(10);
+
+/// Reads what is there, as soon as something is.
+///
+/// # Errors
+/// The stream fails, or nothing comes before the deadline ([`io::ErrorKind::TimedOut`]).
+pub(crate) fn read(
+    mut stream: &TcpStream,
+    bytes: &mut [u8],
+    deadline: Moment,
+) -> io::Result<usize> {
+    let ask = || recv(stream, &mut *bytes, RecvFlags::DONTWAIT).map(|(read, _)| read);
+    if let Some(read) = poll(deadline, polled(), ask)? {
+        return Ok(read);
+    }
+    asleep(deadline, |left| {
+        stream.set_read_timeout(Some(left))?;
+        stream.read(bytes)
+    })
+}
+
+/// Writes as much as is taken, as soon as something is.
+///
+/// # Errors
+/// The stream fails, or nothing is taken before the deadline ([`io::ErrorKind::TimedOut`]).
+pub(crate) fn write(mut stream: &TcpStream, bytes: &[u8], deadline: Moment) -> io::Result<usize> {
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    if let Some(written) = poll(deadline, polled(), || send(stream, bytes, flags))? {
+        return Ok(written);
+    }
+    asleep(deadline, |left| {
+        stream.set_write_timeout(Some(left))?;
+        stream.write(bytes)
+    })
+}
+
+/// Waits for a moment.
+pub(crate) fn wait_until(moment: Moment) {
+    let (start, polled) = (now(), polled());
+    while now() < moment && start.elapsed() < polled {
+        thread::yield_now();
+    }
+    thread::sleep(moment.saturating_duration_since(now()));
+}
+
+/// Asks until there is an answer; `None` when it is time to sleep.
+fn poll(
+    deadline: Moment,
+    polled: Duration,
+    mut ask: impl FnMut() -> rustix::io::Result<usize>,
+) -> io::Result<Option<usize>> {
+    let start = now();
+    loop {
+        match ask() {
+            Ok(count) => return Ok(Some(count)),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if now() >= deadline {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        if start.elapsed() >= polled {
+            return Ok(None);
+        }
+        thread::yield_now();
+    }
+}
+
+/// Sleeps until there is an answer, given what is left until the deadline.
+fn asleep(
+    deadline: Moment,
+    mut ask: impl FnMut(Duration) -> io::Result<usize>,
+) -> io::Result<usize> {
+    loop {
+        let left = deadline.saturating_duration_since(now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        match ask(left) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// How long to ask: not at all where there is one core alone.
+fn polled() -> Duration {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    if *CORES.get_or_init(cores) > 1 {
+        POLLED
+    } else {
+        Duration::ZERO
+    }
+}
+
+/// Cores with units of their own, of those that this process may use; hardware threads where the system does not
+/// say which share a core.
+fn cores() -> usize {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let siblings = |cpu| {
+        let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
+        fs::read_to_string(path)
+    };
+    let lists: Result<BTreeSet<String>, _> = (0..threads).map(siblings).collect();
+    lists.map_or(threads, |lists| lists.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (near, listener.accept().unwrap().0)
+    }
+
+    fn soon() -> Moment {
+        now() + Duration::from_millis(50)
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_an_end_is_no_bytes() {
+        let (near, far) = pair();
+        assert_eq!(write(&near, &[1, 2, 3], soon()).unwrap(), 3);
+        let mut bytes = [0; 8];
+        assert_eq!(read(&far, &mut bytes, soon()).unwrap(), 3);
+        assert_eq!(bytes, [1, 2, 3, 0, 0, 0, 0, 0]);
+        drop(near);
+        assert_eq!(read(&far, &mut bytes, soon()).unwrap(), 0);
+    }
+
+    #[test]
+    fn after_a_while_it_sleeps() {
+        let polled = Duration::from_millis(10);
+        let nothing = || Err(Errno::AGAIN);
+        assert_eq!(poll(soon(), polled, nothing).unwrap(), None);
+        let (near, far) = pair();
+        let mut asked = 0;
+        let read = asleep(soon(), |left| {
+            asked += 1;
+            if asked == 1 {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            (&far).write_all(&[1])?;
+            near.set_read_timeout(Some(left))?;
+            (&near).read(&mut [0; 4])
+        });
+        assert_eq!((read.unwrap(), asked), (1, 2));
+        let silent = asleep(soon(), |_| Err(io::ErrorKind::WouldBlock.into()));
+        assert_eq!(silent.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(cores() >= 1);
+    }
+
+    #[test]
+    fn waiting_ends_with_the_deadline() {
+        let (near, _far) = pair();
+        let start = now();
+        let silent = read(&near, &mut [0], soon()).unwrap_err();
+        assert_eq!(silent.kind(), io::ErrorKind::TimedOut);
+        let deaf = (0..).find_map(|_| write(&near, &[0; 1 << 20], soon()).err());
+        assert_eq!(deaf.unwrap().kind(), io::ErrorKind::TimedOut);
+        wait_until(soon());
+        assert!(start.elapsed() >= Duration::from_millis(150));
+    }
+}
