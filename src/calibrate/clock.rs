@@ -48,7 +48,7 @@ impl Effort {
         rounds: 10,
         budget: Duration::from_secs(285),
         waiting: 2.0,
-        most_waiting: Duration::from_secs(2),
+        most_waiting: Duration::from_secs(10),
     };
 }
 
