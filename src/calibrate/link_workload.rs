@@ -118,37 +118,13 @@ impl Loopback {
     /// Sends a message to a thread that acknowledges.
     fn exchange(&mut self, message: &[u8]) -> io::Result<()> {
         self.send(message)?;
-        read_exact(&self.stream, &mut [0])
+        polling::read_exact(&self.stream, &mut [0], now() + PATIENCE)
     }
 
     /// Sends a message.
     pub(super) fn send(&mut self, message: &[u8]) -> io::Result<()> {
-        write_all(&self.stream, message)
+        polling::write_all(&self.stream, message, now() + PATIENCE)
     }
-}
-
-/// Fills all of `bytes`, as a party does.
-fn read_exact(stream: &TcpStream, mut bytes: &mut [u8]) -> io::Result<()> {
-    let deadline = now() + PATIENCE;
-    while !bytes.is_empty() {
-        match polling::read(stream, bytes, deadline)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => bytes = bytes.get_mut(read..).unwrap_or_default(),
-        }
-    }
-    Ok(())
-}
-
-/// Sends all of `bytes`, as a party does.
-fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
-    let deadline = now() + PATIENCE;
-    while !bytes.is_empty() {
-        match polling::write(stream, bytes, deadline)? {
-            0 => return Err(io::ErrorKind::WriteZero.into()),
-            written => bytes = bytes.get(written..).unwrap_or_default(),
-        }
-    }
-    Ok(())
 }
 
 /// Takes in messages of one length, each into memory that left the caches, and answers with one byte.
@@ -157,8 +133,8 @@ fn acknowledge(stream: &TcpStream, bytes: usize) -> io::Result<()> {
     let mut memory = vec![1; places * bytes];
     loop {
         for place in memory.chunks_exact_mut(bytes) {
-            read_exact(stream, place)?;
-            write_all(stream, &[1])?;
+            polling::read_exact(stream, place, now() + PATIENCE)?;
+            polling::write_all(stream, &[1], now() + PATIENCE)?;
         }
     }
 }

@@ -17,9 +17,11 @@ use crate::units::Nanos;
 const STEPS: u64 = 7_000;
 /// Times the quickest work from which the processor is disturbed.
 const DISTURBED: f64 = 1.1;
+/// Times the fixed work is done at first, to know its quickest.
+const FIRST: usize = 1000;
 
 /// Time of the fixed work at this moment.
-pub fn pace() -> Nanos {
+fn pace() -> Nanos {
     let work = || {
         let mut lanes = black_box([1u64, 2, 3, 4, 5, 6, 7, 8]);
         for step in 0..STEPS {
@@ -31,9 +33,6 @@ pub fn pace() -> Nanos {
     };
     time(work).1
 }
-
-/// Times the fixed work is done at first, to know its quickest.
-const FIRST: usize = 1000;
 
 /// Watches the processor's pace around pieces of work, and waits for a processor of one's own before them, for a
 /// limited share of the time that was worked.

@@ -40,11 +40,40 @@ pub(crate) fn read(
     })
 }
 
-/// Writes as much as is taken, as soon as something is.
+/// Fills all of `bytes`.
 ///
 /// # Errors
-/// The stream fails, or nothing is taken before the deadline ([`io::ErrorKind::TimedOut`]).
-pub(crate) fn write(mut stream: &TcpStream, bytes: &[u8], deadline: Moment) -> io::Result<usize> {
+/// As of [`read`]; the stream ends before ([`io::ErrorKind::UnexpectedEof`]).
+pub(crate) fn read_exact(
+    stream: &TcpStream,
+    mut bytes: &mut [u8],
+    deadline: Moment,
+) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match read(stream, bytes, deadline)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => bytes = bytes.get_mut(count..).unwrap_or_default(),
+        }
+    }
+    Ok(())
+}
+
+/// Sends all of `bytes`.
+///
+/// # Errors
+/// The stream fails, or not all is taken before the deadline ([`io::ErrorKind::TimedOut`]).
+pub(crate) fn write_all(stream: &TcpStream, mut bytes: &[u8], deadline: Moment) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match write(stream, bytes, deadline)? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            count => bytes = bytes.get(count..).unwrap_or_default(),
+        }
+    }
+    Ok(())
+}
+
+/// Writes as much as is taken, as soon as something is.
+fn write(mut stream: &TcpStream, bytes: &[u8], deadline: Moment) -> io::Result<usize> {
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
     if let Some(written) = poll(deadline, polled(), || send(stream, bytes, flags))? {
         return Ok(written);

@@ -7,7 +7,8 @@
 //! Each sample is a loop of runs ([`sample`]). Those that were taken while the processor was shared are set aside,
 //! whatever they are, by its pace before and after them ([`Quickest`]); where fewer than [`LEAST_UNDISTURBED`] are left,
 //! so many of the quickest pace count. A clock moves by some percent too: the others' times are told at the usual pace of a
-//! processor of one's own, in proportion. Of several threads it is the core of the one that starts them. Medians and intervals are those of [`summarize`].
+//! processor of one's own, in proportion. Of several threads it is the core of the one that starts them. Medians and
+//! intervals are those of [`summarize`].
 //!
 //! A case that cannot be run does not end the calibration; it is named in the result.
 
@@ -18,8 +19,7 @@ use super::case::{Case, Op};
 use super::clock::{Effort, Sample, now, sample};
 use super::environment::environment;
 use super::pace::{Quickest, Watch, at_pace};
-use super::profile::PACE;
-use super::profile::{Profile, Record};
+use super::profile::{PACE, Profile, Record};
 use super::statistics::{RESAMPLES, Summary, summarize};
 use super::workload::{Operands, WorkloadError};
 use crate::units::{Bytes, Nanos};
@@ -68,11 +68,13 @@ impl Sampled {
         counted.sort_by(|a, b| pace_of(a).0.total_cmp(&pace_of(b).0));
         let own = counted.partition_point(|sample| !disturbed(sample, quickest));
         counted.truncate(own.max(LEAST_UNDISTURBED));
-        let at_usual_pace = |(index, sample): (usize, &Sample)| match sample.pace.zip(judge) {
-            Some((pace, judge)) if index < own => at_pace(sample.time, pace, judge.usual),
+        let at_usual_pace = |sample: &Sample| match sample.pace.zip(judge) {
+            Some((pace, judge)) if judge.quickest.undisturbed(pace) => {
+                at_pace(sample.time, pace, judge.usual)
+            }
             _ => sample.time,
         };
-        let counted: Vec<Nanos> = counted.iter().enumerate().map(at_usual_pace).collect();
+        let counted: Vec<Nanos> = counted.iter().map(at_usual_pace).collect();
         let summary = summarize(&counted)?;
         Some(Self {
             samples,
@@ -94,7 +96,7 @@ impl Sampled {
 
     /// Whether too few others were left, so that some of them count too.
     pub fn disturbed_throughout(&self) -> bool {
-        self.samples.len() - self.disturbed() < LEAST_UNDISTURBED.min(self.samples.len())
+        disturbed_throughout(&self.samples, self.quickest())
     }
 }
 
@@ -107,6 +109,12 @@ fn pace_of(sample: &Sample) -> Nanos {
 fn disturbed(sample: &Sample, quickest: Option<Quickest>) -> bool {
     let judged = sample.pace.zip(quickest);
     judged.is_some_and(|(pace, quickest)| !quickest.undisturbed(pace))
+}
+
+/// Whether hardly any sample was taken on a processor of one's own.
+fn disturbed_throughout(samples: &[Sample], quickest: Option<Quickest>) -> bool {
+    let own = samples.iter().filter(|sample| !disturbed(sample, quickest));
+    own.count() < LEAST_UNDISTURBED.min(samples.len())
 }
 
 /// Samples of a case that were taken elsewhere.
@@ -166,14 +174,6 @@ struct Samples {
     failure: Option<WorkloadError>,
 }
 
-impl Samples {
-    /// Whether hardly any was taken on a processor of one's own.
-    fn lack(&self, quickest: Option<Quickest>) -> bool {
-        let own = self.taken.iter().filter(|s| !disturbed(s, quickest));
-        own.count() < LEAST_UNDISTURBED.min(self.taken.len())
-    }
-}
-
 /// Measures `cases`, those of one thread on the caller's. `progress` is told how much is done, of how much, and what comes
 /// next.
 pub fn calibrate(
@@ -214,7 +214,7 @@ pub fn calibrate(
             if start.elapsed() > effort.budget {
                 break;
             }
-            if samples.failure.is_none() && samples.lack(quickest) {
+            if samples.failure.is_none() && disturbed_throughout(&samples.taken, quickest) {
                 samples.failure = measure(case, effort, &mut watch, &mut operands, samples).err();
             }
         }

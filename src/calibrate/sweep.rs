@@ -7,6 +7,7 @@ use crate::units::Bytes;
 const LINE: usize = 8;
 /// Most tables that go through the caches.
 const MOST_TABLES: usize = 64 << 20;
+
 /// What is done between two runs.
 pub(super) struct Sweep {
     memory: Vec<u64>,

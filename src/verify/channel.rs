@@ -112,14 +112,7 @@ impl Channel {
                 .map_err(|e| self.failed(e));
         }
         for part in parts {
-            let mut left = *part;
-            while !left.is_empty() {
-                match polling::write(&self.stream, left, deadline) {
-                    Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
-                    Ok(taken) => left = left.get(taken..).unwrap_or_default(),
-                    Err(error) => return Err(self.failed(error)),
-                }
-            }
+            polling::write_all(&self.stream, part, deadline).map_err(|e| self.failed(e))?;
         }
         Ok(())
     }
@@ -168,15 +161,7 @@ impl Channel {
     }
 
     fn read(&mut self, bytes: &mut [u8], deadline: Moment) -> Result<(), ChannelError> {
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match polling::read(&self.stream, &mut bytes[filled..], deadline) {
-                Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-                Ok(given) => filled += given,
-                Err(error) => return Err(self.failed(error)),
-            }
-        }
-        Ok(())
+        polling::read_exact(&self.stream, bytes, deadline).map_err(|e| self.failed(e))
     }
 
     /// A failure of the stream as the run's.
