@@ -30,7 +30,7 @@ mod workload;
 pub use case::{Case, FAR, MIDDLE, NEAR, Op, WorkingSet};
 pub use clock::{Effort, Moment, Sample, Taken, now, sample, time, timed};
 pub use environment::{environment, hostname};
-pub use pace::{Quickest, Watch, at_pace};
+pub use pace::{Quickest, Watch};
 pub use profile::{Agreement, COLUMNS, Profile, ProfileError, Record};
 pub use runner::{Calibration, Sampled, Taking, calibrate};
 pub use statistics::{RESAMPLES, Summary, fit_line, fit_plane, summarize};

@@ -47,9 +47,6 @@ pub struct Record {
     pub bytes: Bytes,
 }
 
-/// Key of the usual pace, in nanoseconds.
-pub(super) const PACE: &str = "pace_ns";
-
 /// A machine and its measurements.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Profile {
@@ -161,12 +158,6 @@ impl Profile {
     /// What the environment says otherwise than `here`, of what times depend on: `key: then, now`.
     pub fn differs_from(&self, here: &BTreeMap<String, String>) -> Vec<String> {
         differences(&self.environment, here)
-    }
-
-    /// The usual pace of its machine's processor, at which its times are told; profiles older than that have none.
-    pub fn pace(&self) -> Option<Nanos> {
-        let pace = self.environment.get(PACE)?.parse::<f64>().ok()?;
-        (pace.is_finite() && pace > 0.0).then_some(Nanos(pace))
     }
 
     /// The profile as text.
@@ -470,19 +461,5 @@ mod tests {
         assert!(profile.differs_from(&here).is_empty());
         let now = BTreeMap::from([("processor".to_owned(), "B".to_owned())]);
         assert_eq!(profile.differs_from(&now), ["processor: A, now B"]);
-        for (told, pace) in [
-            ("15000", Some(Nanos(15e3))),
-            ("0", None),
-            ("nan", None),
-            ("x", None),
-        ] {
-            let environment = BTreeMap::from([(PACE.to_owned(), told.to_owned())]);
-            let told = Profile {
-                environment,
-                ..Profile::default()
-            };
-            assert_eq!(told.pace(), pace);
-        }
-        assert_eq!(profile.pace(), None);
     }
 }

@@ -6,8 +6,7 @@
 //!
 //! Each sample is a loop of runs ([`sample`]). Those that were taken while the processor was shared are set aside,
 //! whatever they are, by its pace before and after them ([`Quickest`]); where fewer than [`LEAST_UNDISTURBED`] are left,
-//! so many of the quickest pace count. A clock moves by some percent too: the others' times are told at the usual pace of a
-//! processor of one's own, in proportion. Of several threads it is the core of the one that starts them. Medians and
+//! so many of the quickest pace count. Of several threads it is the core of the one that starts them. Medians and
 //! intervals are those of [`summarize`].
 //!
 //! A case that cannot be run does not end the calibration; it is named in the result.
@@ -18,8 +17,8 @@ use std::fmt::Write as _;
 use super::case::{Case, Op};
 use super::clock::{Effort, Sample, now, sample};
 use super::environment::environment;
-use super::pace::{Quickest, Watch, at_pace};
-use super::profile::{PACE, Profile, Record};
+use super::pace::{Quickest, Watch};
+use super::profile::{Profile, Record};
 use super::statistics::{RESAMPLES, Summary, summarize};
 use super::workload::{Operands, WorkloadError};
 use crate::units::{Bytes, Nanos};
@@ -49,54 +48,36 @@ pub struct Sampled {
     pub samples: Vec<Sample>,
     /// Those that count, summed up.
     pub summary: Summary,
-    /// How paces are judged, where they were watched.
-    judge: Option<Judge>,
-}
-
-/// What paces are judged by: the quickest of all, and the usual one of a processor of one's own.
-#[derive(Debug, Clone, Copy)]
-struct Judge {
-    quickest: Quickest,
-    usual: Nanos,
+    /// The quickest pace of all, which judges theirs, where they were watched.
+    quickest: Option<Quickest>,
 }
 
 impl Sampled {
     /// Of some samples; `None` of none.
-    fn of(samples: Vec<Sample>, judge: Option<Judge>) -> Option<Self> {
-        let quickest = judge.map(|judge| judge.quickest);
+    fn of(samples: Vec<Sample>, quickest: Option<Quickest>) -> Option<Self> {
         let mut counted = samples.clone();
         counted.sort_by(|a, b| pace_of(a).0.total_cmp(&pace_of(b).0));
         let own = counted.partition_point(|sample| !disturbed(sample, quickest));
         counted.truncate(own.max(LEAST_UNDISTURBED));
-        let at_usual_pace = |sample: &Sample| match sample.pace.zip(judge) {
-            Some((pace, judge)) if judge.quickest.undisturbed(pace) => {
-                at_pace(sample.time, pace, judge.usual)
-            }
-            _ => sample.time,
-        };
-        let counted: Vec<Nanos> = counted.iter().map(at_usual_pace).collect();
+        let counted: Vec<Nanos> = counted.iter().map(|sample| sample.time).collect();
         let summary = summarize(&counted)?;
         Some(Self {
             samples,
             summary,
-            judge,
+            quickest,
         })
-    }
-
-    fn quickest(&self) -> Option<Quickest> {
-        self.judge.map(|judge| judge.quickest)
     }
 
     /// Samples that were taken while the processor was shared.
     pub fn disturbed(&self) -> usize {
         let all = self.samples.iter();
-        all.filter(|sample| disturbed(sample, self.quickest()))
+        all.filter(|sample| disturbed(sample, self.quickest))
             .count()
     }
 
     /// Whether too few others were left, so that some of them count too.
     pub fn disturbed_throughout(&self) -> bool {
-        disturbed_throughout(&self.samples, self.quickest())
+        disturbed_throughout(&self.samples, self.quickest)
     }
 }
 
@@ -157,7 +138,7 @@ impl Calibration {
                 let pace = sample
                     .pace
                     .map_or_else(String::new, |p| format!("{:.0}", p.0));
-                let disturbed = u8::from(disturbed(sample, sampled.quickest()));
+                let disturbed = u8::from(disturbed(sample, sampled.quickest));
                 let outlier = u8::from(sampled.summary.is_outlier(time));
                 let _ = writeln!(text, "{key},{:.2},{pace},{disturbed},{outlier}", time.0);
             }
@@ -243,11 +224,6 @@ fn measure(
 fn sum_up(cases: &[Case], samples: Vec<Samples>, quickest: Option<Quickest>) -> Calibration {
     let mut records = Vec::new();
     let (mut failed, mut kept) = (Vec::new(), Vec::new());
-    let all = samples.iter().flat_map(|of_case| &of_case.taken);
-    let paces = all.filter_map(|sample| sample.pace);
-    let usual = quickest.and_then(|quickest| quickest.usual(paces));
-    let judge = quickest.zip(usual);
-    let judge = judge.map(|(quickest, usual)| Judge { quickest, usual });
     for (
         case,
         Samples {
@@ -257,7 +233,7 @@ fn sum_up(cases: &[Case], samples: Vec<Samples>, quickest: Option<Quickest>) -> 
         },
     ) in cases.iter().zip(samples)
     {
-        match (failure, Sampled::of(taken, judge)) {
+        match (failure, Sampled::of(taken, quickest)) {
             (Some(failure), _) => failed.push((case.clone(), failure)),
             (None, Some(sampled)) => {
                 let summary = sampled.summary;
@@ -294,8 +270,7 @@ fn environment_of(cases: &[Case], kept: &[Sampled]) -> BTreeMap<String, String> 
     let of = |count: fn(&Summary) -> u64| kept.iter().map(|s| count(&s.summary)).sum::<u64>();
     let (outliers, samples) = (of(|s| s.outliers), of(|s| s.samples));
     let outliers = format!("{outliers} of {samples} samples, modified z-score above 3.5");
-    if let Some(judge) = kept.first().and_then(|sampled| sampled.judge) {
-        environment.insert(PACE.to_owned(), format!("{:.0}", judge.usual.0));
+    if kept.iter().any(|sampled| sampled.quickest.is_some()) {
         let taken: usize = kept.iter().map(|s| s.samples.len()).sum();
         let disturbed: usize = kept.iter().map(Sampled::disturbed).sum();
         let disturbed = format!("{disturbed} of {taken} samples, by the processor's pace");
@@ -395,19 +370,16 @@ mod tests {
             time: Nanos(time),
             pace: Some(Nanos(pace)),
         };
-        let judge = Quickest::of([Nanos(10.0)]).map(|quickest| Judge {
-            quickest,
-            usual: Nanos(10.5),
-        });
+        let quickest = Quickest::of([Nanos(10.0)]);
         let own = [5.0, 6.0, 7.0].map(|time| sample(time, 10.5));
-        let shared = [90.0, 91.0].map(|time| sample(time, 12.0));
+        let shared = [90.0, 91.0].map(|time| sample(time, 15.0));
         let both = [&own[..], &shared].concat();
-        let of = |samples: &[Sample], judge| Sampled::of(samples.to_vec(), judge).unwrap();
-        let kept = of(&both, judge);
+        let of = |samples: &[Sample], quickest| Sampled::of(samples.to_vec(), quickest).unwrap();
+        let kept = of(&both, quickest);
         assert_eq!((kept.summary.samples, kept.summary.median), (3, Nanos(6.0)));
         assert_eq!((kept.samples.len(), kept.disturbed()), (5, 2));
         assert!(!kept.disturbed_throughout());
-        let few = of(&[&both[1..], &[sample(95.0, 11.5)]].concat(), judge);
+        let few = of(&[&both[1..], &[sample(95.0, 14.0)]].concat(), quickest);
         assert_eq!(few.summary.samples, 3, "too few others");
         assert_eq!(
             few.summary.median,
@@ -417,9 +389,7 @@ mod tests {
         assert!(few.disturbed_throughout());
         let unwatched = of(&both, None);
         assert_eq!((unwatched.summary.samples, unwatched.disturbed()), (5, 0));
-        let slower = own.map(|s| sample(s.time.0 * 1.04, 10.5 * 1.04));
-        assert!((of(&slower, judge).summary.median.0 - 6.0).abs() < 1e-9);
-        assert!(Sampled::of(Vec::new(), judge).is_none());
+        assert!(Sampled::of(Vec::new(), quickest).is_none());
     }
 
     #[test]

@@ -74,12 +74,6 @@ pub fn summarize(times: &[Nanos]) -> Option<Summary> {
     Some(summary)
 }
 
-/// The median; `None` of no values.
-pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    median_of_sorted(&values)
-}
-
 fn median_of_sorted(sorted: &[f64]) -> Option<f64> {
     let middle = sorted.len() / 2;
     let upper = *sorted.get(middle)?;

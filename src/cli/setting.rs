@@ -10,7 +10,6 @@ use crate::params::{Limits, MAX_WINDOWS, Objective, PlaintextBound, Request};
 use crate::predict::{HeReport, PriceList, Setting};
 use crate::protocol::{Link, ProtocolSettings};
 use crate::security::{Attack, Requirement, SecretKind, Table};
-use crate::units::Nanos;
 
 /// Which protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -141,8 +140,6 @@ pub(super) struct OwnedSetting {
     pub(super) shaped: Option<Link>,
     /// How the profile's machine differs from this one.
     elsewhere: Option<String>,
-    /// The pace at which times are predicted, where it is this machine's.
-    pub(super) pace: Option<Nanos>,
     request: Request,
     protocol: ProtocolSettings,
     prices: PriceList,
@@ -202,12 +199,10 @@ impl SettingArgs {
         }
         let calibration = calibration::load(self.calibration.as_deref(), globals)?;
         let elsewhere = calibration.elsewhere();
-        let pace = calibration.profile.pace().filter(|_| elsewhere.is_none());
         let prices = PriceList::new(&calibration.profile);
         let link = link(&self.link, &prices)?;
         Ok(OwnedSetting {
             elsewhere,
-            pace,
             shaped: (self.link != "loopback").then_some(link),
             request: self.request(),
             protocol: ProtocolSettings::default(),

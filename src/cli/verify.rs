@@ -233,12 +233,6 @@ impl Session {
         Watch::start(WAITING_SHARE, MOST_WAITING.min(self.patience / 4))
     }
 
-    /// With the pace at which times are predicted.
-    fn at_usual_pace(&self, paces: Paces) -> Paces {
-        let usual = self.setting.pace;
-        Paces { usual, ..paces }
-    }
-
     fn channel(&self, stream: TcpStream) -> Result<Channel, Failure> {
         let channel = Channel::new(stream, self.patience).map_err(Failure::job)?;
         match self.setting.shaped {
@@ -293,7 +287,7 @@ impl Session {
         let run = request(channel, script, input, settings, &mut watch, rng);
         let run = run.map_err(Failure::job)?;
         let setting = self.setting.setting();
-        let paces = self.at_usual_pace(run.paces);
+        let paces = run.paces;
         let own = run.tally.undisturbed(script, paces);
         let acts = acts(script, &own, setting.prices, &setting.link).map_err(Failure::input)?;
         let mut verification = compare(prediction, script, &run, paces, &expected);
@@ -344,7 +338,7 @@ impl Session {
         let (mut random_layers, mut all_acts) = (Vec::new(), Vec::new());
         let mut peak_memory = PeakMemory::default();
         let all = runs.iter().map(|run| run.paces);
-        let paces = self.at_usual_pace(all.fold(Paces::default(), Paces::merged));
+        let paces = all.fold(Paces::default(), Paces::merged);
         for (job, run) in self.jobs.iter().zip(runs) {
             let (script, input) = (&job.script, &job.input);
             let expected = evaluate(&script.network, &job.weights, input).map_err(Failure::job)?;

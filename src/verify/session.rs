@@ -217,7 +217,6 @@ pub fn request<R: CryptoRng>(
     let paces = Paces {
         client: Some(watch.quickest()),
         server: Quickest::of(Some(pace).filter(|pace| pace.0 > 0.0)),
-        usual: None,
     };
     let each = inferences.max(1) as u64;
     attribute(script, &report, &mut costs);

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::Measured;
-use crate::calibrate::{Quickest, Taken, at_pace};
+use crate::calibrate::{Quickest, Taken};
 use crate::predict::{BytesSplit, SecondsSplit};
 use crate::protocol::{Action, Party, Phase, Script};
 use crate::units::Nanos;
@@ -90,8 +90,6 @@ pub struct Paces {
     pub client: Option<Quickest>,
     /// The server's.
     pub server: Option<Quickest>,
-    /// The pace at which times are predicted.
-    pub usual: Option<Nanos>,
 }
 
 impl Paces {
@@ -104,7 +102,6 @@ impl Paces {
         Self {
             client: quicker(self.client, other.client),
             server: quicker(self.server, other.server),
-            usual: self.usual.or(other.usual),
         }
     }
 
@@ -127,27 +124,19 @@ fn middle_of(times: impl Iterator<Item = Taken>) -> Taken {
 }
 
 impl Tally {
-    /// The same at the usual pace, in proportion, and without the times in which a party's processor was shared: in their
-    /// place stands the median of the same action in the other inferences; where there are none, its time in that of
-    /// the quickest pace.
+    /// The same without the times in which a party's processor was shared: in their place stands the median of the same
+    /// action in the other inferences; where there are none, its time in that of the quickest pace.
     pub fn undisturbed(&self, script: &Script, paces: Paces) -> Self {
         let shared = |cost: &Cost| paces.shared(&script.actions[cost.action], cost);
         let mut all: BTreeMap<usize, Vec<&Cost>> = BTreeMap::new();
         for cost in &self.costs {
             all.entry(cost.action).or_default().push(cost);
         }
-        let at_usual = |cost: &Cost| match cost.pace.zip(paces.usual) {
-            Some((pace, usual)) if !shared(cost) => Taken {
-                wall: at_pace(cost.taken.wall, pace, usual),
-                cpu: at_pace(cost.taken.cpu, pace, usual),
-            },
-            _ => cost.taken,
-        };
         let own = |costs: &mut Vec<&Cost>| {
             let pace = |cost: &Cost| cost.pace.unwrap_or_default().0;
             costs.sort_by(|a, b| pace(a).total_cmp(&pace(b)));
             let own = costs.partition_point(|cost| !shared(cost));
-            middle_of(costs.iter().take(own.max(1)).map(|cost| at_usual(cost)))
+            middle_of(costs.iter().take(own.max(1)).map(|cost| cost.taken))
         };
         let own: BTreeMap<usize, Taken> = all
             .iter_mut()
@@ -155,10 +144,7 @@ impl Tally {
             .collect();
         let in_place = |cost: &Cost| match own.get(&cost.action) {
             Some(&taken) if shared(cost) => Cost { taken, ..*cost },
-            _ => Cost {
-                taken: at_usual(cost),
-                ..*cost
-            },
+            _ => *cost,
         };
         Self {
             costs: self.costs.iter().map(in_place).collect(),
