@@ -114,6 +114,8 @@ pub enum WorkingSet {
     /// One operand taken in turn from a set larger than the caches: a product's plaintext, a rotation's key, the
     /// tables of circuits. Of what an action does once or a few times: after the caches have been swept.
     Cold,
+    /// Of a product, the encoded plaintext in turn from a set of [`FAR`] bytes: one that the cores' shared cache holds.
+    Shared,
     /// As [`WorkingSet::Far`], with [`NEAR`] bytes.
     Near,
     /// As [`WorkingSet::Far`], with [`MIDDLE`] bytes.
@@ -140,6 +142,7 @@ impl WorkingSet {
         match self {
             Self::Hot => "hot",
             Self::Cold => "cold",
+            Self::Shared => "shared",
             Self::Near => "near",
             Self::Middle => "middle",
             Self::Far => "far",

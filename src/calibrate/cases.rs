@@ -48,8 +48,7 @@ const OTHERS: [(usize, usize, u32, KeySwitch); 4] = [
     (8192, 4, 44, KeySwitch::Special(&[44, 45])),
 ];
 /// What is measured cold too: operands that are streamed, and what an action does once or a few times.
-const COLD: [HeOp; 12] = [
-    HeOp::Add,
+const COLD: [HeOp; 11] = [
     HeOp::Hadamard,
     HeOp::MultiplyAccumulate,
     HeOp::Rotate,
@@ -62,9 +61,14 @@ const COLD: [HeOp; 12] = [
     HeOp::Decrypt,
     HeOp::ModSwitch,
 ];
-/// What is measured with ciphertexts of several sizes in all.
-const IN_SETS: [HeOp; 3] = [HeOp::MultiplyAccumulate, HeOp::Rotate, HeOp::HoistedRotate];
-const SETS: [WorkingSet; 3] = [WorkingSet::Near, WorkingSet::Middle, WorkingSet::Far];
+/// Where products find their operands; the first ones where rotations find theirs.
+const PRODUCTS: [WorkingSet; 5] = [
+    WorkingSet::Cold,
+    WorkingSet::Near,
+    WorkingSet::Middle,
+    WorkingSet::Far,
+    WorkingSet::Shared,
+];
 const P_BITS: u32 = 20;
 /// Bits of p of the circuits.
 const CIRCUIT_BITS: [u32; 2] = [20, 30];
@@ -225,13 +229,13 @@ impl Case {
         let hot = HeOp::ALL.map(|op| case(op, WorkingSet::Hot));
         // Those that walk through the same operands stand together: they are made once.
         let cold = COLD.into_iter().flat_map(|op| {
-            let sets = if IN_SETS.contains(&op) {
-                &SETS[..]
-            } else {
-                &[]
+            let sets: &[_] = match op {
+                HeOp::Hadamard => &[WorkingSet::Shared, WorkingSet::Cold],
+                HeOp::MultiplyAccumulate => &PRODUCTS,
+                HeOp::Rotate | HeOp::HoistedRotate => &PRODUCTS[..4],
+                _ => &[WorkingSet::Cold],
             };
-            let all = [WorkingSet::Cold].into_iter().chain(sets.iter().copied());
-            all.map(move |set| (op, set))
+            sets.iter().map(move |&set| (op, set))
         });
         let cold = cold.map(|(op, set)| case(op, set));
         hot.into_iter().chain(cold).collect()

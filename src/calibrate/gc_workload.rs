@@ -137,12 +137,6 @@ impl Circuits {
         })
     }
 
-    /// What comes between a layer's extension and its online phase: its tables through the caches.
-    fn swept_tables(&self) -> Result<Sweep, WorkloadError> {
-        let [tables, _] = self.sizes()?;
-        Ok(Sweep::of_tables(tables))
-    }
-
     fn start(&mut self) -> GarbledPieces {
         GarbledPieces::fresh(&self.layer, self.transfers.delta(), &mut self.rng)
     }
@@ -302,7 +296,7 @@ impl Circuits {
         let (garbled, inputs) = self.garble_and_keep()?;
         let (corrections, _) = self.choose(self.transfers.receives())?;
         let transfer = self.transfer(inputs, self.transfers.sends()?, &corrections)?;
-        let sweep = self.swept_tables()?;
+        let sweep = Sweep::of_tables(tables);
         let shared = Arc::new(self);
         let circuits = Arc::clone(&shared);
         let prepare = move || {
@@ -327,7 +321,7 @@ impl Circuits {
     }
 
     fn choices_workload(self) -> Result<Workload<'static>, WorkloadError> {
-        let prepare = self.swept_tables()?.after(|| Ok(()));
+        let prepare = Sweep::of_session().after(|| Ok(()));
         let read = move |()| Ok(self.layer.choices(&self.evaluator_shares)?);
         Ok(Workload::once(Bytes(0), prepare, read))
     }
@@ -336,7 +330,7 @@ impl Circuits {
         let (corrections, _) = self.choose(self.transfers.receives())?;
         let shared = std::rc::Rc::new(self);
         let circuits = std::rc::Rc::clone(&shared);
-        let sweep = shared.swept_tables()?;
+        let sweep = Sweep::of_session();
         let prepare = sweep.after(move || circuits.transfers.sends());
         let run = move |sends| {
             let read = ChoiceCorrections::read(shared.transfers.count, &corrections)?;
@@ -353,14 +347,14 @@ impl Circuits {
         let shared = std::rc::Rc::new(self);
         let circuits = std::rc::Rc::clone(&shared);
         let prepare = move || Ok(circuits.choose(circuits.transfers.receives())?.1);
-        let prepare = shared.swept_tables()?.after(prepare);
+        let prepare = Sweep::of_session().after(prepare);
         let run = move |pending| shared.receive(&transfer, pending);
         Ok(Workload::once(Bytes(0), prepare, run))
     }
 
     fn derandomize_workload(self, role: OtRole) -> Result<Workload<'static>, WorkloadError> {
         let (corrections, _) = self.choose(self.transfers.receives())?;
-        let sweep = self.swept_tables()?;
+        let sweep = Sweep::of_session();
         let shared = std::rc::Rc::new(std::cell::RefCell::new(self));
         let circuits = std::rc::Rc::clone(&shared);
         let choices = corrections.len();

@@ -10,8 +10,8 @@
 //! | `load_key` | one Galois key read and expanded |
 //! | `decode` | a copy of the polynomial decoded |
 //!
-//! The others are the calls of the same name. Cold sums and products take one operand in turn from a set of
-//! more than 96 MB: an encoded plaintext, or for `add` a ciphertext. Near, middle and far products take their
+//! The others are the calls of the same name. Cold products take their encoded plaintext in turn from 384 MB, shared ones
+//! from a set that the cores' shared cache holds. Near, middle and far products are cold ones that take their
 //! ciphertext in turn too; cold rotations their key, from more than 48 MB. Of the others a cold one follows a sweep
 //! through the caches, as does a near, middle or far rotation; the results of hoisted ones are kept in as many
 //! bytes, and take each other's place.
@@ -20,7 +20,7 @@ use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
 
 use super::case::{Case, WorkingSet};
-use super::sets::{of_ciphertext, spread, swept};
+use super::sets::{of_ciphertext, of_plaintexts, spread, swept};
 use super::sweep::Sweep;
 use super::turns::Turns;
 use super::workload::{Workload, WorkloadError};
@@ -30,8 +30,6 @@ use crate::bfv::{
 };
 use crate::units::Bytes;
 
-/// Least size of the set that cold operations walk through.
-const COLD: usize = 100 << 20;
 /// Least size of the keys that cold rotations take in turn.
 const KEYS: usize = 48 << 20;
 /// Ciphertexts of a message: from n = 8192 on more than a core's own caches hold.
@@ -129,7 +127,7 @@ impl HeOperands {
             return Ok(Workload::once(bytes, prepare, move |()| self.run(op, set)));
         }
         let workload = match op {
-            HeOp::Add => Workload::again(bytes, move || self.add(set)),
+            HeOp::Add => Workload::again(bytes, move || self.add()),
             HeOp::Hadamard => Workload::again(bytes, move || self.hadamard(set)),
             HeOp::MultiplyAccumulate => {
                 Workload::again(bytes, move || self.multiply_accumulate(set))
@@ -179,7 +177,6 @@ impl HeOperands {
     fn fill(&mut self, op: HeOp, set: WorkingSet) -> Result<usize, WorkloadError> {
         let poly = 8 * self.params.degree() * self.params.limbs();
         let of_ciphertexts = match op {
-            HeOp::Add if set == WorkingSet::Cold => Some(COLD),
             HeOp::MultiplyAccumulate | HeOp::HoistedRotate => spread(set),
             _ => None,
         };
@@ -193,7 +190,8 @@ impl HeOperands {
         let rotation = matches!(op, HeOp::Rotate | HeOp::HoistedRotate);
         let product = matches!(op, HeOp::Hadamard | HeOp::MultiplyAccumulate);
         let new_plaintexts = if set != WorkingSet::Hot && product {
-            self.plaintexts.fill(&self.plaintext, poly, COLD)
+            let whole = of_plaintexts(set);
+            self.plaintexts.fill(&self.plaintext, poly, whole)
         } else {
             self.plaintexts = Turns::none();
             0
@@ -230,9 +228,8 @@ impl HeOperands {
         Bytes(size as u64)
     }
 
-    fn add(&mut self, set: WorkingSet) -> Result<(), WorkloadError> {
-        let other = self.ciphertexts.take(set, &self.other);
-        self.evaluator.add(&mut self.accumulator, other);
+    fn add(&mut self) -> Result<(), WorkloadError> {
+        self.evaluator.add(&mut self.accumulator, &self.other);
         Ok(())
     }
 

@@ -8,7 +8,7 @@
 //! | `ot_chosen` | what `ot_random` does; then receiver: corrections written, messages read and unmasked; sender: corrections read, messages masked and written |
 //!
 //! Choices are the extension's own. A time is that of the whole batch. `ot_correlated`, which the protocol uses,
-//! is measured after the tables of as many ReLU have gone through the caches. All extend the same base
+//! is measured after as much as a session works on between two layers has gone through the caches. All extend the same base
 //! transfers, made once.
 
 use std::sync::LazyLock;
@@ -18,13 +18,12 @@ use rand::{RngExt, SeedableRng};
 use zeroize::Zeroizing;
 
 use super::case::{Case, Op};
-use super::cases::relu;
 use super::sweep::Sweep;
 use super::workload::{Workload, WorkloadError};
 use crate::gc::{
     BASE_TRANSFERS, BaseOtOffer, BaseOtReceiver, BaseOtReply, BaseOtSender, ChoiceCorrections,
     ChosenMessages, ChosenSeeds, Delta, Extension, ExtensionColumns, ExtensionReceiver,
-    ExtensionSender, GcError, GcSizes, PadKeys, PreparedReceives, PreparedSends, RandomReceives,
+    ExtensionSender, GcError, PadKeys, PreparedReceives, PreparedSends, RandomReceives,
     RandomSends, SeedPairs, TreeSums, pad_keys,
 };
 use crate::protocol::OtRole;
@@ -54,9 +53,6 @@ pub(super) fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     write(&mut out);
     out
 }
-
-/// Bits of p of the ReLU whose tables go through the caches.
-const RELU_BITS: u32 = 20;
 
 /// What base transfers give both parties.
 struct Bases {
@@ -211,7 +207,7 @@ impl Transfers {
                 let sends = self.extend_sender(&mut sender)?;
                 Ok(self.hash_sender(sends, &mut rng))
             }),
-            _ => Workload::once(Bytes(0), self.swept()?, move |()| {
+            _ => Workload::once(Bytes(0), between(), move |()| {
                 self.extend_sender(&mut sender)
             }),
         })
@@ -233,20 +229,16 @@ impl Transfers {
                 let (columns, receives) = self.extend_receiver(&mut receiver);
                 Ok((columns, self.hash_receiver(receives, &chosen.keys)?))
             }),
-            _ => Workload::once(columns, self.swept()?, move |()| {
+            _ => Workload::once(columns, between(), move |()| {
                 Ok(self.extend_receiver(&mut receiver))
             }),
         })
     }
+}
 
-    /// What comes before a layer's extension: tables of as many circuits through the caches.
-    fn swept(&self) -> Result<impl FnMut() -> Result<(), WorkloadError> + use<>, WorkloadError> {
-        let circuit = relu(RELU_BITS).ok_or(WorkloadError::Modulus { bits: RELU_BITS })?;
-        let circuits = self.count.div_ceil(circuit.evaluator_input_bits());
-        let pieces = GcSizes::new(&circuit, circuits)?.pieces;
-        let tables = pieces.iter().map(|piece| piece.tables).sum();
-        Ok(Sweep::of_tables(tables).after(|| Ok(())))
-    }
+/// What a session does between two extensions.
+fn between() -> impl FnMut() -> Result<(), WorkloadError> {
+    Sweep::of_session().after(|| Ok(()))
 }
 
 /// Corrections sent, and messages received.

@@ -296,10 +296,11 @@ impl<'a> Row<'a> {
         let working_set = match self.fields[7] {
             "hot" => WorkingSet::Hot,
             "cold" => WorkingSet::Cold,
+            "shared" => WorkingSet::Shared,
             "near" => WorkingSet::Near,
             "middle" => WorkingSet::Middle,
             "far" => WorkingSet::Far,
-            _ => return Err(self.refused(7, "`hot` or `cold`")),
+            _ => return Err(self.refused(7, "`hot`, `cold`, `shared`, `near`, `middle` or `far`")),
         };
         let record = Record {
             case: Case {

@@ -5,8 +5,9 @@ use crate::units::Bytes;
 
 /// Words of a cache line.
 const LINE: usize = 8;
-/// Most tables that go through the caches.
-const MOST_TABLES: usize = 64 << 20;
+/// What goes through the caches of a session between two acts of one kind: tables, weights, other layers'; more than most
+/// processors have of shared cache.
+pub(super) const SESSION: usize = 64 << 20;
 
 /// What is done between two runs.
 pub(super) struct Sweep {
@@ -20,10 +21,15 @@ impl Sweep {
         Self { memory }
     }
 
-    /// As much as a layer's tables: what comes between its transfers and their use.
+    /// As much as a layer's tables.
     pub(super) fn of_tables(tables: Bytes) -> Self {
         let bytes = usize::try_from(tables.0).unwrap_or(usize::MAX);
-        Self::of(bytes.min(MOST_TABLES))
+        Self::of(bytes.min(SESSION))
+    }
+
+    /// As much as a session works on between two acts of one kind.
+    pub(super) fn of_session() -> Self {
+        Self::of(SESSION)
     }
 
     /// Writes to every line.

@@ -2,6 +2,9 @@
 
 use super::case::WorkingSet;
 
+/// Most values of a set: enough of the smallest that are calibrated.
+const MOST: usize = 1 << 16;
+
 /// Values that are taken in turn.
 pub(super) struct Turns<T> {
     pub(super) all: Vec<T>,
@@ -16,10 +19,12 @@ impl<T: Clone> Turns<T> {
         }
     }
 
-    /// Copies of `value`, each of `size` bytes, to more than `whole` bytes; the number of those that were not there.
+    /// Copies of `value`, each of `size` bytes, to more than `whole` bytes, or [`MOST`]; the number of those that were not
+    /// there.
     pub(super) fn fill(&mut self, value: &T, size: usize, whole: usize) -> usize {
         let before = self.all.len();
-        self.all.resize_with(whole / size + 1, || value.clone());
+        let count = (whole / size + 1).min(MOST);
+        self.all.resize_with(count, || value.clone());
         self.all.len().saturating_sub(before)
     }
 
@@ -40,7 +45,11 @@ impl<T: Clone> Turns<T> {
     pub(super) fn take<'a>(&'a mut self, set: WorkingSet, hot: &'a T) -> &'a T {
         match set {
             WorkingSet::Hot => hot,
-            WorkingSet::Cold | WorkingSet::Near | WorkingSet::Middle | WorkingSet::Far => {
+            WorkingSet::Cold
+            | WorkingSet::Shared
+            | WorkingSet::Near
+            | WorkingSet::Middle
+            | WorkingSet::Far => {
                 self.next = if self.next + 1 < self.all.len() {
                     self.next + 1
                 } else {

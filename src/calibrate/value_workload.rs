@@ -18,7 +18,7 @@
 use rand::RngExt;
 use zeroize::Zeroizing;
 
-use super::case::{Case, FAR};
+use super::case::Case;
 use super::ot_workload::generator;
 use super::sweep::Sweep;
 use super::workload::{Workload, WorkloadError};
@@ -120,7 +120,7 @@ fn swept<T: 'static>(
     bytes: Bytes,
     mut run: impl FnMut() -> Result<T, WorkloadError> + 'static,
 ) -> Workload<'static> {
-    Workload::once(bytes, Sweep::of(FAR).after(|| Ok(())), move |()| run())
+    Workload::once(bytes, Sweep::of_session().after(|| Ok(())), move |()| run())
 }
 
 fn packing(plan: Plan, values: Vec<u64>) -> Workload<'static> {

@@ -5,14 +5,18 @@ use crate::calibrate::{FAR, MIDDLE, NEAR, WorkingSet};
 use crate::protocol::Streams;
 use crate::units::{Bytes, Nanos};
 
-/// Encoded weights beyond this size stream from memory, not from a cache.
+/// Encoded weights beyond this size stream from a cache that cores share, or from memory.
 const CACHED: Bytes = Bytes(4 << 20);
+/// Of weights from this size on hardly any are left in a cache when they are read again.
+const BEYOND: usize = 4 * FAR;
 
 /// Prices of all operations in one ring, in nanoseconds, by where they read from; infinite where there is
 /// none.
 #[derive(Debug)]
 pub(super) struct Row {
     hot: Prices,
+    /// Of products whose weights come from the shared cache.
+    shared: Prices,
     /// Of operations that stream their weights or their key, by the size of the set that ciphertexts are taken from
     /// and put into.
     streamed: [(f64, Prices); 4],
@@ -33,6 +37,7 @@ impl Row {
         let prices = |set| HeOp::ALL.map(|op| price(op, set).map_or(f64::INFINITY, |time| time.0));
         Self {
             hot: prices(WorkingSet::Hot),
+            shared: prices(WorkingSet::Shared),
             streamed: Self::SETS.map(|(bytes, set)| (bytes as f64, prices(set))),
         }
     }
@@ -55,8 +60,22 @@ impl Row {
                 price * count as f64
             }
         };
-        let streamed = self.streamed(op, streams.ciphertexts.0 as f64).max(hot);
+        let streamed = self.streamed(op, streams.ciphertexts.0 as f64);
+        let streamed = (streamed - self.spared(op, streams.weights)).max(hot);
         each(streamed, first) + each(hot, count - first)
+    }
+
+    /// What a product saves whose weights do not all come from memory: all of the difference up to [`FAR`] bytes of them,
+    /// none from [`BEYOND`] on, a line between.
+    fn spared(&self, op: HeOp, weights: Bytes) -> f64 {
+        if !matches!(op, HeOp::Hadamard | HeOp::MultiplyAccumulate) {
+            return 0.0;
+        }
+        let [(_, cold), ..] = &self.streamed;
+        let difference = of(cold, op) - of(&self.shared, op);
+        let beyond = (weights.0 as f64 - FAR as f64) / (BEYOND - FAR) as f64;
+        let spared = difference * (1.0 - beyond.clamp(0.0, 1.0));
+        if spared > 0.0 { spared } else { 0.0 }
     }
 
     /// Lines through what was measured, from none to [`FAR`] bytes, where they end.
@@ -76,4 +95,57 @@ impl Row {
 
 fn of(prices: &Prices, op: HeOp) -> f64 {
     prices.get(op as usize).copied().unwrap_or(f64::INFINITY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Products cost 100 ns with everything at hand, 110 with weights from the shared cache, 150 with weights from memory
+    /// and 170 with ciphertexts from a set of the greatest size; rotations have no rows of a shared cache.
+    fn row() -> Row {
+        Row::new(|op, set| match (op, set) {
+            (HeOp::MultiplyAccumulate, WorkingSet::Hot) => Some(Nanos(100.0)),
+            (HeOp::MultiplyAccumulate, WorkingSet::Shared) => Some(Nanos(110.0)),
+            (HeOp::MultiplyAccumulate, WorkingSet::Far) => Some(Nanos(170.0)),
+            (HeOp::MultiplyAccumulate, _) => Some(Nanos(150.0)),
+            (HeOp::Rotate, WorkingSet::Hot) => Some(Nanos(200.0)),
+            (HeOp::Rotate, WorkingSet::Cold) => Some(Nanos(300.0)),
+            _ => None,
+        })
+    }
+
+    fn product(weights: usize, ciphertexts: usize) -> f64 {
+        let streams = Streams {
+            weights: Bytes(weights as u64),
+            ciphertexts: Bytes(ciphertexts as u64),
+            keys: 0,
+        };
+        row().price((HeOp::MultiplyAccumulate, 10, streams)) / 10.0
+    }
+
+    #[test]
+    fn weights_cost_what_they_come_from() {
+        assert_eq!(product(1 << 20, FAR), 100.0, "at hand");
+        assert_eq!(product(8 << 20, 0), 110.0);
+        assert_eq!(product(FAR, 0), 110.0);
+        assert_eq!(product((FAR + BEYOND) / 2, 0), 130.0);
+        assert_eq!(product(BEYOND, 0), 150.0);
+        assert_eq!(product(1 << 40, FAR), 170.0);
+        assert_eq!(product(8 << 20, FAR), 130.0, "40 less for the weights");
+    }
+
+    #[test]
+    fn a_rotation_reads_its_key_once_and_knows_no_weights() {
+        let streams = Streams {
+            weights: Bytes(8 << 20),
+            ciphertexts: Bytes(0),
+            keys: 2,
+        };
+        assert_eq!(
+            row().price((HeOp::Rotate, 5, streams)),
+            2.0 * 300.0 + 3.0 * 200.0
+        );
+        assert_eq!(row().price((HeOp::Add, 1, streams)), f64::INFINITY);
+    }
 }

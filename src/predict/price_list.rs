@@ -237,7 +237,7 @@ impl PriceList {
         match set {
             WorkingSet::Far => self.he(op, ring, WorkingSet::Middle),
             WorkingSet::Middle => self.he(op, ring, WorkingSet::Near),
-            WorkingSet::Near => self.he(op, ring, WorkingSet::Cold),
+            WorkingSet::Near | WorkingSet::Shared => self.he(op, ring, WorkingSet::Cold),
             WorkingSet::Cold => self.he(op, ring, WorkingSet::Hot),
             WorkingSet::Hot => Err(not_measured(Op::He(op), format!(" at {}", name_of(ring)))),
         }
