@@ -132,8 +132,8 @@ pub const NEAR: usize = 6 << 20;
 /// The same for [`WorkingSet::Middle`].
 pub const MIDDLE: usize = 10 << 20;
 
-/// Size of the set that the ciphertexts of a [`WorkingSet::Far`] product are taken from: beyond a core's own
-/// caches, within what cores share.
+/// Size of the set that the ciphertexts of a [`WorkingSet::Far`] product, or the plaintexts of a
+/// [`WorkingSet::Shared`] one, are taken from: beyond a core's own caches, within what cores share.
 pub const FAR: usize = 24 << 20;
 
 impl WorkingSet {

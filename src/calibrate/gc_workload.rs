@@ -12,8 +12,8 @@
 //! | `ot_derandomize` | receiver: shares to choices, corrections written; sender: corrections read, label transfer written |
 //!
 //! A time is that of the whole batch, without the sending. Several threads garble or evaluate as many pieces side by
-//! side. Transfers, choices and labels, and evaluations of cold tables, are measured after as much memory as the layer's
-//! tables has gone through the caches.
+//! side. Transfers, choices and labels are measured after a session's worth of memory has gone through the caches,
+//! evaluations of cold tables after as much as the layer's tables.
 
 use std::sync::Arc;
 
@@ -296,7 +296,6 @@ impl Circuits {
         let (garbled, inputs) = self.garble_and_keep()?;
         let (corrections, _) = self.choose(self.transfers.receives())?;
         let transfer = self.transfer(inputs, self.transfers.sends()?, &corrections)?;
-        let sweep = Sweep::of_tables(tables);
         let shared = Arc::new(self);
         let circuits = Arc::clone(&shared);
         let prepare = move || {
@@ -316,7 +315,7 @@ impl Circuits {
         };
         Ok(match set {
             WorkingSet::Hot => Workload::once(Bytes(0), prepare, run),
-            _ => Workload::once(Bytes(0), sweep.after(prepare), run),
+            _ => Workload::once(Bytes(0), Sweep::of_tables(tables).after(prepare), run),
         })
     }
 

@@ -173,7 +173,7 @@ impl HeOperands {
     }
 
     /// Makes the sets that a cold operation walks through, but for what the one before left there; a hot one needs
-    /// none. So many operands of a set are new.
+    /// none. So many operands are to be gone through once.
     fn fill(&mut self, op: HeOp, set: WorkingSet) -> Result<usize, WorkloadError> {
         let poly = 8 * self.params.degree() * self.params.limbs();
         let of_ciphertexts = match op {
@@ -189,12 +189,12 @@ impl HeOperands {
         };
         let rotation = matches!(op, HeOp::Rotate | HeOp::HoistedRotate);
         let product = matches!(op, HeOp::Hadamard | HeOp::MultiplyAccumulate);
-        let new_plaintexts = if set != WorkingSet::Hot && product {
-            let whole = of_plaintexts(set);
-            self.plaintexts.fill(&self.plaintext, poly, whole)
-        } else {
-            self.plaintexts = Turns::none();
-            0
+        let new_plaintexts = match of_plaintexts(set).filter(|_| product) {
+            Some(whole) => self.plaintexts.fill(&self.plaintext, poly, whole),
+            None => {
+                self.plaintexts = Turns::none();
+                0
+            }
         };
         if set == WorkingSet::Hot || !rotation {
             self.turned = None;
@@ -398,7 +398,7 @@ mod tests {
             (2, WorkingSet::Cold),
         ] {
             let mut o = operands(limbs);
-            o.add(set).unwrap();
+            o.add().unwrap();
             assert_eq!(
                 o.secret.decrypt(&o.accumulator).unwrap(),
                 zipped(&o, |x, _| 2 * x)
@@ -477,13 +477,18 @@ mod tests {
 
     #[test]
     fn cold_operands_outgrow_the_caches_and_are_taken_in_turn() {
-        let mut o = operands(1);
+        let n = 2048;
+        let mut o = HeOperands::new(&Case::of_ring((n, 1)).remove(0)).unwrap();
+        let bytes = |o: &HeOperands| o.plaintexts.all.len() * n * 8;
         drop(o.workload(HeOp::Hadamard, WorkingSet::Cold));
-        assert!(o.plaintexts.all.len() * 64 * 8 > 96_000_000);
+        assert!(bytes(&o) > 384 << 20);
+        drop(o.workload(HeOp::Hadamard, WorkingSet::Shared));
+        assert!((24 << 20..25 << 20).contains(&bytes(&o)));
         let hot = o.plaintext.clone();
+        let before = o.plaintexts.next;
         for expected in [1, 2, 3] {
             o.plaintexts.take(WorkingSet::Cold, &hot);
-            assert_eq!(o.plaintexts.next, expected);
+            assert_eq!(o.plaintexts.next, before + expected);
         }
         drop(o.workload(HeOp::Hadamard, WorkingSet::Hot));
         assert!(o.plaintexts.all.is_empty());

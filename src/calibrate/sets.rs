@@ -4,8 +4,8 @@ use super::case::{FAR, MIDDLE, NEAR, WorkingSet};
 use super::sweep::SESSION;
 use crate::bfv::HeOp;
 
-/// Bytes of which no cache holds a part that is worth counting. Of a cache that is shared with other tenants, what is not
-/// touched for some tens of milliseconds is theirs, however little it is; going through these takes longer.
+/// Bytes that come from memory when they are gone through again and again. Of a large cache that is shared with other
+/// tenants, what is not touched for some tens of milliseconds is theirs; going through these takes longer.
 const BEYOND: usize = 384 << 20;
 
 /// Where a product's ciphertext comes from.
@@ -26,12 +26,12 @@ pub(super) const fn spread(set: WorkingSet) -> Option<usize> {
     }
 }
 
-/// Bytes of encoded plaintexts that are in turn; none where it is always the same one.
-pub(super) const fn of_plaintexts(set: WorkingSet) -> usize {
+/// Bytes of encoded plaintexts that are in turn, unless it is always the same one.
+pub(super) const fn of_plaintexts(set: WorkingSet) -> Option<usize> {
     match set {
-        WorkingSet::Hot => 0,
-        WorkingSet::Shared => FAR,
-        WorkingSet::Cold | WorkingSet::Near | WorkingSet::Middle | WorkingSet::Far => BEYOND,
+        WorkingSet::Hot => None,
+        WorkingSet::Shared => Some(FAR),
+        WorkingSet::Cold | WorkingSet::Near | WorkingSet::Middle | WorkingSet::Far => Some(BEYOND),
     }
 }
 

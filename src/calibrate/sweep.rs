@@ -21,7 +21,7 @@ impl Sweep {
         Self { memory }
     }
 
-    /// As much as a layer's tables.
+    /// As much as a layer's tables, and no more than a session's worth.
     pub(super) fn of_tables(tables: Bytes) -> Self {
         let bytes = usize::try_from(tables.0).unwrap_or(usize::MAX);
         Self::of(bytes.min(SESSION))

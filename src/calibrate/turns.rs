@@ -19,13 +19,13 @@ impl<T: Clone> Turns<T> {
         }
     }
 
-    /// Copies of `value`, each of `size` bytes, to more than `whole` bytes, or [`MOST`]; the number of those that were not
-    /// there.
+    /// Copies of `value`, each of `size` bytes, to more than `whole` bytes, or [`MOST`]. How many they are if that has
+    /// changed: then all are to be gone through once before any is timed.
     pub(super) fn fill(&mut self, value: &T, size: usize, whole: usize) -> usize {
         let before = self.all.len();
         let count = (whole / size + 1).min(MOST);
         self.all.resize_with(count, || value.clone());
-        self.all.len().saturating_sub(before)
+        if count == before { 0 } else { count }
     }
 
     /// Puts a value where the next one of the set is, and gives back that; the value itself of an empty set.

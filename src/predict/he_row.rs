@@ -7,8 +7,8 @@ use crate::units::{Bytes, Nanos};
 
 /// Encoded weights beyond this size stream from a cache that cores share, or from memory.
 const CACHED: Bytes = Bytes(4 << 20);
-/// Of weights from this size on hardly any are left in a cache when they are read again.
-const BEYOND: usize = 4 * FAR;
+/// Weights of a layer from this size on come from memory, whatever a cache that cores share has kept of them.
+const FROM_MEMORY: usize = 4 * FAR;
 
 /// Prices of all operations in one ring, in nanoseconds, by where they read from; infinite where there is
 /// none.
@@ -66,14 +66,16 @@ impl Row {
     }
 
     /// What a product saves whose weights do not all come from memory: all of the difference up to [`FAR`] bytes of them,
-    /// none from [`BEYOND`] on, a line between.
+    /// none from [`FROM_MEMORY`] on, a line between. Each is read once an inference, so that this takes the inferences to
+    /// follow each other and the other layers to leave room: of a large network the small layers' weights may come from
+    /// memory too.
     fn spared(&self, op: HeOp, weights: Bytes) -> f64 {
         if !matches!(op, HeOp::Hadamard | HeOp::MultiplyAccumulate) {
             return 0.0;
         }
         let [(_, cold), ..] = &self.streamed;
         let difference = of(cold, op) - of(&self.shared, op);
-        let beyond = (weights.0 as f64 - FAR as f64) / (BEYOND - FAR) as f64;
+        let beyond = (weights.0 as f64 - FAR as f64) / (FROM_MEMORY - FAR) as f64;
         let spared = difference * (1.0 - beyond.clamp(0.0, 1.0));
         if spared > 0.0 { spared } else { 0.0 }
     }
@@ -129,8 +131,8 @@ mod tests {
         assert_eq!(product(1 << 20, FAR), 100.0, "at hand");
         assert_eq!(product(8 << 20, 0), 110.0);
         assert_eq!(product(FAR, 0), 110.0);
-        assert_eq!(product((FAR + BEYOND) / 2, 0), 130.0);
-        assert_eq!(product(BEYOND, 0), 150.0);
+        assert_eq!(product((FAR + FROM_MEMORY) / 2, 0), 130.0);
+        assert_eq!(product(FROM_MEMORY, 0), 150.0);
         assert_eq!(product(1 << 40, FAR), 170.0);
         assert_eq!(product(8 << 20, FAR), 130.0, "40 less for the weights");
     }

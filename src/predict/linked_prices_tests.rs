@@ -35,6 +35,7 @@ fn profile() -> Profile {
                 vec![dearer(record, WorkingSet::Cold, 1.37)]
             }
             (Op::He(HeOp::Hadamard | HeOp::MultiplyAccumulate), WorkingSet::Cold) => vec![
+                dearer(record, WorkingSet::Shared, 0.83),
                 dearer(record, WorkingSet::Near, 1.21),
                 dearer(record, WorkingSet::Far, 1.93),
             ],
