@@ -111,18 +111,19 @@ impl fmt::Display for Op {
 pub enum WorkingSet {
     /// The same operands again and again.
     Hot,
-    /// One operand taken in turn from a set larger than the caches: a product's plaintext, a rotation's key, the
-    /// tables of circuits. Of what an action does once or a few times: after the caches have been swept.
+    /// From memory. One operand taken in turn from a set of [`BEYOND`] bytes: a product's plaintext, the tables of circuits;
+    /// a rotation's key, from a smaller one. Of what an action does once or a few times: after so much has been swept
+    /// through the caches.
     Cold,
-    /// Of a product, the encoded plaintext in turn from a set of [`FAR`] bytes: one that the cores' shared cache holds.
+    /// From the cache that cores share: as [`WorkingSet::Cold`], with [`FAR`] bytes.
     Shared,
     /// As [`WorkingSet::Far`], with [`NEAR`] bytes.
     Near,
     /// As [`WorkingSet::Far`], with [`MIDDLE`] bytes.
     Middle,
-    /// Of a product, the encoded plaintext from a set larger than the caches, and the ciphertext in turn from
-    /// one of [`FAR`] bytes. Of a rotation, the key from memory, and before each as many bytes swept through the
-    /// caches, or with a ciphertext decomposed once, the results kept in as many bytes.
+    /// Of a product, the encoded plaintext from memory, and the ciphertext in turn from one of [`FAR`] bytes. Of a
+    /// rotation, the key from memory, and before each as many bytes swept through the caches, or with a ciphertext
+    /// decomposed once, the results kept in as many bytes.
     Far,
 }
 
@@ -132,9 +133,13 @@ pub const NEAR: usize = 6 << 20;
 /// The same for [`WorkingSet::Middle`].
 pub const MIDDLE: usize = 10 << 20;
 
-/// Size of the set that the ciphertexts of a [`WorkingSet::Far`] product, or the plaintexts of a
-/// [`WorkingSet::Shared`] one, are taken from: beyond a core's own caches, within what cores share.
+/// Size of the set that the ciphertexts of a [`WorkingSet::Far`] product are taken from, and of what goes through the
+/// caches where operands are [`WorkingSet::Shared`]: beyond a core's own caches, within what cores share.
 pub const FAR: usize = 24 << 20;
+
+/// What goes through the caches where operands are [`WorkingSet::Cold`]. Of a large cache that is shared with other tenants,
+/// what is not touched for some tens of milliseconds is theirs; going through so much takes longer.
+pub const BEYOND: usize = 256 << 20;
 
 impl WorkingSet {
     /// The name in the profile.

@@ -14,12 +14,11 @@
 
 use super::batch_workload::SPREAD;
 use super::case::{Case, Op, WorkingSet};
+use super::moduli::relu;
 use super::workload::WorkloadError;
-use crate::bfv::{BfvLiteral, HeOp};
-use crate::gc::{BASE_TRANSFERS, Extension, GarblingHash, ShareCircuit, ShareFunction};
-use crate::network::Requantize;
+use crate::bfv::HeOp;
+use crate::gc::{BASE_TRANSFERS, Extension, GarblingHash};
 use crate::protocol::{OtRole, ValueOp};
-use crate::ring::{is_accepted_prime, is_plaintext_prime};
 
 /// Ring degrees and numbers of limbs.
 const RINGS: [(usize, usize); 13] = [
@@ -47,27 +46,36 @@ const OTHERS: [(usize, usize, u32, KeySwitch); 4] = [
     (8192, 2, 60, KeySwitch::Special(&[60])),
     (8192, 4, 44, KeySwitch::Special(&[44, 45])),
 ];
-/// What is measured cold too: operands that are streamed, and what an action does once or a few times.
-const COLD: [HeOp; 11] = [
-    HeOp::Hadamard,
-    HeOp::MultiplyAccumulate,
-    HeOp::Rotate,
-    HeOp::HoistedRotate,
-    HeOp::AddPlain,
-    HeOp::Decompose,
-    HeOp::EncryptSecret,
-    HeOp::Expand,
-    HeOp::Rerandomize,
-    HeOp::Decrypt,
-    HeOp::ModSwitch,
-];
-/// Where products find their operands; the first ones where rotations find theirs.
-const PRODUCTS: [WorkingSet; 5] = [
+/// Where products find their operands.
+const STREAMED: [WorkingSet; 4] = [
     WorkingSet::Cold,
     WorkingSet::Near,
     WorkingSet::Middle,
     WorkingSet::Far,
-    WorkingSet::Shared,
+];
+/// Where rotations find their keys and what they write.
+const TURNED_FROM: [WorkingSet; 3] = [WorkingSet::Cold, WorkingSet::Near, WorkingSet::Far];
+/// Where an act finds its operands if others came between it and the last one of its kind.
+const BETWEEN: [WorkingSet; 2] = [WorkingSet::Shared, WorkingSet::Cold];
+/// The same between others of one act.
+const AMID: [WorkingSet; 1] = [WorkingSet::Shared];
+/// What is measured with operands that are not at hand. Those that walk through the same operands stand together: they are
+/// made once.
+const ELSEWHERE: [(HeOp, &[WorkingSet]); 12] = [
+    (HeOp::Hadamard, &BETWEEN),
+    (HeOp::MultiplyAccumulate, &AMID),
+    (HeOp::MultiplyAccumulate, &STREAMED),
+    (HeOp::Rotate, &TURNED_FROM),
+    (HeOp::HoistedRotate, &TURNED_FROM),
+    // What an act begins with.
+    (HeOp::EncryptSecret, &BETWEEN),
+    (HeOp::Expand, &BETWEEN),
+    (HeOp::Decrypt, &BETWEEN),
+    // What a layer on ciphertexts does once, between its rotations and products.
+    (HeOp::AddPlain, &AMID),
+    (HeOp::Decompose, &AMID),
+    (HeOp::Rerandomize, &AMID),
+    (HeOp::ModSwitch, &AMID),
 ];
 const P_BITS: u32 = 20;
 /// Bits of p of the circuits.
@@ -87,7 +95,7 @@ const SLOTS: [usize; 2] = [8192, 163_840];
 /// The same for nine filter taps.
 const TURNED: [usize; 2] = [9 * 8192, 180 * 8192];
 /// Bytes touched at once.
-const TOUCHED: [usize; 1] = [16 << 20];
+const TOUCHED: [usize; 1] = [64 << 20];
 /// Bytes sent at once.
 const SENT: [usize; 3] = [64 << 10, 1 << 20, 16 << 20];
 const ROLES: [OtRole; 2] = [OtRole::Sender, OtRole::Receiver];
@@ -112,34 +120,64 @@ impl Case {
             cases.extend(Self::of(n, limbs, limb_bits, key_switch));
         }
         cases.extend(Self::circuits()?);
-        for role in ROLES {
-            cases.push(Self::transfer(Op::BaseOt, role, BASE_TRANSFERS));
-            for op in [Op::OtCorrelated, Op::OtRandom, Op::OtChosen] {
-                for extension in Extension::ALL {
-                    let extended = |count| Self::extended(op, extension, role, count);
-                    cases.extend(TRANSFERS.map(extended));
-                }
-            }
-            let default = Extension::default();
-            let extended = |count| Self::extended(Op::OtCorrelated, default, role, count);
-            cases.extend([SMALLEST, LAYER].map(extended));
-            let circuits = [1].into_iter().chain(BATCHES);
-            let choices = circuits.map(|batch| batch * CIRCUIT_BITS[0] as usize);
-            let choices = choices.chain([LAYER]);
-            cases.extend(choices.map(|count| Self::transfer(Op::OtDerandomize, role, count)));
-        }
+        ROLES
+            .iter()
+            .for_each(|&role| cases.extend(Self::transfers(role)));
         for op in ValueOp::ALL {
             let sizes = match op {
                 ValueOp::PackTurned => TURNED,
                 _ if op.counts_slots() => SLOTS,
                 _ => VALUES,
             };
-            cases.extend(sizes.map(|count| Self::values(op, count)));
+            let sets = if op.is_amid_others() {
+                &[WorkingSet::Hot][..]
+            } else {
+                &BETWEEN
+            };
+            let sized = sizes.map(|count| Self::values(op, count));
+            cases.extend(sized.iter().flat_map(|case| case.among(sets)));
         }
         cases.extend(TOUCHED.map(|bytes| Self::link(Op::Touch, bytes)));
         cases.push(Self::link(Op::RoundTrip, 1));
         cases.extend(SENT.map(|bytes| Self::link(Op::Send, bytes)));
         Ok(cases)
+    }
+
+    /// The cases of one side of transfers.
+    fn transfers(role: OtRole) -> Vec<Self> {
+        let mut cases = vec![Self::transfer(Op::BaseOt, role, BASE_TRANSFERS)];
+        for op in [Op::OtRandom, Op::OtChosen] {
+            for extension in Extension::ALL {
+                let extended = |count| Self::extended(op, extension, role, count);
+                cases.extend(TRANSFERS.map(extended));
+            }
+        }
+        let default = Extension::default();
+        let others = Extension::ALL.into_iter().filter(|x| *x != default);
+        let sizes = others.flat_map(|extension| TRANSFERS.map(|count| (extension, count)));
+        let own = [SMALLEST].into_iter().chain(TRANSFERS).chain([LAYER]);
+        let correlated = own.map(|count| (default, count)).chain(sizes);
+        let correlated =
+            correlated.map(|(x, count)| Self::extended(Op::OtCorrelated, x, role, count));
+        let circuits = [1].into_iter().chain(BATCHES);
+        let choices = circuits.map(|batch| batch * CIRCUIT_BITS[0] as usize);
+        let turned = choices.chain([LAYER]);
+        let turned = turned.map(|count| Self::transfer(Op::OtDerandomize, role, count));
+        cases.extend(
+            correlated
+                .chain(turned)
+                .flat_map(|case| case.among(&BETWEEN)),
+        );
+        cases
+    }
+
+    /// The same case with its operands in each of these places.
+    fn among(&self, sets: &[WorkingSet]) -> Vec<Self> {
+        let of = |&working_set| Self {
+            working_set,
+            ..self.clone()
+        };
+        sets.iter().map(of).collect()
     }
 
     /// What several threads share, each case once.
@@ -189,10 +227,7 @@ impl Case {
             }
             for batch in BATCHES {
                 let evaluate = Self::relu(Op::Evaluate, hash, CIRCUIT_BITS[0], batch)?;
-                cases.push(Self {
-                    working_set: WorkingSet::Cold,
-                    ..evaluate
-                });
+                cases.extend(evaluate.among(&BETWEEN));
                 cases.push(Self::relu(Op::GarbleTables, hash, CIRCUIT_BITS[0], batch)?);
             }
         }
@@ -227,18 +262,10 @@ impl Case {
             working_set,
         };
         let hot = HeOp::ALL.map(|op| case(op, WorkingSet::Hot));
-        // Those that walk through the same operands stand together: they are made once.
-        let cold = COLD.into_iter().flat_map(|op| {
-            let sets: &[_] = match op {
-                HeOp::Hadamard => &[WorkingSet::Shared, WorkingSet::Cold],
-                HeOp::MultiplyAccumulate => &PRODUCTS,
-                HeOp::Rotate | HeOp::HoistedRotate => &PRODUCTS[..4],
-                _ => &[WorkingSet::Cold],
-            };
-            sets.iter().map(move |&set| (op, set))
-        });
-        let cold = cold.map(|(op, set)| case(op, set));
-        hot.into_iter().chain(cold).collect()
+        let elsewhere = ELSEWHERE.into_iter();
+        let elsewhere = elsewhere.flat_map(|(op, sets)| sets.iter().map(move |&set| (op, set)));
+        let elsewhere = elsewhere.map(|(op, set)| case(op, set));
+        hot.into_iter().chain(elsewhere).collect()
     }
 
     /// A batch of ReLU circuits with p of a number of bits. Labels are the same for every hash, whose name
@@ -303,80 +330,6 @@ impl Case {
             working_set: WorkingSet::Hot,
         }
     }
-
-    /// The parameters of a BFV case: q's primes of equal size, then the special one, all as large as
-    /// their bits allow; replies of one limb; as much flooding as q has room for, 2^60 at most.
-    pub(super) fn literal(&self) -> Option<BfvLiteral> {
-        let &Self {
-            n,
-            limbs,
-            q_bits,
-            p_bits,
-            ..
-        } = self;
-        let limb_bits = q_bits.checked_div(u32::try_from(limbs).ok()?)?;
-        let digit_bits = match self.param("digit") {
-            Some(bits) => Some(bits.parse().ok()?),
-            None => None,
-        };
-        let special_bits: Vec<u32> = match self.param("special") {
-            Some(primes) => primes
-                .split('+')
-                .map(|bits| bits.parse().ok())
-                .collect::<Option<_>>()?,
-            None => Vec::new(),
-        };
-        if digit_bits.is_none() && special_bits.is_empty() {
-            return None;
-        }
-        let accepted = |bits| below(bits, n).filter(|&x| is_accepted_prime(x, n).is_ok());
-        let q: Vec<u64> = accepted(limb_bits).take(limbs).collect();
-        let mut special = Vec::new();
-        for bits in special_bits {
-            let other = |prime: &u64| !q.contains(prime) && !special.contains(prime);
-            special.push(accepted(bits).find(other)?);
-        }
-        let p = below(p_bits, n).find(|&x| is_plaintext_prime(x, n).is_ok())?;
-        let flooding_log2 = q_bits.checked_sub(p_bits + 6).map(|room| room.min(60));
-        let reply_limbs = 1;
-        (q.len() == limbs).then_some(BfvLiteral {
-            n,
-            p,
-            q,
-            special,
-            digit_bits,
-            flooding_log2,
-            reply_limbs,
-        })
-    }
-}
-
-/// ReLU on shares modulo the greatest prime of `bits` bits (1 modulo 32), from a product of that
-/// width to 8 bits.
-pub(super) fn relu(bits: u32) -> Option<ShareCircuit> {
-    let p = below(bits, 16).find(|&x| is_plaintext_prime(x, 16).is_ok())?;
-    let shift = bits.saturating_sub(13);
-    let function = ShareFunction::Requantize(Requantize {
-        shift,
-        output_bits: 8,
-        signed: false,
-    });
-    Some(ShareCircuit {
-        function,
-        p_in: p,
-        p_out: p,
-    })
-}
-
-/// How many numbers are looked at for primes; of any size here one in 30 or more is one.
-const LOOKED_AT: usize = 10_000;
-
-/// The greatest numbers of `bits` bits that are 1 modulo 2n, downwards.
-fn below(bits: u32, n: usize) -> impl Iterator<Item = u64> {
-    let (step, end) = (2 * n as u64, 1u64.checked_shl(bits).unwrap_or(0));
-    let numbers = (1..).map_while(move |i: u64| (end + 1).checked_sub(i.checked_mul(step)?));
-    let numbers = numbers.take_while(move |&x| x > end / 2).take(LOOKED_AT);
-    numbers.filter(move |x| x % step == 1)
 }
 
 #[cfg(test)]
@@ -384,7 +337,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::bfv::BfvParams;
 
     #[test]
     fn the_built_in_cases_are_all_different_and_have_sizes() {
@@ -419,36 +371,5 @@ mod tests {
             assert_eq!(case.threads, 4);
             assert!(alone.contains(&Case { threads: 1, ..case }));
         }
-    }
-
-    #[test]
-    fn parameters_are_what_the_case_says() {
-        for case in Case::builtin()
-            .unwrap()
-            .into_iter()
-            .filter(|case| case.n > 0)
-        {
-            let literal = case.literal().unwrap();
-            let q_bits: f64 = literal.q.iter().map(|&q| (q as f64).log2()).sum();
-            assert_eq!(q_bits.ceil() as u32, case.q_bits, "{case}");
-            assert_eq!(literal.p.ilog2() + 1, case.p_bits);
-            let bits: Vec<String> = literal
-                .special
-                .iter()
-                .map(|x| (x.ilog2() + 1).to_string())
-                .collect();
-            assert_eq!(case.param("special").unwrap_or_default(), bits.join("+"));
-            let digits = literal.digit_bits.map(|bits| bits.to_string());
-            assert_eq!(case.param("digit"), digits.as_deref());
-            assert!(BfvParams::insecure(&literal).is_ok(), "{case}");
-        }
-    }
-
-    #[test]
-    fn circuits_have_the_width_that_was_asked_for() {
-        for bits in CIRCUIT_BITS {
-            assert_eq!(relu(bits).unwrap().evaluator_input_bits(), bits as usize);
-        }
-        assert!(relu(3).is_none());
     }
 }

@@ -7,6 +7,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::pace::Watch;
 use crate::units::Nanos;
 
@@ -33,7 +35,7 @@ impl Effort {
     /// All of the built-in cases within half a minute, unless one round takes longer.
     pub const QUICK: Self = Self {
         warm_up: Duration::from_millis(1),
-        measure: Duration::from_millis(9),
+        measure: Duration::from_millis(8),
         min_samples: 4,
         rounds: 2,
         budget: Duration::from_secs(29),
@@ -53,6 +55,16 @@ impl Effort {
 }
 
 impl Effort {
+    /// What falls to one of the rounds.
+    pub(super) fn of_a_round(self) -> Self {
+        let rounds = self.rounds.max(1);
+        Self {
+            measure: self.measure / rounds as u32,
+            min_samples: self.min_samples.div_ceil(rounds),
+            ..self
+        }
+    }
+
     /// Who watches the processor meanwhile.
     pub fn watch(&self) -> Watch {
         Watch::start(self.waiting, self.most_waiting)
@@ -105,7 +117,7 @@ fn thread_time() -> Nanos {
 }
 
 /// One time of an operation.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// The time of one run.
     pub time: Nanos,

@@ -5,26 +5,27 @@
 //! | `garble` | a layer garbled piece by piece, the garbler's inputs encoded; each is written where the last one was, which has been sent |
 //! | `garble_tables` | the same without the garbler's inputs |
 //! | `encode_labels` | the garbler's inputs of a layer encoded, piece by piece |
-//! | `evaluate` | a layer evaluated piece by piece; cold, with tables in turn from 64 MB |
+//! | `evaluate` | a layer evaluated piece by piece; shared and cold, with tables in turn from 24 and from 256 MB |
 //! | `receive_labels` | the label transfer read and unmasked |
 //! | `read_choices` | shares to choices |
 //! | `accept_choices` | corrections read and taken into the labels that are garbled for |
 //! | `ot_derandomize` | receiver: shares to choices, corrections written; sender: corrections read, label transfer written |
 //!
 //! A time is that of the whole batch, without the sending. Several threads garble or evaluate as many pieces side by
-//! side. Transfers, choices and labels are measured after a session's worth of memory has gone through the caches,
-//! evaluations of cold tables after as much as the layer's tables.
+//! side. Transfers, choices and labels are shared or cold after so much has gone through the caches; of tables in turn each
+//! evaluation follows a sweep of as much as the layer's.
 
 use std::sync::Arc;
 
 use rand::RngExt;
 use rand::rngs::ChaCha20Rng;
 
-use super::case::{Case, Op, WorkingSet};
-use super::cases::relu;
+use super::case::{Case, FAR, Op, WorkingSet};
 use super::clock::time;
 use super::link_workload::Loopback;
+use super::moduli::relu;
 use super::ot_workload::{self, Transfers, generator, written};
+use super::sets::gone_through;
 use super::sweep::Sweep;
 use super::threads::Threads;
 use super::workload::{Workload, WorkloadError};
@@ -36,8 +37,6 @@ use crate::gc::{
 use crate::protocol::{OtRole, ValueOp};
 use crate::units::{Bytes, Nanos};
 
-/// Least size of the tables that cold evaluations take in turn.
-const COLD: usize = 64 << 20;
 /// Most circuits or transfers in a batch.
 const LARGEST: usize = 1 << 24;
 
@@ -61,14 +60,14 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
         }
         (Op::OtDerandomize, Some(role)) => {
             let circuits = Circuits::of_transfers(count).ok_or_else(refused)??;
-            circuits.derandomize_workload(role)
+            circuits.derandomize_workload(role, case.working_set)
         }
         (Op::Values(op), _) => {
             let circuits = Circuits::of_transfers(count).ok_or_else(refused)??;
             match op {
-                ValueOp::ReadChoices => circuits.choices_workload(),
-                ValueOp::AcceptChoices => circuits.accept_workload(),
-                _ => circuits.receive_workload(),
+                ValueOp::ReadChoices => circuits.choices_workload(case.working_set),
+                ValueOp::AcceptChoices => circuits.accept_workload(case.working_set),
+                _ => circuits.receive_workload(case.working_set),
             }
         }
         _ => Err(refused()),
@@ -302,10 +301,8 @@ impl Circuits {
             let pending = circuits.choose(circuits.transfers.receives())?.1;
             circuits.receive(&transfer, pending)
         };
-        let copies = match set {
-            WorkingSet::Hot => 0,
-            _ => COLD / (tables + labels).0.max(1) as usize,
-        };
+        let whole = gone_through(set).unwrap_or(0);
+        let copies = whole / (tables + labels).0.max(1) as usize;
         let mut turns: Vec<Vec<Garbled>> = (0..copies).map(|_| garbled.clone()).collect();
         turns.push(garbled);
         let mut next = 0;
@@ -315,21 +312,24 @@ impl Circuits {
         };
         Ok(match set {
             WorkingSet::Hot => Workload::once(Bytes(0), prepare, run),
-            _ => Workload::once(Bytes(0), Sweep::of_tables(tables).after(prepare), run),
+            _ => {
+                let others = Sweep::of((tables.0 as usize).min(FAR));
+                Workload::once(Bytes(0), others.after(prepare), run)
+            }
         })
     }
 
-    fn choices_workload(self) -> Result<Workload<'static>, WorkloadError> {
-        let prepare = Sweep::of_session().after(|| Ok(()));
+    fn choices_workload(self, set: WorkingSet) -> Result<Workload<'static>, WorkloadError> {
+        let prepare = Sweep::before(set).alone();
         let read = move |()| Ok(self.layer.choices(&self.evaluator_shares)?);
         Ok(Workload::once(Bytes(0), prepare, read))
     }
 
-    fn accept_workload(self) -> Result<Workload<'static>, WorkloadError> {
+    fn accept_workload(self, set: WorkingSet) -> Result<Workload<'static>, WorkloadError> {
         let (corrections, _) = self.choose(self.transfers.receives())?;
         let shared = std::rc::Rc::new(self);
         let circuits = std::rc::Rc::clone(&shared);
-        let sweep = Sweep::of_session();
+        let sweep = Sweep::before(set);
         let prepare = sweep.after(move || circuits.transfers.sends());
         let run = move |sends| {
             let read = ChoiceCorrections::read(shared.transfers.count, &corrections)?;
@@ -339,21 +339,25 @@ impl Circuits {
         Ok(Workload::once(Bytes(0), prepare, run))
     }
 
-    fn receive_workload(mut self) -> Result<Workload<'static>, WorkloadError> {
+    fn receive_workload(mut self, set: WorkingSet) -> Result<Workload<'static>, WorkloadError> {
         let inputs = self.start().into_evaluator_inputs()?;
         let (corrections, _) = self.choose(self.transfers.receives())?;
         let transfer = self.transfer(inputs, self.transfers.sends()?, &corrections)?;
         let shared = std::rc::Rc::new(self);
         let circuits = std::rc::Rc::clone(&shared);
         let prepare = move || Ok(circuits.choose(circuits.transfers.receives())?.1);
-        let prepare = Sweep::of_session().after(prepare);
+        let prepare = Sweep::before(set).after(prepare);
         let run = move |pending| shared.receive(&transfer, pending);
         Ok(Workload::once(Bytes(0), prepare, run))
     }
 
-    fn derandomize_workload(self, role: OtRole) -> Result<Workload<'static>, WorkloadError> {
+    fn derandomize_workload(
+        self,
+        role: OtRole,
+        set: WorkingSet,
+    ) -> Result<Workload<'static>, WorkloadError> {
         let (corrections, _) = self.choose(self.transfers.receives())?;
-        let sweep = Sweep::of_session();
+        let sweep = Sweep::before(set);
         let shared = std::rc::Rc::new(std::cell::RefCell::new(self));
         let circuits = std::rc::Rc::clone(&shared);
         let choices = corrections.len();

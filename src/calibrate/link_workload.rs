@@ -36,9 +36,16 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
         .ok_or_else(|| WorkloadError::case(case, "message"))?;
     let mut loopback = Loopback::to(move |stream| acknowledge(stream, bytes))?;
     let message = vec![0x5a; bytes];
-    Ok(Workload::again(Bytes(bytes as u64), move || {
-        Ok(loopback.exchange(&message)?)
-    }))
+    let workload = Workload::again(
+        Bytes(bytes as u64),
+        move || Ok(loopback.exchange(&message)?),
+    );
+    Ok(workload.through(places(bytes)))
+}
+
+/// Places that messages of a length are taken into in turn.
+const fn places(bytes: usize) -> usize {
+    if bytes == 1 { 1 } else { COLD / bytes + 1 }
 }
 
 /// The sending end; the other one is a thread that takes in what comes.
@@ -129,8 +136,7 @@ impl Loopback {
 
 /// Takes in messages of one length, each into memory that left the caches, and answers with one byte.
 fn acknowledge(stream: &TcpStream, bytes: usize) -> io::Result<()> {
-    let places = if bytes == 1 { 1 } else { COLD / bytes + 1 };
-    let mut memory = vec![1; places * bytes];
+    let mut memory = vec![1; places(bytes) * bytes];
     loop {
         for place in memory.chunks_exact_mut(bytes) {
             polling::read_exact(stream, place, now() + PATIENCE)?;

@@ -8,8 +8,8 @@
 //! | `ot_chosen` | what `ot_random` does; then receiver: corrections written, messages read and unmasked; sender: corrections read, messages masked and written |
 //!
 //! Choices are the extension's own. A time is that of the whole batch. `ot_correlated`, which the protocol uses,
-//! is measured after as much as a session works on between two layers has gone through the caches. All extend the same base
-//! transfers, made once.
+//! is measured shared and cold too, each run after a sweep through the caches. All extend the same base transfers, made
+//! once.
 
 use std::sync::LazyLock;
 
@@ -39,8 +39,8 @@ pub(super) fn workload(case: &Case, count: usize) -> Result<Workload<'static>, W
     let extension = case.extension().ok_or_else(refused)?;
     let transfers = Transfers::new(extension, count)?;
     match role {
-        OtRole::Sender => transfers.sender_workload(case.op),
-        OtRole::Receiver => transfers.receiver_workload(case.op),
+        OtRole::Sender => transfers.sender_workload(case),
+        OtRole::Receiver => transfers.receiver_workload(case),
     }
 }
 
@@ -191,10 +191,10 @@ impl Transfers {
         Ok(chosen)
     }
 
-    fn sender_workload(self, op: Op) -> Result<Workload<'static>, WorkloadError> {
+    fn sender_workload(self, case: &Case) -> Result<Workload<'static>, WorkloadError> {
         let (mut sender, mut rng, chosen) = (self.sender()?, generator(), self.chosen()?);
         let bytes = |of: &[u8]| Bytes(of.len() as u64);
-        Ok(match op {
+        Ok(match case.op {
             Op::OtChosen => {
                 let size = bytes(&chosen.keys) + bytes(&chosen.masked);
                 Workload::again(size, move || {
@@ -207,16 +207,16 @@ impl Transfers {
                 let sends = self.extend_sender(&mut sender)?;
                 Ok(self.hash_sender(sends, &mut rng))
             }),
-            _ => Workload::once(Bytes(0), between(), move |()| {
+            _ => Workload::once(Bytes(0), between(case), move |()| {
                 self.extend_sender(&mut sender)
             }),
         })
     }
 
-    fn receiver_workload(self, op: Op) -> Result<Workload<'static>, WorkloadError> {
+    fn receiver_workload(self, case: &Case) -> Result<Workload<'static>, WorkloadError> {
         let (mut receiver, chosen) = (self.receiver(), self.chosen()?);
         let columns = Bytes(self.columns.len() as u64);
-        Ok(match op {
+        Ok(match case.op {
             Op::OtChosen => {
                 let size = columns + Bytes(chosen.corrections.len() as u64);
                 Workload::again(size, move || {
@@ -229,7 +229,7 @@ impl Transfers {
                 let (columns, receives) = self.extend_receiver(&mut receiver);
                 Ok((columns, self.hash_receiver(receives, &chosen.keys)?))
             }),
-            _ => Workload::once(columns, between(), move |()| {
+            _ => Workload::once(columns, between(case), move |()| {
                 Ok(self.extend_receiver(&mut receiver))
             }),
         })
@@ -237,8 +237,8 @@ impl Transfers {
 }
 
 /// What a session does between two extensions.
-fn between() -> impl FnMut() -> Result<(), WorkloadError> {
-    Sweep::of_session().after(|| Ok(()))
+fn between(case: &Case) -> impl FnMut() -> Result<(), WorkloadError> + 'static {
+    Sweep::before(case.working_set).alone()
 }
 
 /// Corrections sent, and messages received.

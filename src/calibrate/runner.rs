@@ -1,11 +1,15 @@
 //! Measures cases and sums them up as a profile.
 //!
-//! The cases are gone through in rounds, as many as the time allows ([`Effort`]), each from another case on, and the
+//! The cases are gone through in rounds, as many as the time allows ([`Effort`]), each from another part on, and the
 //! samples of all are pooled: with several, each case is measured at times that lie apart. What time is left then goes to
 //! the cases that have met a processor shared with others alone.
 //!
+//! A part is the cases that share operands ([`parts`]). Who calibrates says how one is measured: [`measure`] does it here;
+//! in a process of its own it finds memory as a session does, not what other parts have left of it, which made rotations
+//! up to 15 % slower.
+//!
 //! Each sample is a loop of runs ([`sample`]). Those that were taken while the processor was shared are set aside,
-//! whatever they are, by its pace before and after them ([`Quickest`]); where fewer than [`LEAST_UNDISTURBED`] are left,
+//! whatever they are, by its pace before and after them ([`OwnPace`]); where fewer than [`LEAST_UNDISTURBED`] are left,
 //! so many of the quickest pace count. Of several threads it is the core of the one that starts them. Medians and
 //! intervals are those of [`summarize`].
 //!
@@ -13,11 +17,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use super::case::{Case, Op};
 use super::clock::{Effort, Sample, now, sample};
 use super::environment::environment;
-use super::pace::{Quickest, Watch};
+use super::pace::OwnPace;
 use super::profile::{Profile, Record};
 use super::statistics::{RESAMPLES, Summary, summarize};
 use super::workload::{Operands, WorkloadError};
@@ -36,7 +41,7 @@ pub struct Calibration {
     /// The machine and a row for each case that was measured.
     pub profile: Profile,
     /// The cases that failed, and why.
-    pub failed: Vec<(Case, WorkloadError)>,
+    pub failed: Vec<(Case, String)>,
     /// The others' samples, in the order of the profile's records.
     pub samples: Vec<Sampled>,
 }
@@ -48,36 +53,36 @@ pub struct Sampled {
     pub samples: Vec<Sample>,
     /// Those that count, summed up.
     pub summary: Summary,
-    /// The quickest pace of all, which judges theirs, where they were watched.
-    quickest: Option<Quickest>,
+    /// The pace of a processor of one's own, which judges theirs, where they were watched.
+    own_pace: Option<OwnPace>,
 }
 
 impl Sampled {
     /// Of some samples; `None` of none.
-    fn of(samples: Vec<Sample>, quickest: Option<Quickest>) -> Option<Self> {
+    fn of(samples: Vec<Sample>, own_pace: Option<OwnPace>) -> Option<Self> {
         let mut counted = samples.clone();
         counted.sort_by(|a, b| pace_of(a).0.total_cmp(&pace_of(b).0));
-        let own = counted.partition_point(|sample| !disturbed(sample, quickest));
+        let own = counted.partition_point(|sample| !disturbed(sample, own_pace));
         counted.truncate(own.max(LEAST_UNDISTURBED));
         let counted: Vec<Nanos> = counted.iter().map(|sample| sample.time).collect();
         let summary = summarize(&counted)?;
         Some(Self {
             samples,
             summary,
-            quickest,
+            own_pace,
         })
     }
 
     /// Samples that were taken while the processor was shared.
     pub fn disturbed(&self) -> usize {
         let all = self.samples.iter();
-        all.filter(|sample| disturbed(sample, self.quickest))
+        all.filter(|sample| disturbed(sample, self.own_pace))
             .count()
     }
 
     /// Whether too few others were left, so that some of them count too.
     pub fn disturbed_throughout(&self) -> bool {
-        disturbed_throughout(&self.samples, self.quickest)
+        disturbed_throughout(&self.samples, self.own_pace)
     }
 }
 
@@ -87,14 +92,14 @@ fn pace_of(sample: &Sample) -> Nanos {
 }
 
 /// Whether the processor was shared when a sample was taken.
-fn disturbed(sample: &Sample, quickest: Option<Quickest>) -> bool {
-    let judged = sample.pace.zip(quickest);
-    judged.is_some_and(|(pace, quickest)| !quickest.undisturbed(pace))
+fn disturbed(sample: &Sample, own_pace: Option<OwnPace>) -> bool {
+    let judged = sample.pace.zip(own_pace);
+    judged.is_some_and(|(pace, own)| !own.undisturbed(pace))
 }
 
 /// Whether hardly any sample was taken on a processor of one's own.
-fn disturbed_throughout(samples: &[Sample], quickest: Option<Quickest>) -> bool {
-    let own = samples.iter().filter(|sample| !disturbed(sample, quickest));
+fn disturbed_throughout(samples: &[Sample], own_pace: Option<OwnPace>) -> bool {
+    let own = samples.iter().filter(|sample| !disturbed(sample, own_pace));
     own.count() < LEAST_UNDISTURBED.min(samples.len())
 }
 
@@ -138,7 +143,7 @@ impl Calibration {
                 let pace = sample
                     .pace
                     .map_or_else(String::new, |p| format!("{:.0}", p.0));
-                let disturbed = u8::from(disturbed(sample, sampled.quickest));
+                let disturbed = u8::from(disturbed(sample, sampled.own_pace));
                 let outlier = u8::from(sampled.summary.is_outlier(time));
                 let _ = writeln!(text, "{key},{:.2},{pace},{disturbed},{outlier}", time.0);
             }
@@ -147,81 +152,153 @@ impl Calibration {
     }
 }
 
+/// Samples of a case, and bytes that it sends; or why there are none.
+pub type Outcome = Result<(Vec<Sample>, Bytes), String>;
+
 /// Samples of one case.
 #[derive(Default)]
 struct Samples {
     taken: Vec<Sample>,
     bytes: Bytes,
-    failure: Option<WorkloadError>,
+    failure: Option<String>,
 }
 
-/// Measures `cases`, those of one thread on the caller's. `progress` is told how much is done, of how much, and what comes
-/// next.
+impl Samples {
+    fn add(&mut self, outcome: Outcome) {
+        match outcome {
+            Ok((taken, bytes)) => {
+                self.taken.extend(taken);
+                self.bytes = bytes;
+            }
+            Err(failure) => self.failure = Some(failure),
+        }
+    }
+}
+
+/// Measures cases, those of one thread on the caller's, for a round's part of `effort`.
+pub fn measure<'a>(cases: impl IntoIterator<Item = &'a Case>, effort: Effort) -> Vec<Outcome> {
+    let effort = effort.of_a_round();
+    let (mut operands, mut watch) = (Operands::default(), effort.watch());
+    let mut one = |case: &Case| {
+        let mut workload = operands.workload(case)?;
+        workload.go_through()?;
+        let taken = sample(effort, &mut watch, |calls| workload.time(calls))?;
+        Ok((taken, workload.bytes()))
+    };
+    let measured = cases.into_iter().map(|case| {
+        let outcome: Result<_, WorkloadError> = one(case);
+        outcome.map_err(|failure| failure.to_string())
+    });
+    measured.collect()
+}
+
+/// Runs of neighbouring cases that share operands, or are of one kind.
+fn parts(cases: &[Case]) -> Vec<Range<usize>> {
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    for (at, case) in cases.iter().enumerate() {
+        match parts.last_mut() {
+            Some(part)
+                if cases
+                    .get(part.start)
+                    .is_some_and(|first| alike(first, case)) =>
+            {
+                part.end = at + 1;
+            }
+            _ => parts.push(at..at + 1),
+        }
+    }
+    parts
+}
+
+/// Whether two cases belong to one part.
+fn alike(a: &Case, b: &Case) -> bool {
+    let kind = |case: &Case| match case.op {
+        Op::He(_) => 0,
+        Op::Garble | Op::GarbleTables | Op::EncodeLabels | Op::Evaluate => 1,
+        Op::BaseOt | Op::OtCorrelated | Op::OtRandom | Op::OtChosen | Op::OtDerandomize => 2,
+        Op::Values(_) => 3,
+        Op::Touch => 4,
+        Op::Send | Op::RoundTrip | Op::LinkOut | Op::LinkIn | Op::LinkRoundTrip => 5,
+    };
+    let ring = |case: &Case| match case.op {
+        Op::He(_) => Some((case.n, case.limbs, case.q_bits, case.param.clone())),
+        _ => None,
+    };
+    (kind(a), a.threads, ring(a)) == (kind(b), b.threads, ring(b))
+}
+
+/// Measures `cases`, part by part: `take` is given the places of some of one part among them, and gives back what it made
+/// of each ([`measure`]). `progress` is told how much is done, of how much, and what comes next.
 pub fn calibrate(
     cases: &[Case],
     effort: Effort,
+    mut take: impl FnMut(&[usize]) -> Vec<Outcome>,
     mut progress: impl FnMut(usize, usize, &Case),
 ) -> Calibration {
     let mut samples: Vec<Samples> = cases.iter().map(|_| Samples::default()).collect();
-    let mut operands = Operands::default();
-    let rounds = effort.rounds.max(1);
-    let effort = Effort {
-        measure: effort.measure / rounds as u32,
-        min_samples: effort.min_samples.div_ceil(rounds),
-        ..effort
-    };
-    let mut watch = effort.watch();
+    let (parts, rounds) = (parts(cases), effort.rounds.max(1));
     let (mut done, mut gone_through) = (0, 0);
     let start = now();
     for round in 0..rounds {
         let round_start = now();
-        let mut order: Vec<_> = cases.iter().zip(&mut samples).collect();
-        order.rotate_left(round * cases.len() / rounds);
-        for (case, samples) in order {
-            progress(done, rounds * cases.len(), case);
-            done += 1;
-            if samples.failure.is_none() {
-                samples.failure = measure(case, effort, &mut watch, &mut operands, samples).err();
+        let mut order: Vec<&Range<usize>> = parts.iter().collect();
+        order.rotate_left(round * parts.len() / rounds);
+        for part in order {
+            if let Some(first) = cases.get(part.start) {
+                progress(done, rounds * cases.len(), first);
             }
+            done += part.len();
+            take_some(&mut samples, part.clone(), &mut take);
         }
         gone_through += 1;
         if start.elapsed() + round_start.elapsed() > effort.budget.mul_f64(FOR_ROUNDS) {
             break;
         }
     }
-    for _ in 0..rounds {
-        let quickest = Some(watch.quickest());
-        for (case, samples) in cases.iter().zip(&mut samples) {
-            if start.elapsed() > effort.budget {
-                break;
-            }
-            if samples.failure.is_none() && disturbed_throughout(&samples.taken, quickest) {
-                samples.failure = measure(case, effort, &mut watch, &mut operands, samples).err();
-            }
+    for part in (0..rounds).flat_map(|_| &parts) {
+        if start.elapsed() > effort.budget {
+            break;
         }
+        let own = own_pace(&samples);
+        let shared = |at: &usize| {
+            let samples = samples.get(*at);
+            samples.is_some_and(|samples| disturbed_throughout(&samples.taken, own))
+        };
+        let shared: Vec<usize> = part.clone().filter(shared).collect();
+        take_some(&mut samples, shared, &mut take);
     }
-    let mut calibration = sum_up(cases, samples, Some(watch.quickest()));
+    let own_pace = own_pace(&samples);
+    let mut calibration = sum_up(cases, samples, own_pace);
     let environment = &mut calibration.profile.environment;
     environment.insert("rounds".to_owned(), gone_through.to_string());
     calibration
 }
 
-fn measure(
-    case: &Case,
-    effort: Effort,
-    watch: &mut Watch,
-    operands: &mut Operands,
-    samples: &mut Samples,
-) -> Result<(), WorkloadError> {
-    let mut workload = operands.workload(case)?;
-    samples.bytes = workload.bytes();
-    workload.go_through()?;
-    let taken = sample(effort, watch, |calls| workload.time(calls))?;
-    samples.taken.extend(taken);
-    Ok(())
+/// Takes samples of those of these cases that have not failed.
+fn take_some(
+    samples: &mut [Samples],
+    places: impl IntoIterator<Item = usize>,
+    take: &mut impl FnMut(&[usize]) -> Vec<Outcome>,
+) {
+    let sound = |at: &usize| samples.get(*at).is_some_and(|s| s.failure.is_none());
+    let places: Vec<usize> = places.into_iter().filter(sound).collect();
+    if places.is_empty() {
+        return;
+    }
+    for (&at, outcome) in places.iter().zip(take(&places)) {
+        if let Some(samples) = samples.get_mut(at) {
+            samples.add(outcome);
+        }
+    }
 }
 
-fn sum_up(cases: &[Case], samples: Vec<Samples>, quickest: Option<Quickest>) -> Calibration {
+/// The pace of a processor of one's own, by all samples.
+fn own_pace(samples: &[Samples]) -> Option<OwnPace> {
+    let taken = samples.iter().flat_map(|samples| &samples.taken);
+    OwnPace::among(taken.filter_map(|sample| sample.pace))
+}
+
+fn sum_up(cases: &[Case], samples: Vec<Samples>, own_pace: Option<OwnPace>) -> Calibration {
     let mut records = Vec::new();
     let (mut failed, mut kept) = (Vec::new(), Vec::new());
     for (
@@ -233,7 +310,7 @@ fn sum_up(cases: &[Case], samples: Vec<Samples>, quickest: Option<Quickest>) -> 
         },
     ) in cases.iter().zip(samples)
     {
-        match (failure, Sampled::of(taken, quickest)) {
+        match (failure, Sampled::of(taken, own_pace)) {
             (Some(failure), _) => failed.push((case.clone(), failure)),
             (None, Some(sampled)) => {
                 let summary = sampled.summary;
@@ -270,7 +347,7 @@ fn environment_of(cases: &[Case], kept: &[Sampled]) -> BTreeMap<String, String> 
     let of = |count: fn(&Summary) -> u64| kept.iter().map(|s| count(&s.summary)).sum::<u64>();
     let (outliers, samples) = (of(|s| s.outliers), of(|s| s.samples));
     let outliers = format!("{outliers} of {samples} samples, modified z-score above 3.5");
-    if kept.iter().any(|sampled| sampled.quickest.is_some()) {
+    if kept.iter().any(|sampled| sampled.own_pace.is_some()) {
         let taken: usize = kept.iter().map(|s| s.samples.len()).sum();
         let disturbed: usize = kept.iter().map(Sampled::disturbed).sum();
         let disturbed = format!("{disturbed} of {taken} samples, by the processor's pace");
@@ -306,6 +383,15 @@ mod tests {
     use super::*;
     use crate::protocol::OtRole;
 
+    fn calibrated(
+        cases: &[Case],
+        effort: Effort,
+        progress: impl FnMut(usize, usize, &Case),
+    ) -> Calibration {
+        let take = |part: &[usize]| measure(part.iter().map(|&at| &cases[at]), effort);
+        calibrate(cases, effort, take, progress)
+    }
+
     const ONCE: Effort = Effort {
         warm_up: Duration::ZERO,
         measure: Duration::ZERO,
@@ -338,7 +424,7 @@ mod tests {
     fn every_case_becomes_a_row_that_reads_back() {
         let cases = small();
         let mut seen = Vec::new();
-        let measured = calibrate(&cases, ONCE, |done, total, _| {
+        let measured = calibrated(&cases, ONCE, |done, total, _| {
             seen.push((done, total));
         });
         let taken: usize = measured.samples.iter().map(|s| s.samples.len()).sum();
@@ -350,8 +436,9 @@ mod tests {
         assert!(failed.is_empty(), "{failed:?}");
         let rows: Vec<Case> = profile.records.iter().map(|r| r.case.clone()).collect();
         assert_eq!(rows, cases);
-        let expected: Vec<_> = (0..2 * cases.len()).map(|i| (i, 2 * cases.len())).collect();
-        assert_eq!(seen, expected);
+        let all = 2 * cases.len();
+        assert_eq!(seen.len(), 2 * parts(&cases).len());
+        assert!(seen.is_sorted() && seen[0] == (0, all), "{seen:?}");
         let read = Profile::from_csv(&profile.to_csv()).unwrap();
         assert_eq!(read.records.len(), cases.len());
         assert!(
@@ -370,16 +457,16 @@ mod tests {
             time: Nanos(time),
             pace: Some(Nanos(pace)),
         };
-        let quickest = Quickest::of([Nanos(10.0)]);
+        let own_pace = OwnPace::of([Nanos(10.0)]);
         let own = [5.0, 6.0, 7.0].map(|time| sample(time, 10.5));
         let shared = [90.0, 91.0].map(|time| sample(time, 15.0));
         let both = [&own[..], &shared].concat();
-        let of = |samples: &[Sample], quickest| Sampled::of(samples.to_vec(), quickest).unwrap();
-        let kept = of(&both, quickest);
+        let of = |samples: &[Sample], own_pace| Sampled::of(samples.to_vec(), own_pace).unwrap();
+        let kept = of(&both, own_pace);
         assert_eq!((kept.summary.samples, kept.summary.median), (3, Nanos(6.0)));
         assert_eq!((kept.samples.len(), kept.disturbed()), (5, 2));
         assert!(!kept.disturbed_throughout());
-        let few = of(&[&both[1..], &[sample(95.0, 14.0)]].concat(), quickest);
+        let few = of(&[&both[1..], &[sample(95.0, 14.0)]].concat(), own_pace);
         assert_eq!(few.summary.samples, 3, "too few others");
         assert_eq!(
             few.summary.median,
@@ -389,14 +476,14 @@ mod tests {
         assert!(few.disturbed_throughout());
         let unwatched = of(&both, None);
         assert_eq!((unwatched.summary.samples, unwatched.disturbed()), (5, 0));
-        assert!(Sampled::of(Vec::new(), quickest).is_none());
+        assert!(Sampled::of(Vec::new(), own_pace).is_none());
     }
 
     #[test]
     fn a_round_that_would_end_late_is_not_begun() {
         let budget = Duration::ZERO;
         let cases = [Case::link(Op::RoundTrip, 1)];
-        let calibration = calibrate(&cases, Effort { budget, ..ONCE }, |_, _, _| {});
+        let calibration = calibrated(&cases, Effort { budget, ..ONCE }, |_, _, _| {});
         let samples: Vec<u64> = calibration
             .profile
             .records
@@ -416,10 +503,10 @@ mod tests {
         cases.insert(1, broken.clone());
         let Calibration {
             profile, failed, ..
-        } = calibrate(&cases, ONCE, |_, _, _| {});
+        } = calibrated(&cases, ONCE, |_, _, _| {});
         assert_eq!(failed.len(), 1);
         assert_eq!(failed[0].0, broken);
-        assert!(failed[0].1.to_string().contains("describes no message"));
+        assert!(failed[0].1.contains("describes no message"));
         assert_eq!(profile.records.len(), cases.len() - 1);
     }
 

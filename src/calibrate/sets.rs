@@ -1,12 +1,7 @@
 //! Where the operands of a BFV case come from, by its working set.
 
-use super::case::{FAR, MIDDLE, NEAR, WorkingSet};
-use super::sweep::SESSION;
+use super::case::{BEYOND, FAR, MIDDLE, NEAR, WorkingSet};
 use crate::bfv::HeOp;
-
-/// Bytes that come from memory when they are gone through again and again. Of a large cache that is shared with other
-/// tenants, what is not touched for some tens of milliseconds is theirs; going through these takes longer.
-const BEYOND: usize = 384 << 20;
 
 /// Where a product's ciphertext comes from.
 pub(super) const fn of_ciphertext(set: WorkingSet) -> WorkingSet {
@@ -26,8 +21,9 @@ pub(super) const fn spread(set: WorkingSet) -> Option<usize> {
     }
 }
 
-/// Bytes of encoded plaintexts that are in turn, unless it is always the same one.
-pub(super) const fn of_plaintexts(set: WorkingSet) -> Option<usize> {
+/// Bytes that operands come from again and again: encoded plaintexts or tables in turn, or what is swept between two acts;
+/// none where they are at hand.
+pub(super) const fn gone_through(set: WorkingSet) -> Option<usize> {
     match set {
         WorkingSet::Hot => None,
         WorkingSet::Shared => Some(FAR),
@@ -37,14 +33,15 @@ pub(super) const fn of_plaintexts(set: WorkingSet) -> Option<usize> {
 
 /// Bytes swept through the caches before the operation, if it is measured so.
 pub(super) const fn swept(op: HeOp, set: WorkingSet) -> Option<usize> {
-    match (op, set) {
-        (HeOp::Rotate, _) => spread(set),
-        (
-            HeOp::AddPlain | HeOp::Decompose | HeOp::Rerandomize | HeOp::ModSwitch,
-            WorkingSet::Cold,
-        ) => Some(FAR),
-        // An action begins with these.
-        (HeOp::EncryptSecret | HeOp::Expand | HeOp::Decrypt, WorkingSet::Cold) => Some(SESSION),
+    match op {
+        HeOp::Rotate => spread(set),
+        HeOp::AddPlain
+        | HeOp::Decompose
+        | HeOp::Rerandomize
+        | HeOp::ModSwitch
+        | HeOp::EncryptSecret
+        | HeOp::Expand
+        | HeOp::Decrypt => gone_through(set),
         _ => None,
     }
 }

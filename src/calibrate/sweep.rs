@@ -1,47 +1,45 @@
 //! Memory that is walked through so that the caches hold nothing else.
 
+use std::hint::black_box;
+use std::sync::LazyLock;
+
+use super::case::{BEYOND, WorkingSet};
+use super::sets::gone_through;
 use super::workload::WorkloadError;
-use crate::units::Bytes;
 
 /// Words of a cache line.
 const LINE: usize = 8;
-/// What goes through the caches of a session between two acts of one kind: tables, weights, other layers'; more than most
-/// processors have of shared cache.
-pub(super) const SESSION: usize = 64 << 20;
+/// What is walked through. It was written to: pages that were not are all one page.
+static MEMORY: LazyLock<Vec<u64>> = LazyLock::new(|| vec![1; BEYOND / size_of::<u64>()]);
 
 /// What is done between two runs.
 pub(super) struct Sweep {
-    memory: Vec<u64>,
+    words: usize,
 }
 
 impl Sweep {
-    /// As many bytes swept through the caches.
+    /// So many bytes through the caches, [`BEYOND`] at most.
     pub(super) fn of(bytes: usize) -> Self {
-        let memory = vec![1; bytes / size_of::<u64>()];
-        Self { memory }
+        let words = bytes.min(BEYOND) / size_of::<u64>();
+        Self { words }
     }
 
-    /// As much as a layer's tables, and no more than a session's worth.
-    pub(super) fn of_tables(tables: Bytes) -> Self {
-        let bytes = usize::try_from(tables.0).unwrap_or(usize::MAX);
-        Self::of(bytes.min(SESSION))
+    /// As much as goes through the caches between two acts whose operands are where `set` says.
+    pub(super) fn before(set: WorkingSet) -> Self {
+        Self::of(gone_through(set).unwrap_or(0))
     }
 
-    /// As much as a session works on between two acts of one kind.
-    pub(super) fn of_session() -> Self {
-        Self::of(SESSION)
-    }
-
-    /// Writes to every line.
-    pub(super) fn run(&mut self) {
-        let lines = self.memory.iter_mut().step_by(LINE);
-        lines.for_each(|word| *word = word.wrapping_add(1));
-        std::hint::black_box(&self.memory);
+    /// Reads every line, as what a session goes through is for the most part read: weights, keys, tables.
+    pub(super) fn run(&self) {
+        if let Some(memory) = MEMORY.get(..self.words) {
+            let lines = memory.iter().step_by(LINE);
+            black_box(lines.fold(0, |sum: u64, word| sum.wrapping_add(*word)));
+        }
     }
 
     /// `prepare`, then a sweep: what it made is not at hand either.
     pub(super) fn after<'a, I: 'a>(
-        mut self,
+        self,
         mut prepare: impl FnMut() -> Result<I, WorkloadError> + 'a,
     ) -> impl FnMut() -> Result<I, WorkloadError> + 'a {
         move || {
@@ -49,5 +47,10 @@ impl Sweep {
             self.run();
             made
         }
+    }
+
+    /// The sweep alone.
+    pub(super) fn alone<'a>(self) -> impl FnMut() -> Result<(), WorkloadError> + 'a {
+        self.after(|| Ok(()))
     }
 }

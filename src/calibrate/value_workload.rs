@@ -13,12 +13,13 @@
 //! | `join_shares` | such a message read and added to one's own share |
 //!
 //! Convolutions are 3 × 3 over images of 16 × 16. A time is that of all values. But for weights, of which many
-//! plaintexts follow each other, and shares that are joined, each run is after a sweep through the caches.
+//! plaintexts follow each other, and shares that are joined, each run is after a sweep through the caches where the
+//! values are shared or cold.
 
 use rand::RngExt;
 use zeroize::Zeroizing;
 
-use super::case::Case;
+use super::case::{Case, WorkingSet};
 use super::ot_workload::generator;
 use super::sweep::Sweep;
 use super::workload::{Workload, WorkloadError};
@@ -47,19 +48,20 @@ pub(super) fn workload(case: &Case, op: ValueOp) -> Result<Workload<'static>, Wo
     let mut rng = generator();
     let values = drawn(count, P, &mut rng);
     let (none, slots) = (Bytes(0), count / N);
+    let set = case.working_set;
     Ok(match op {
-        ValueOp::DrawShare => swept(none, move || Ok(drawn(count, P, &mut rng))),
-        ValueOp::DrawMask => swept(none, move || {
+        ValueOp::DrawShare => swept(none, set, move || Ok(drawn(count, P, &mut rng))),
+        ValueOp::DrawMask => swept(none, set, move || {
             let mut draw = || drawn(N, P, &mut rng);
             let drawn: Zeroizing<Vec<_>> = Zeroizing::new((0..slots).map(|_| draw()).collect());
             let masks = drawn.iter().map(|slots| negated(slots, P));
             Ok(Zeroizing::new(masks.collect::<Vec<_>>()))
         }),
-        ValueOp::PackConv => packing(conv(count / PLANE, 1)?, values),
-        ValueOp::PackTurned => turned(slots)?.ok_or_else(refused)?,
-        ValueOp::PackFc => packing(fc(count, 8)?, values),
-        ValueOp::UnpackConv => unpacking(conv(1, count / PLANE)?),
-        ValueOp::UnpackFc => unpacking(fc(8, count)?),
+        ValueOp::PackConv => packing(conv(count / PLANE, 1)?, values, set),
+        ValueOp::PackTurned => turned(slots, set)?.ok_or_else(refused)?,
+        ValueOp::PackFc => packing(fc(count, 8)?, values, set),
+        ValueOp::UnpackConv => unpacking(conv(1, count / PLANE)?, set),
+        ValueOp::UnpackFc => unpacking(fc(8, count)?, set),
         ValueOp::ArrangeConv => arranging(conv(16, 16)?, slots),
         ValueOp::ArrangeFc => arranging(fc(1024, 128)?, slots),
         ValueOp::SumShares => {
@@ -68,11 +70,11 @@ pub(super) fn workload(case: &Case, op: ValueOp) -> Result<Workload<'static>, Wo
             let channels = count / PLANE;
             let of = |side| Shape::new(channels, side, side);
             let shapes = (of(SIDE), of(SIDE / 2));
-            swept(none, move || Ok(local_sums(&pool, shapes, &values, P)))
+            swept(none, set, move || Ok(local_sums(&pool, shapes, &values, P)))
         }
         ValueOp::WriteShare => {
             let size = Bytes::of_bits(u64::from(BITS) * count as u64);
-            swept(size, move || Ok(pack(&values, BITS)))
+            swept(size, set, move || Ok(pack(&values, BITS)))
         }
         ValueOp::JoinShares => {
             let packed = pack(&values, BITS);
@@ -115,23 +117,24 @@ fn fc(inputs: usize, outputs: usize) -> Result<Plan, WorkloadError> {
     )?)
 }
 
-/// A run after a sweep through the caches.
+/// A run after a sweep through the caches, if `set` has one.
 fn swept<T: 'static>(
     bytes: Bytes,
+    set: WorkingSet,
     mut run: impl FnMut() -> Result<T, WorkloadError> + 'static,
 ) -> Workload<'static> {
-    Workload::once(bytes, Sweep::of_session().after(|| Ok(())), move |()| run())
+    Workload::once(bytes, Sweep::before(set).alone(), move |()| run())
 }
 
-fn packing(plan: Plan, values: Vec<u64>) -> Workload<'static> {
-    swept(Bytes(0), move || {
+fn packing(plan: Plan, values: Vec<u64>, set: WorkingSet) -> Workload<'static> {
+    swept(Bytes(0), set, move || {
         Ok(Zeroizing::new(plan.pack_input(&values)))
     })
 }
 
 /// An operand of one ciphertext arranged for each of the filter's taps, as often as makes so many ciphertexts;
 /// `None` if none does.
-fn turned(ciphertexts: usize) -> Result<Option<Workload<'static>>, WorkloadError> {
+fn turned(ciphertexts: usize, set: WorkingSet) -> Result<Option<Workload<'static>>, WorkloadError> {
     let channels = N / PLANE;
     let (n, layer) = conv(channels, channels)?.made_for();
     let schedule = "conv_client_rotation".to_owned();
@@ -140,7 +143,7 @@ fn turned(ciphertexts: usize) -> Result<Option<Workload<'static>>, WorkloadError
     let values = drawn(N, P, &mut generator());
     let whole = each > 0 && ciphertexts.is_multiple_of(each);
     Ok(whole.then(|| {
-        swept(Bytes(0), move || {
+        swept(Bytes(0), set, move || {
             for _ in 0..ciphertexts / each {
                 std::hint::black_box(Zeroizing::new(plan.pack_input(&values)));
             }
@@ -149,11 +152,11 @@ fn turned(ciphertexts: usize) -> Result<Option<Workload<'static>>, WorkloadError
     }))
 }
 
-fn unpacking(plan: Plan) -> Workload<'static> {
+fn unpacking(plan: Plan, set: WorkingSet) -> Workload<'static> {
     let mut rng = generator();
     let draw = |_| drawn(N, P, &mut rng);
     let slots: Vec<Vec<u64>> = (0..plan.output_ciphertexts()).map(draw).collect();
-    swept(Bytes(0), move || Ok(plan.unpack_output(&slots)))
+    swept(Bytes(0), set, move || Ok(plan.unpack_output(&slots)))
 }
 
 /// Plaintexts one after the other, from the first again after the last.

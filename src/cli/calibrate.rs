@@ -4,6 +4,7 @@ mod compared;
 mod fitted;
 mod link;
 mod measured;
+mod process;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use super::error::Failure;
 use super::globals::Globals;
 use super::output::{self, Progress};
 use super::token::TokenArgs;
-use crate::calibrate::{Calibration, Case, Effort, Profile, calibrate};
+use crate::calibrate::{Calibration, Case, Effort, Outcome, Profile, calibrate};
 use crate::predict::PriceList;
 
 /// Measure what this machine takes for each operation, and write its profile
@@ -40,6 +41,9 @@ pub(super) struct Args {
     serve_link: Option<String>,
     #[command(flatten)]
     token: TokenArgs,
+    /// Measure the cases at these places alone, and print their samples: what the program tells itself
+    #[arg(long, value_name = "PLACES", value_delimiter = ',', hide = true)]
+    part: Option<Vec<usize>>,
     /// Measure nothing: tell how far the profile agrees with this one
     #[arg(long, value_name = "OTHER", conflicts_with_all = ["quick", "link"])]
     compare: Option<PathBuf>,
@@ -64,6 +68,15 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
     if let Some(addr) = &args.serve_link {
         return link::serve(addr, &args.token, globals);
     }
+    let (effort, budget) = if args.quick {
+        (Effort::QUICK, QUICK_LINK)
+    } else {
+        (Effort::FULL, FULL_LINK)
+    };
+    let threads = threads(globals);
+    if let Some(places) = &args.part {
+        return process::serve(places, &cases(threads)?, effort);
+    }
     let path = args.output.unwrap_or_else(calibration::of_this_host);
     if path.is_dir() {
         let path = path.display();
@@ -85,16 +98,13 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
             "this program was built without optimization; its times say little",
         );
     }
-    let (effort, budget) = if args.quick {
-        (Effort::QUICK, QUICK_LINK)
-    } else {
-        (Effort::FULL, FULL_LINK)
-    };
     match peer {
         Some(peer) if path.exists() => add_link(&path, &peer, budget, globals),
         peer => {
             let link = peer.map(|peer| peer.measure(budget)).transpose()?;
-            let calibration = measure(&cases(globals)?, effort, globals);
+            let quick = args.quick;
+            let take = |part: &[usize]| process::take(part, process::Told { quick, threads });
+            let calibration = measure(&cases(threads)?, effort, take, globals);
             write(&path, calibration, link, globals)
         }
     }
@@ -112,10 +122,14 @@ fn compare(path: &Path, other: &Path, globals: &Globals) -> Result<(), Failure> 
     output::present(&Compared::of(&ours.agreement(&theirs)), globals)
 }
 
-/// All that is built in, with one thread and with as many as were asked for, else as there are cores.
-fn cases(globals: &Globals) -> Result<Vec<Case>, Failure> {
+/// As many threads as were asked for, else as there are cores.
+fn threads(globals: &Globals) -> usize {
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let threads = globals.threads_or(cores);
+    globals.threads_or(cores)
+}
+
+/// All that is built in, with one thread and with so many.
+fn cases(threads: usize) -> Result<Vec<Case>, Failure> {
     let mut cases = Case::builtin().map_err(Failure::job)?;
     if threads > 1 {
         cases.extend(Case::on_threads(threads).map_err(Failure::job)?);
@@ -123,9 +137,14 @@ fn cases(globals: &Globals) -> Result<Vec<Case>, Failure> {
     Ok(cases)
 }
 
-fn measure(cases: &[Case], effort: Effort, globals: &Globals) -> Calibration {
+fn measure(
+    cases: &[Case],
+    effort: Effort,
+    take: impl FnMut(&[usize]) -> Vec<Outcome>,
+    globals: &Globals,
+) -> Calibration {
     let mut bar: Option<Progress> = None;
-    calibrate(cases, effort, |done, total, case| {
+    calibrate(cases, effort, take, |done, total, case| {
         let bar = bar.get_or_insert_with(|| Progress::new(globals, total as u64, "calibrating"));
         bar.set(done as u64);
         bar.message(&format!("{case:<60.60}"));
@@ -233,6 +252,15 @@ mod tests {
         most_waiting: Duration::ZERO,
     };
 
+    /// Measured in this process.
+    fn measured(cases: &[Case], globals: &Globals) -> Calibration {
+        let take = |part: &[usize]| {
+            let part = part.iter().map(|&at| &cases[at]);
+            crate::calibrate::measure(part, ONCE)
+        };
+        measure(cases, ONCE, take, globals)
+    }
+
     #[test]
     fn one_thread_and_as_many_as_asked_for_are_measured() {
         let threads = |asked: usize| {
@@ -240,7 +268,7 @@ mod tests {
                 threads: NonZeroUsize::new(asked),
                 ..Globals::default()
             };
-            let cases = cases(&globals).unwrap();
+            let cases = cases(super::threads(&globals)).unwrap();
             cases.iter().map(|c| c.threads).collect::<BTreeSet<_>>()
         };
         assert_eq!(threads(1), BTreeSet::from([1]));
@@ -261,7 +289,7 @@ mod tests {
             profile.environment = [("link".to_owned(), addr.to_owned())].into();
             profile
         };
-        let mut profile = measure(&[Case::link(Op::Touch, 1)], ONCE, &Globals::default()).profile;
+        let mut profile = measured(&[Case::link(Op::Touch, 1)], &Globals::default()).profile;
         for (nanos, addr) in [(1e6, "a:1"), (2e6, "b:2")] {
             link::put(&link(nanos, addr), &mut profile);
             assert_eq!(profile.records.len(), 4);
@@ -278,7 +306,7 @@ mod tests {
     #[test]
     fn a_profile_is_printed_row_by_row() {
         let cases = Case::of_ring((64, 1));
-        let measured = Measured::of(&measure(&cases, ONCE, &Globals::default()));
+        let measured = Measured::of(&measured(&cases, &Globals::default()));
         assert!(measured.table().contains("multiply_accumulate"));
         let csv = measured.csv().unwrap();
         assert_eq!(csv.lines().count(), cases.len() + 1);
@@ -299,7 +327,7 @@ mod tests {
             verbosity: crate::cli::Verbosity::Quiet,
             ..Globals::default()
         };
-        let failure = write(&path, measure(&cases, ONCE, &quiet), None, &quiet).unwrap_err();
+        let failure = write(&path, measured(&cases, &quiet), None, &quiet).unwrap_err();
         assert!(
             failure
                 .to_string()

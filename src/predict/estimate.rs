@@ -13,6 +13,7 @@ use super::prediction::{
     SecondsSplit, SetupCost,
 };
 use super::price_list::{PriceError, PriceList};
+use super::reach::Reach;
 use crate::bfv::HeOp;
 use crate::network::{NetworkError, NetworkParams, Step, Weights};
 use crate::params::{LayerCrypto, ParamsError, Prices, Request, Selector};
@@ -105,8 +106,9 @@ pub fn estimate(
         .collect();
     let mut setup = SetupCost::default();
     let mut transfers = TransferTimes::new(&setting.link);
+    let computed = Computed::of(script, setting.prices);
     for action in &script.actions {
-        let computation = computation(action, setting.prices)?;
+        let computation = computed.time(action)?;
         let message = action.sends.map(crate::protocol::Message::wire_bytes);
         let transfer = transfers.of(action);
         let layer = action.step.and_then(|index| layers.get_mut(index));
@@ -155,8 +157,28 @@ pub fn estimate(
     })
 }
 
-fn computation(action: &Action, prices: &PriceList) -> Result<Nanos, PriceError> {
-    action.tasks.iter().map(|task| prices.task(task)).sum()
+/// Prices of a script's computations.
+#[derive(Debug, Clone, Copy)]
+pub struct Computed<'a> {
+    prices: &'a PriceList,
+    reach: Reach,
+}
+
+impl<'a> Computed<'a> {
+    /// Those of `script`, whose inferences follow each other.
+    pub fn of(script: &Script, prices: &'a PriceList) -> Self {
+        let reach = Reach::of_script(script);
+        Self { prices, reach }
+    }
+
+    /// The time of an action's computation.
+    ///
+    /// # Errors
+    /// The calibration lacks an operation.
+    pub fn time(&self, action: &Action) -> Result<Nanos, PriceError> {
+        let tasks = action.tasks.iter();
+        tasks.map(|task| self.prices.task(task, self.reach)).sum()
+    }
 }
 
 impl SecondsSplit {

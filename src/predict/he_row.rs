@@ -1,24 +1,20 @@
 //! What the operations of an action cost in one ring, by what they read.
 
+use super::reach::Reach;
 use crate::bfv::HeOp;
 use crate::calibrate::{FAR, MIDDLE, NEAR, WorkingSet};
 use crate::protocol::Streams;
-use crate::units::{Bytes, Nanos};
-
-/// Encoded weights beyond this size stream from a cache that cores share, or from memory.
-const CACHED: Bytes = Bytes(4 << 20);
-/// Weights of a layer from this size on come from memory, whatever a cache that cores share has kept of them.
-const FROM_MEMORY: usize = 4 * FAR;
+use crate::units::Nanos;
 
 /// Prices of all operations in one ring, in nanoseconds, by where they read from; infinite where there is
 /// none.
 #[derive(Debug)]
 pub(super) struct Row {
     hot: Prices,
-    /// Of products whose weights come from the shared cache.
+    /// With operands from the cache that cores share.
     shared: Prices,
-    /// Of operations that stream their weights or their key, by the size of the set that ciphertexts are taken from
-    /// and put into.
+    /// With operands from memory: weights, a key, what an act begins with; by the size of the set that ciphertexts are
+    /// taken from and put into.
     streamed: [(f64, Prices); 4],
 }
 
@@ -42,12 +38,13 @@ impl Row {
         }
     }
 
-    /// The price of `count` operations of an action. A product streams its weights, the first rotation by each key
-    /// that; of what else an action does, the first one finds nothing at hand. None of these costs less than it
-    /// would with everything at hand.
-    pub(super) fn price(&self, (op, count, streams): (HeOp, u64, Streams)) -> f64 {
+    /// The price of `count` operations of an action, of data that `reach` is gone through between. A product reads its
+    /// weights, the first rotation by each key that; of what else an action does, the first one finds nothing at hand. None
+    /// of these costs less than it would with everything at hand.
+    pub(super) fn price(&self, (op, count, streams): (HeOp, u64, Streams), reach: Reach) -> f64 {
         let first = match op {
-            HeOp::Hadamard | HeOp::MultiplyAccumulate if streams.weights > CACHED => count,
+            _ if reach.at_hand() => 0,
+            HeOp::Hadamard | HeOp::MultiplyAccumulate if streams.weights.0 > 0 => count,
             HeOp::Rotate | HeOp::HoistedRotate => streams.keys.min(count),
             HeOp::Hadamard | HeOp::MultiplyAccumulate | HeOp::Add => 0,
             _ => count.min(1),
@@ -60,24 +57,11 @@ impl Row {
                 price * count as f64
             }
         };
-        let streamed = self.streamed(op, streams.ciphertexts.0 as f64);
-        let streamed = (streamed - self.spared(op, streams.weights)).max(hot);
-        each(streamed, first) + each(hot, count - first)
-    }
-
-    /// What a product saves whose weights do not all come from memory: all of the difference up to [`FAR`] bytes of them,
-    /// none from [`FROM_MEMORY`] on, a line between. Each is read once an inference, so that this takes the inferences to
-    /// follow each other and the other layers to leave room: of a large network the small layers' weights may come from
-    /// memory too.
-    fn spared(&self, op: HeOp, weights: Bytes) -> f64 {
-        if !matches!(op, HeOp::Hadamard | HeOp::MultiplyAccumulate) {
-            return 0.0;
-        }
-        let [(_, cold), ..] = &self.streamed;
-        let difference = of(cold, op) - of(&self.shared, op);
-        let beyond = (weights.0 as f64 - FAR as f64) / (FROM_MEMORY - FAR) as f64;
-        let spared = difference * (1.0 - beyond.clamp(0.0, 1.0));
-        if spared > 0.0 { spared } else { 0.0 }
+        let [(_, memory), ..] = &self.streamed;
+        let [shared, memory] = [&self.shared, memory].map(|prices| of(prices, op));
+        let spared = memory - reach.between(shared, memory);
+        let streamed = self.streamed(op, streams.ciphertexts.0 as f64) - spared.max(0.0);
+        each(streamed.max(hot), first) + each(hot, count - first)
     }
 
     /// Lines through what was measured, from none to [`FAR`] bytes, where they end.
@@ -102,9 +86,11 @@ fn of(prices: &Prices, op: HeOp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calibrate::BEYOND;
+    use crate::units::Bytes;
 
     /// Products cost 100 ns with everything at hand, 110 with weights from the shared cache, 150 with weights from memory
-    /// and 170 with ciphertexts from a set of the greatest size; rotations have no rows of a shared cache.
+    /// and 170 with ciphertexts from a set of the greatest size; rotations, as in a profile, the same from either.
     fn row() -> Row {
         Row::new(|op, set| match (op, set) {
             (HeOp::MultiplyAccumulate, WorkingSet::Hot) => Some(Nanos(100.0)),
@@ -112,18 +98,22 @@ mod tests {
             (HeOp::MultiplyAccumulate, WorkingSet::Far) => Some(Nanos(170.0)),
             (HeOp::MultiplyAccumulate, _) => Some(Nanos(150.0)),
             (HeOp::Rotate, WorkingSet::Hot) => Some(Nanos(200.0)),
-            (HeOp::Rotate, WorkingSet::Cold) => Some(Nanos(300.0)),
+            (HeOp::Rotate, WorkingSet::Cold | WorkingSet::Shared) => Some(Nanos(300.0)),
+            (HeOp::Decrypt, WorkingSet::Hot) => Some(Nanos(40.0)),
+            (HeOp::Decrypt, WorkingSet::Shared) => Some(Nanos(60.0)),
+            (HeOp::Decrypt, WorkingSet::Cold) => Some(Nanos(90.0)),
             _ => None,
         })
     }
 
-    fn product(weights: usize, ciphertexts: usize) -> f64 {
+    fn product(reach: usize, ciphertexts: usize) -> f64 {
         let streams = Streams {
-            weights: Bytes(weights as u64),
+            weights: Bytes(1),
             ciphertexts: Bytes(ciphertexts as u64),
             keys: 0,
         };
-        row().price((HeOp::MultiplyAccumulate, 10, streams)) / 10.0
+        let reach = Reach::of(Bytes(reach as u64));
+        row().price((HeOp::MultiplyAccumulate, 10, streams), reach) / 10.0
     }
 
     #[test]
@@ -131,23 +121,27 @@ mod tests {
         assert_eq!(product(1 << 20, FAR), 100.0, "at hand");
         assert_eq!(product(8 << 20, 0), 110.0);
         assert_eq!(product(FAR, 0), 110.0);
-        assert_eq!(product((FAR + FROM_MEMORY) / 2, 0), 130.0);
-        assert_eq!(product(FROM_MEMORY, 0), 150.0);
+        let middle = (FAR as f64 * BEYOND as f64).sqrt() as usize;
+        assert!((product(middle, 0) - 130.0).abs() < 1e-3);
+        assert_eq!(product(BEYOND, 0), 150.0);
         assert_eq!(product(1 << 40, FAR), 170.0);
         assert_eq!(product(8 << 20, FAR), 130.0, "40 less for the weights");
     }
 
     #[test]
-    fn a_rotation_reads_its_key_once_and_knows_no_weights() {
+    fn a_rotation_reads_its_key_once() {
         let streams = Streams {
-            weights: Bytes(8 << 20),
+            weights: Bytes(1),
             ciphertexts: Bytes(0),
             keys: 2,
         };
-        assert_eq!(
-            row().price((HeOp::Rotate, 5, streams)),
-            2.0 * 300.0 + 3.0 * 200.0
-        );
-        assert_eq!(row().price((HeOp::Add, 1, streams)), f64::INFINITY);
+        let price = |op, count| row().price((op, count, streams), Reach::MEMORY);
+        assert_eq!(price(HeOp::Rotate, 5), 2.0 * 300.0 + 3.0 * 200.0);
+        assert_eq!(price(HeOp::Add, 1), f64::INFINITY);
+        assert_eq!(price(HeOp::Decrypt, 3), 90.0 + 2.0 * 40.0);
+        let at_hand = row().price((HeOp::Rotate, 5, streams), Reach::of(Bytes(1)));
+        assert_eq!(at_hand, 5.0 * 200.0);
+        let shared = row().price((HeOp::Decrypt, 3, streams), Reach::of(Bytes(8 << 20)));
+        assert_eq!(shared, 60.0 + 2.0 * 40.0);
     }
 }

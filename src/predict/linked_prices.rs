@@ -1,11 +1,13 @@
 //! The prices that a selection of parameters asks for: a calibrated machine's, over a link.
 //!
 //! A layer's operations and messages are priced by the functions that price a script's, so that what is
-//! chosen by and what is then predicted are one number (a test in `linked_prices_tests` compares them).
+//! chosen by and what is then predicted are one number (a test in `linked_prices_tests` compares them), where data comes
+//! from memory: the other layers of its network are not known yet, and leave nothing in the caches.
 
 use std::borrow::Borrow;
 
 use super::price_list::PriceList;
+use super::reach::Reach;
 use crate::gc::ShareCircuit;
 use crate::params::{LayerCost, LayerWork, Prices};
 use crate::protocol::{
@@ -37,7 +39,8 @@ impl<L: Borrow<PriceList>> Prices for LinkedPrices<L> {
             keys: work.keys,
         };
         let operations = Task::reads(&work.counts, streams);
-        let computed = self.list.borrow().operations(ring, operations)?;
+        let list = self.list.borrow();
+        let computed = list.operations(ring, operations, Reach::MEMORY)?;
         // One to each party: each waits for half a round trip. What came before in a script has no part in the choice.
         let messages = [
             (MessageKind::EncryptedInput, work.to_server),
@@ -66,7 +69,7 @@ impl<L: Borrow<PriceList>> Prices for LinkedPrices<L> {
                 let known = priced.iter().find(|(known, _)| *known == task);
                 let price = match known {
                     Some((_, price)) => *price,
-                    None => self.list.borrow().task(task).ok()?,
+                    None => self.list.borrow().task(task, Reach::MEMORY).ok()?,
                 };
                 if known.is_none() {
                     priced.push((task, price));

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{LinkedPrices, PriceList, Setting, estimate, plan};
+use super::{LinkedPrices, PriceList, Reach, Setting, estimate, plan};
 use crate::bfv::HeOp;
 use crate::calibrate::{Op, Profile, WorkingSet};
 use crate::network::{ConvParams, FcParams, LayerKind, NetworkParams, Quantizer, Shape};
@@ -95,12 +95,13 @@ fn network(
 fn on_ciphertexts(script: &Script, step: usize, setting: &Setting<'_>) -> f64 {
     let online = |action: &&Action| action.step == Some(step) && action.phase == Phase::Online;
     let mut transfers = TransferTimes::new(&setting.link);
+    let price = |task| setting.prices.task(task, Reach::MEMORY).unwrap();
     let times = script.actions.iter().filter(online).map(|action| {
         let he = action
             .tasks
             .iter()
             .filter(|task| matches!(task, Task::He { .. }));
-        let computed: Nanos = he.map(|task| setting.prices.task(task).unwrap()).sum();
+        let computed: Nanos = he.map(price).sum();
         (computed + transfers.of(action)).seconds()
     });
     times.sum()

@@ -10,8 +10,9 @@ mod linked_prices;
 mod prediction;
 mod price_keys;
 mod price_list;
+mod reach;
 
-pub use estimate::{PredictError, Setting, estimate, he_report, plan, plan_with};
+pub use estimate::{Computed, PredictError, Setting, estimate, he_report, plan, plan_with};
 pub use he_fit::{FitPoint, HeFit};
 pub use linked_prices::LinkedPrices;
 pub use prediction::{
@@ -19,6 +20,7 @@ pub use prediction::{
     SecondsSplit, SetupCost, StoredBytes,
 };
 pub use price_list::{PriceError, PriceList};
+pub use reach::Reach;
 
 #[cfg(test)]
 mod linked_prices_tests;

@@ -1,6 +1,6 @@
 //! By what a profile's rows are found: the ring of a BFV case, the variant of circuits and transfers.
 
-use crate::calibrate::{Case, Op, WorkingSet};
+use crate::calibrate::{Case, Op};
 use crate::gc::{Extension, GarblingHash};
 use crate::protocol::RingSize;
 use crate::ring::Modulus;
@@ -57,8 +57,6 @@ pub(super) enum Variant {
     Only,
     /// Circuits.
     Hash(GarblingHash),
-    /// Circuits whose tables come from memory.
-    ColdHash(GarblingHash),
     /// Extended transfers.
     Extension(Extension),
 }
@@ -67,7 +65,6 @@ impl Variant {
     /// That of a case; none if it has a name that is not known.
     pub(super) fn of(case: &Case) -> Option<Self> {
         match case.op {
-            Op::Evaluate if case.working_set == WorkingSet::Cold => case.hash().map(Self::ColdHash),
             Op::Garble | Op::GarbleTables | Op::Evaluate => case.hash().map(Self::Hash),
             Op::OtCorrelated | Op::OtRandom | Op::OtChosen => case.extension().map(Self::Extension),
             _ => Some(Self::Only),
@@ -78,7 +75,7 @@ impl Variant {
     pub(super) fn detail(self) -> String {
         match self {
             Self::Only => String::new(),
-            Self::Hash(hash) | Self::ColdHash(hash) => format!(" with hash={}", hash.name()),
+            Self::Hash(hash) => format!(" with hash={}", hash.name()),
             Self::Extension(extension) => format!(" with extension={}", extension.name()),
         }
     }

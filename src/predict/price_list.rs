@@ -8,6 +8,8 @@
 //! ANDs, or transfers), apart for each hash and extension, the smallest a single circuit. Between two neighbours time is a line in s: a fixed
 //! cost and a slope; beyond the sizes measured the nearest one's time for each AND or transfer holds, which is named
 //! in [`PriceList::fitted`] too. An operation measured at one size alone has a rate.
+//! What was measured with operands from the cache that cores share and from memory has a price between the two, by how much
+//! is gone through from one use of the same data to the next ([`Reach`]).
 //! The link is a line, t = fixed + slope · bytes; with one size alone, slope · bytes. Of a link to another machine
 //! the slower direction counts, as [`Link`] has one bandwidth.
 
@@ -19,6 +21,7 @@ use thiserror::Error;
 use super::he_fit::{HeFit, he_fits};
 use super::he_row::Row;
 use super::price_keys::{Variant, name_of, ring_of, serves};
+use super::reach::Reach;
 use crate::bfv::HeOp;
 use crate::calibrate::{Op, Profile, WorkingSet, fit_line};
 use crate::gc::{GarblingHash, ShareCircuit};
@@ -44,7 +47,7 @@ pub enum PriceError {
 pub struct PriceList {
     exact: BTreeMap<HeKey, Nanos>,
     fits: BTreeMap<(HeOp, WorkingSet), HeFit>,
-    batches: BTreeMap<BatchKey, Vec<(f64, f64)>>,
+    batches: Batches,
     link: Option<Link>,
     distant: Option<Link>,
     fitted: RefCell<BTreeSet<String>>,
@@ -53,13 +56,17 @@ pub struct PriceList {
 
 /// Operations in batches: which, whose side, in which variant.
 type BatchKey = (Op, Option<OtRole>, Variant);
+/// Sizes that were measured, and their times.
+type Sizes = Vec<(f64, f64)>;
+/// By operation, and by where operands come from.
+type Batches = BTreeMap<BatchKey, BTreeMap<WorkingSet, Sizes>>;
 pub(super) type HeKey = (HeOp, RingSize, WorkingSet);
 
 impl PriceList {
     /// The prices of `profile`.
     pub fn new(profile: &Profile) -> Self {
         let mut widest: BTreeMap<HeKey, (u32, Nanos)> = BTreeMap::new();
-        let mut batches: BTreeMap<BatchKey, Vec<(f64, f64)>> = BTreeMap::new();
+        let mut batches = Batches::new();
         for record in profile.records.iter().filter(|r| serves(&r.case)) {
             let (case, time) = (&record.case, record.median);
             if let Op::He(op) = case.op {
@@ -73,6 +80,8 @@ impl PriceList {
                 batches
                     .entry((case.op, case.role(), variant))
                     .or_default()
+                    .entry(case.working_set)
+                    .or_default()
                     .push((size, time.0));
             }
         }
@@ -81,7 +90,7 @@ impl PriceList {
             .map(|(key, (_, time))| (key, time))
             .collect();
         let fits = he_fits(&exact);
-        for sizes in batches.values_mut() {
+        for sizes in batches.values_mut().flat_map(BTreeMap::values_mut) {
             sizes.sort_by(|a, b| a.0.total_cmp(&b.0));
         }
         let link = link(&batches, Op::Send, Op::RoundTrip);
@@ -126,121 +135,98 @@ impl PriceList {
         self.fitted.borrow().iter().cloned().collect()
     }
 
-    /// The price of a task.
+    /// The price of a task on data that `reach` is gone through between.
     ///
     /// # Errors
     /// The profile has no row of the operation.
-    pub fn task(&self, task: &Task) -> Result<Nanos, PriceError> {
-        match task {
+    pub fn task(&self, task: &Task, reach: Reach) -> Result<Nanos, PriceError> {
+        let batch = |key, size| self.batch(key, size, Some(reach));
+        match *task {
             Task::He {
                 op,
                 ring,
                 count,
                 streams,
             } => {
-                self.note_fit(*op, *ring);
-                let price = self.operations(*ring, std::iter::once((*op, *count, *streams)));
-                price.ok_or_else(|| not_measured(Op::He(*op), format!(" at {}", name_of(*ring))))
+                self.note_fit(op, ring);
+                let price = self.operations(ring, std::iter::once((op, count, streams)), reach);
+                price.ok_or_else(|| not_measured(Op::He(op), format!(" at {}", name_of(ring))))
             }
-            Task::Touch { bytes } => Ok(self.younger(Op::Touch, bytes.0 as f64)),
-            Task::Values { op, count } => Ok(self.younger(Op::Values(*op), *count as f64)),
+            Task::Touch { bytes } => Ok(self.younger(Op::Touch, bytes.0 as f64, reach)),
+            Task::Values { op, count } => Ok(self.younger(Op::Values(op), count as f64, reach)),
             Task::BaseOt { role, count } => {
-                self.transfers(Op::BaseOt, *role, Variant::Only, *count)
+                batch((Op::BaseOt, Some(role), Variant::Only), count as f64)
             }
             Task::ExtendOt {
                 role,
                 extension,
                 count,
             } => {
-                let variant = Variant::Extension(*extension);
-                self.transfers(Op::OtCorrelated, *role, variant, *count)
+                let variant = Variant::Extension(extension);
+                batch((Op::OtCorrelated, Some(role), variant), count as f64)
             }
             Task::DerandomizeOt { role, count } => {
-                self.transfers(Op::OtDerandomize, *role, Variant::Only, *count)
+                batch((Op::OtDerandomize, Some(role), Variant::Only), count as f64)
             }
             Task::Garble {
-                circuit,
+                ref circuit,
                 hash,
-                batch,
-            } => self.gates(Op::Garble, *hash, ands(circuit) * *batch as f64),
+                batch: count,
+            } => batch(gates(Op::Garble, hash), ands(circuit) * count as f64),
             Task::GarbleTables {
-                circuit,
+                ref circuit,
                 hash,
-                batch,
-            } => self.gates(Op::GarbleTables, *hash, ands(circuit) * *batch as f64),
+                batch: count,
+            } => batch(gates(Op::GarbleTables, hash), ands(circuit) * count as f64),
             Task::Evaluate {
-                circuit,
+                ref circuit,
                 hash,
-                batch,
+                batch: count,
                 delivery,
-            } => self.evaluation(*hash, *delivery, ands(circuit) * *batch as f64),
-            Task::EncodeLabels { circuit, batch } => {
-                let labels = circuit.garbler_input_bits() as f64 * *batch as f64;
-                self.batch((Op::EncodeLabels, None, Variant::Only), labels)
+            } => {
+                // Tables that come when they are needed are at hand.
+                let reach = (delivery == Delivery::Split).then_some(reach);
+                let size = ands(circuit) * count as f64;
+                self.batch(gates(Op::Evaluate, hash), size, reach)
+            }
+            Task::EncodeLabels {
+                ref circuit,
+                batch: count,
+            } => {
+                let labels = circuit.garbler_input_bits() as f64 * count as f64;
+                batch((Op::EncodeLabels, None, Variant::Only), labels)
             }
         }
     }
 
-    /// The price of operations in one ring, each with what it reads; `None` if one has none there.
+    /// The price of operations in one ring, each with what it reads, on data that `reach` is gone through between; `None`
+    /// if one has none there.
     pub(super) fn operations(
         &self,
         ring: RingSize,
         operations: impl Iterator<Item = (HeOp, u64, Streams)>,
+        reach: Reach,
     ) -> Option<Nanos> {
         let mut rows = self.rows.borrow_mut();
         let row = rows
             .entry(ring)
             .or_insert_with(|| Row::new(|op, set| self.he(op, ring, set).ok()));
-        let price: f64 = operations.map(|operation| row.price(operation)).sum();
+        let price: f64 = operations
+            .map(|operation| row.price(operation, reach))
+            .sum();
         Some(Nanos(price)).filter(|price| price.0.is_finite())
     }
 
-    fn transfers(
-        &self,
-        op: Op,
-        role: OtRole,
-        variant: Variant,
-        count: u64,
-    ) -> Result<Nanos, PriceError> {
-        self.batch((op, Some(role), variant), count as f64)
-    }
-
-    fn gates(&self, op: Op, hash: GarblingHash, ands: f64) -> Result<Nanos, PriceError> {
-        self.batch((op, None, Variant::Hash(hash)), ands)
-    }
-
-    /// Tables that waited come from memory; profiles that did not measure this have the others' price.
-    fn evaluation(
-        &self,
-        hash: GarblingHash,
-        delivery: Delivery,
-        ands: f64,
-    ) -> Result<Nanos, PriceError> {
-        let cold = (Op::Evaluate, None, Variant::ColdHash(hash));
-        match delivery {
-            Delivery::Split if self.batches.contains_key(&cold) => self.batch(cold, ands),
-            Delivery::Split | Delivery::Streamed => self.gates(Op::Evaluate, hash, ands),
-        }
-    }
-
-    /// The price of one BFV operation.
+    /// The price of one BFV operation; where it was not measured with operands from there, from the next place.
     ///
     /// # Errors
     /// The profile has no row of the operation.
     pub fn he(&self, op: HeOp, ring: RingSize, set: WorkingSet) -> Result<Nanos, PriceError> {
-        if let Some(time) = self.exact.get(&(op, ring, set)) {
-            return Ok(*time);
-        }
-        if let Some(time) = self.fits.get(&(op, set)).and_then(|fit| fit.at(ring)) {
-            return Ok(time);
-        }
-        match set {
-            WorkingSet::Far => self.he(op, ring, WorkingSet::Middle),
-            WorkingSet::Middle => self.he(op, ring, WorkingSet::Near),
-            WorkingSet::Near | WorkingSet::Shared => self.he(op, ring, WorkingSet::Cold),
-            WorkingSet::Cold => self.he(op, ring, WorkingSet::Hot),
-            WorkingSet::Hot => Err(not_measured(Op::He(op), format!(" at {}", name_of(ring)))),
-        }
+        let found = next_places(set).iter().find_map(|&set| {
+            let exact = self.exact.get(&(op, ring, set)).copied();
+            exact.or_else(|| self.fits.get(&(op, set)).and_then(|fit| fit.at(ring)))
+        });
+        found.ok_or_else(|| not_measured(Op::He(op), format!(" at {}", name_of(ring))))
     }
 
     /// Notes an operation that has no row of its own.
@@ -265,11 +251,11 @@ impl PriceList {
 
     /// The price of memory touched first, or of work on plain values; profiles older than their measurement have
     /// none, which is noted.
-    fn younger(&self, op: Op, size: f64) -> Nanos {
+    fn younger(&self, op: Op, size: f64, reach: Reach) -> Nanos {
         if size == 0.0 {
             return Nanos(0.0);
         }
-        let price = self.batch((op, None, Variant::Only), size);
+        let price = self.batch((op, None, Variant::Only), size, Some(reach));
         price.unwrap_or_else(|_| {
             let noted = format!("{op}, as nothing (not in the profile)");
             self.fitted.borrow_mut().insert(noted);
@@ -277,14 +263,27 @@ impl PriceList {
         })
     }
 
-    /// The price of a batch of this size.
-    fn batch(&self, key: BatchKey, size: f64) -> Result<Nanos, PriceError> {
-        let measured = self.batches.get(&key).map_or(&[][..], Vec::as_slice);
+    /// The price of a batch of this size on data that `reach` is gone through between; of none, on data at hand.
+    fn batch(&self, key: BatchKey, size: f64, reach: Option<Reach>) -> Result<Nanos, PriceError> {
+        let from = |places: &[WorkingSet]| {
+            let sets = self.batches.get(&key);
+            let found = places.iter().find_map(|place| sets?.get(place));
+            let measured = found.ok_or_else(|| not_measured(key.0, key.2.detail()))?;
+            Ok(self.along(key, size, measured))
+        };
+        let Some(reach) = reach.filter(|reach| !reach.at_hand()) else {
+            return from(&[WorkingSet::Hot, WorkingSet::Shared]).map(Nanos);
+        };
+        let shared = from(&[WorkingSet::Shared, WorkingSet::Hot])?;
+        let memory = from(&[WorkingSet::Cold, WorkingSet::Shared, WorkingSet::Hot])?;
+        Ok(Nanos(reach.between(shared, memory)))
+    }
+
+    /// The time of this size along the line through those measured.
+    fn along(&self, key: BatchKey, size: f64, measured: &[(f64, f64)]) -> f64 {
         let above = measured.partition_point(|(at, _)| *at < size);
-        let time = match (
-            above.checked_sub(1).and_then(|i| measured.get(i)),
-            measured.get(above),
-        ) {
+        let below = above.checked_sub(1).and_then(|i| measured.get(i));
+        match (below, measured.get(above)) {
             (Some(&low), Some(&high)) => {
                 let share = (size - low.0) / (high.0 - low.0);
                 low.1 + share * (high.1 - low.1)
@@ -293,10 +292,27 @@ impl PriceList {
                 self.note_beyond(key, size, measured);
                 nearest.1 / nearest.0 * size
             }
-            (None, None) => return Err(not_measured(key.0, key.2.detail())),
-        };
-        Ok(Nanos(time))
+            (None, None) => f64::INFINITY,
+        }
     }
+}
+
+/// Where an operation was measured, from this place to the ones that stand for it.
+const fn next_places(set: WorkingSet) -> &'static [WorkingSet] {
+    use WorkingSet::{Cold, Far, Hot, Middle, Near, Shared};
+    match set {
+        Hot => &[Hot],
+        // A key from memory costs much the same; profiles that know no shared cache have what lay beyond a core's own.
+        Shared => &[Shared, Cold, Hot],
+        Cold => &[Cold, Shared, Hot],
+        Near => &[Near, Cold, Shared, Hot],
+        Middle => &[Middle, Near, Cold, Shared, Hot],
+        Far => &[Far, Middle, Near, Cold, Shared, Hot],
+    }
+}
+
+const fn gates(op: Op, hash: GarblingHash) -> BatchKey {
+    (op, None, Variant::Hash(hash))
 }
 
 /// ANDs of a circuit that a script holds, and that is therefore a sound one.
@@ -314,8 +330,12 @@ fn not_measured(op: Op, detail: String) -> PriceError {
 }
 
 /// The link that these two operations measured.
-fn link(batches: &BTreeMap<BatchKey, Vec<(f64, f64)>>, send: Op, trip: Op) -> Option<Link> {
-    let of = |op| batches.get(&(op, None, Variant::Only));
+fn link(batches: &Batches, send: Op, trip: Op) -> Option<Link> {
+    let of = |op| {
+        batches
+            .get(&(op, None, Variant::Only))?
+            .get(&WorkingSet::Hot)
+    };
     let sent = of(send)?;
     let alone = sent.first().map(|(bytes, time)| time / bytes);
     let fitted = fit_line(sent).map(|(slope, _)| slope);
@@ -328,7 +348,7 @@ fn link(batches: &BTreeMap<BatchKey, Vec<(f64, f64)>>, send: Op, trip: Op) -> Op
 }
 
 /// The link to another machine, in its slower direction.
-fn distant(batches: &BTreeMap<BatchKey, Vec<(f64, f64)>>) -> Option<Link> {
+fn distant(batches: &Batches) -> Option<Link> {
     let way = |op| link(batches, op, Op::LinkRoundTrip);
     let (out, back) = (way(Op::LinkOut)?, way(Op::LinkIn)?);
     let mbit_per_s = out.mbit_per_s.min(back.mbit_per_s);
@@ -342,6 +362,13 @@ mod tests {
     use crate::calibrate::{Case, Record};
     use crate::gc::{Extension, ShareFunction};
     use crate::units::Bytes;
+
+    impl PriceList {
+        /// The price with data from memory.
+        fn told(&self, task: &Task) -> Result<Nanos, PriceError> {
+            self.task(task, Reach::MEMORY)
+        }
+    }
 
     fn record(op: Op, n: usize, limbs: usize, param: &str, median: f64) -> Record {
         let case = Case {
@@ -403,13 +430,13 @@ mod tests {
     #[test]
     fn a_measured_case_is_looked_up_one_between_fitted_and_named_one_beyond_refused() {
         let prices = prices();
-        assert_eq!(prices.task(&additions(4096, 2)), Ok(Nanos(2.0 * 8192.0)));
+        assert_eq!(prices.told(&additions(4096, 2)), Ok(Nanos(2.0 * 8192.0)));
         assert!(prices.fitted().is_empty());
-        let fitted = prices.task(&additions(8192, 2)).unwrap();
+        let fitted = prices.told(&additions(8192, 2)).unwrap();
         assert!((fitted.0 / (2.0 * 16_384.0) - 1.0).abs() < 1e-6, "{fitted}");
         assert_eq!(prices.fitted(), ["add at n=8192, 2 limbs"]);
         for (n, limbs) in [(16_384, 2), (2048, 1), (8192, 4)] {
-            assert!(prices.task(&additions(n, limbs)).is_err());
+            assert!(prices.told(&additions(n, limbs)).is_err());
         }
     }
 
@@ -430,7 +457,7 @@ mod tests {
             ..Profile::default()
         };
         let list = PriceList::new(&profile);
-        assert_eq!(list.task(&additions(4096, 2)), Ok(Nanos(14.0)));
+        assert_eq!(list.told(&additions(4096, 2)), Ok(Nanos(14.0)));
         assert_eq!(list.exact.len(), 3);
         let price = |special, digits| {
             let (n, limbs) = (4096, 2);
@@ -454,7 +481,7 @@ mod tests {
         let prices = prices();
         let sender = |count| {
             prices
-                .task(&Task::ExtendOt {
+                .told(&Task::ExtendOt {
                     role: OtRole::Sender,
                     extension: Extension::default(),
                     count,
@@ -504,7 +531,7 @@ mod tests {
         let prices = PriceList::new(&profile);
         let extended = |extension| {
             let (role, count) = (OtRole::Sender, 100);
-            prices.task(&Task::ExtendOt {
+            prices.told(&Task::ExtendOt {
                 role,
                 extension,
                 count,
@@ -528,7 +555,7 @@ mod tests {
                 batch,
                 delivery: Delivery::Split,
             };
-            Ok(prices.task(&task)?.0 / ands(&circuit))
+            Ok(prices.told(&task)?.0 / ands(&circuit))
         };
         assert_eq!(evaluated(GarblingHash::Tmmo), Ok(50.0));
         assert_eq!(evaluated(GarblingHash::Rekeyed), Ok(70.0));
@@ -578,7 +605,7 @@ mod tests {
             ],
             ..Profile::default()
         });
-        assert_eq!(list.task(&additions(4096, 2)), Ok(Nanos(14.0)));
+        assert_eq!(list.told(&additions(4096, 2)), Ok(Nanos(14.0)));
     }
 
     #[test]
@@ -589,7 +616,7 @@ mod tests {
             extension: Extension::default(),
             count: 1,
         };
-        let refused = prices.task(&task).unwrap_err();
+        let refused = prices.told(&task).unwrap_err();
         assert!(refused.to_string().contains("ot_correlated"));
         let ring = RingSize {
             n: 4096,
@@ -599,5 +626,54 @@ mod tests {
         };
         let rotation = prices.he(HeOp::Rotate, ring, WorkingSet::Cold).unwrap_err();
         assert!(rotation.to_string().contains("`rotate` at n=4096, 1 limbs"));
+    }
+
+    /// Tables at hand, from the shared cache and from memory; transfers that were measured from the shared cache alone.
+    #[test]
+    fn a_batch_costs_what_its_data_comes_from() {
+        let at = |working_set, op, param: &str, median| {
+            let mut record = record(op, 0, 0, param, median);
+            record.case.working_set = working_set;
+            record
+        };
+        let circuits = "circuit=relu;hash=tmmo;ands=10;batch=1";
+        let sets = [
+            (WorkingSet::Hot, 50.0),
+            (WorkingSet::Shared, 60.0),
+            (WorkingSet::Cold, 80.0),
+        ];
+        let mut records = sets
+            .map(|(set, median)| at(set, Op::Evaluate, circuits, median))
+            .to_vec();
+        let transfers = "role=sender;batch=20";
+        records.push(at(WorkingSet::Shared, Op::OtDerandomize, transfers, 7.0));
+        let prices = PriceList::new(&Profile {
+            records,
+            ..Profile::default()
+        });
+        let circuit = ShareCircuit {
+            function: ShareFunction::relu(),
+            p_in: 97,
+            p_out: 97,
+        };
+        let evaluated = |delivery, megabytes: u64| {
+            let (hash, batch) = (GarblingHash::Tmmo, 10);
+            let task = Task::Evaluate {
+                circuit,
+                hash,
+                batch,
+                delivery,
+            };
+            let reach = Reach::of(Bytes(megabytes << 20));
+            prices.task(&task, reach).unwrap().0 / ands(&circuit)
+        };
+        for (megabytes, each) in [(1, 50.0), (24, 60.0), (256, 80.0), (1000, 80.0)] {
+            let split = evaluated(Delivery::Split, megabytes);
+            assert!((split - each).abs() < 1e-9, "{megabytes} {split}");
+            assert!((evaluated(Delivery::Streamed, megabytes) - 50.0).abs() < 1e-9);
+        }
+        let (role, count) = (OtRole::Sender, 20);
+        let turned = prices.told(&Task::DerandomizeOt { role, count });
+        assert_eq!(turned, Ok(Nanos(7.0)));
     }
 }

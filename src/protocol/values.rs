@@ -66,6 +66,12 @@ impl ValueOp {
         )
     }
 
+    /// Whether the same is done again and again, or to what was at hand just before: weights arranged one after the other,
+    /// a share that was received.
+    pub const fn is_amid_others(self) -> bool {
+        matches!(self, Self::ArrangeConv | Self::ArrangeFc | Self::JoinShares)
+    }
+
     /// The name in profiles.
     pub const fn name(self) -> &'static str {
         match self {

@@ -282,6 +282,21 @@ impl Script {
         rows.chain([longest; 3]).collect()
     }
 
+    /// Bytes that both parties go through in an inference: all that they take into use in the set-up, but for the keys that
+    /// the client makes and sends.
+    pub fn gone_through(&self) -> Bytes {
+        let setup = self.actions.iter().filter(|action| {
+            let makes_keys = matches!(action.act, Act::GenerateKeys(_));
+            action.phase == Phase::Setup && !makes_keys
+        });
+        let tasks = setup.flat_map(|action| &action.tasks);
+        let taken = tasks.filter_map(|task| match task {
+            Task::Touch { bytes } => Some(*bytes),
+            _ => None,
+        });
+        taken.sum()
+    }
+
     /// The messages that wait with `party` between the offline and the online phase.
     pub(super) fn waiting(&self, party: Party) -> Vec<Bytes> {
         let others = self.actions.iter().filter(|a| a.party == party.other());

@@ -2,9 +2,8 @@
 
 use super::outcome::VerifiedAct;
 use super::tally::Tally;
-use crate::predict::{PriceError, PriceList};
+use crate::predict::{Computed, PriceError, PriceList};
 use crate::protocol::{Action, Link, Party, Phase, Script, TransferTimes};
-use crate::units::Nanos;
 
 /// Where the time went: each kind of act of each layer, predicted and measured.
 ///
@@ -19,9 +18,9 @@ pub fn acts(
     let mut acts: Vec<VerifiedAct> = Vec::new();
     let mut keys = Vec::new();
     let mut transfers = TransferTimes::new(link);
+    let computed = Computed::of(script, prices);
     for action in &script.actions {
-        let computation = action.tasks.iter().map(|task| prices.task(task));
-        let computation = computation.sum::<Result<Nanos, _>>()?;
+        let computation = computed.time(action)?;
         let transfer = transfers.of(action);
         let of = key(action);
         let known = keys.iter().rposition(|known| *known == of);

@@ -18,7 +18,7 @@ use thiserror::Error;
 use super::channel::{Channel, ChannelError};
 use super::memory::peak_memory;
 use super::tally::{Cost, Paces, Tally};
-use crate::calibrate::{Quickest, Taken, Watch, time, timed};
+use crate::calibrate::{OwnPace, Taken, Watch, time, timed};
 use crate::network::Weights;
 use crate::predict::StoredBytes;
 use crate::protocol::{Action, Client, Inbox, Party, PartyError, Phase, Script, Server};
@@ -62,7 +62,7 @@ pub struct Run {
     pub results: Vec<Vec<i64>>,
     /// What each action took: those of the set-up once, the others once an inference.
     pub tally: Tally,
-    /// The quickest pace of each party's processor.
+    /// The pace of a processor of one's own, for each party.
     pub paces: Paces,
     /// Bytes of garbled circuits that waited with each party in one inference.
     pub stored: StoredBytes,
@@ -161,7 +161,7 @@ pub fn serve<R: CryptoRng>(
             inbox.put(action, message, channel.receive(message)?)?;
         }
     }
-    report.extend_from_slice(&watch.quickest().time().seconds().to_le_bytes());
+    report.extend_from_slice(&watch.own_pace().time().seconds().to_le_bytes());
     report.extend_from_slice(&peak_memory().to_le_bytes());
     report.extend_from_slice(&inbox.stored().0.to_le_bytes());
     Ok(channel.send_raw(&report)?)
@@ -215,8 +215,8 @@ pub fn request<R: CryptoRng>(
     let pace = reported(last(channel)?.to_le_bytes());
     let (peak, stored) = (last(channel)?, last(channel)?);
     let paces = Paces {
-        client: Some(watch.quickest()),
-        server: Quickest::of(Some(pace).filter(|pace| pace.0 > 0.0)),
+        client: Some(watch.own_pace()),
+        server: OwnPace::of(Some(pace).filter(|pace| pace.0 > 0.0)),
     };
     let each = inferences.max(1) as u64;
     attribute(script, &report, &mut costs);

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::Measured;
-use crate::calibrate::{Quickest, Taken};
+use crate::calibrate::{OwnPace, Taken};
 use crate::predict::{BytesSplit, SecondsSplit};
 use crate::protocol::{Action, Party, Phase, Script};
 use crate::units::Nanos;
@@ -83,21 +83,21 @@ impl Spread {
     }
 }
 
-/// The quickest pace of each party's processor, where it is known.
+/// The pace of a processor of one's own, for each party, where it is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Paces {
     /// The client's.
-    pub client: Option<Quickest>,
+    pub client: Option<OwnPace>,
     /// The server's.
-    pub server: Option<Quickest>,
+    pub server: Option<OwnPace>,
 }
 
 impl Paces {
     /// The quicker ones of both.
     #[must_use]
     pub fn merged(self, other: Self) -> Self {
-        let quicker = |a: Option<Quickest>, b: Option<Quickest>| {
-            Quickest::of(a.into_iter().chain(b).map(Quickest::time))
+        let quicker = |a: Option<OwnPace>, b: Option<OwnPace>| {
+            OwnPace::of(a.into_iter().chain(b).map(OwnPace::time))
         };
         Self {
             client: quicker(self.client, other.client),
@@ -107,12 +107,12 @@ impl Paces {
 
     /// Whether an action's processor was shared with others, as far as is known.
     fn shared(self, action: &Action, cost: &Cost) -> bool {
-        let quickest = match action.party {
+        let own_pace = match action.party {
             Party::Client => self.client,
             Party::Server => self.server,
         };
-        let known = quickest.zip(cost.pace);
-        known.is_some_and(|(quickest, pace)| !quickest.undisturbed(pace))
+        let known = own_pace.zip(cost.pace);
+        known.is_some_and(|(own, pace)| !own.undisturbed(pace))
     }
 }
 

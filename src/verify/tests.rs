@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 
 use super::*;
-use crate::calibrate::{Quickest, Taken, Watch, time};
+use crate::calibrate::{OwnPace, Taken, Watch, time};
 use crate::network::{Weights, evaluate, zoo};
 use crate::params::{Request, TransformPrices, select_network};
 use crate::protocol::{Act, Inbox, Link, Message, MessageKind, Party, Phase, Script, gazelle};
@@ -160,10 +160,10 @@ fn disturbed_times_give_way_to_the_median_of_the_others() {
             cost(server, 2, 80.0, 0.0),
         ],
     };
-    let quickest = |pace| Quickest::of([Nanos(pace)]);
+    let of_pace = |pace| OwnPace::of([Nanos(pace)]);
     let paces = Paces {
-        client: quickest(1.0),
-        server: quickest(2.0),
+        client: of_pace(1.0),
+        server: of_pace(2.0),
     };
     let walls =
         |tally: Tally| -> Vec<f64> { tally.costs.iter().map(|cost| cost.taken.wall.0).collect() };
@@ -184,13 +184,10 @@ fn disturbed_times_give_way_to_the_median_of_the_others() {
     let unknown = tally.undisturbed(&script, Paces::default());
     assert_eq!(walls(unknown), walls(tally));
     let merged = paces.merged(Paces {
-        client: quickest(3.0),
-        server: quickest(1.5),
+        client: of_pace(3.0),
+        server: of_pace(1.5),
     });
-    assert_eq!(
-        (merged.client, merged.server),
-        (quickest(1.0), quickest(1.5))
-    );
+    assert_eq!((merged.client, merged.server), (of_pace(1.0), of_pace(1.5)));
 }
 
 #[test]
