@@ -111,9 +111,8 @@ impl fmt::Display for Op {
 pub enum WorkingSet {
     /// The same operands again and again.
     Hot,
-    /// From memory. One operand taken in turn from a set of [`BEYOND`] bytes: a product's plaintext, the tables of circuits;
-    /// a rotation's key, from a smaller one. Of what an action does once or a few times: after so much has been swept
-    /// through the caches.
+    /// From memory. One operand taken in turn from a set of [`BEYOND`] bytes: a product's plaintext, the tables of circuits.
+    /// Of what an action does once or a few times, and of runs of rotations: after so much has been swept through the caches.
     Cold,
     /// From the cache that cores share: as [`WorkingSet::Cold`], with [`FAR`] bytes.
     Shared,
@@ -121,9 +120,7 @@ pub enum WorkingSet {
     Near,
     /// As [`WorkingSet::Far`], with [`MIDDLE`] bytes.
     Middle,
-    /// Of a product, the encoded plaintext from memory, and the ciphertext in turn from one of [`FAR`] bytes. Of a
-    /// rotation, the key from memory, and before each as many bytes swept through the caches, or with a ciphertext
-    /// decomposed once, the results kept in as many bytes.
+    /// Of a product, the encoded plaintext from memory, and the ciphertext in turn from one of [`FAR`] bytes.
     Far,
 }
 

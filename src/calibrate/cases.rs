@@ -53,8 +53,6 @@ const STREAMED: [WorkingSet; 4] = [
     WorkingSet::Middle,
     WorkingSet::Far,
 ];
-/// Where rotations find their keys and what they write.
-const TURNED_FROM: [WorkingSet; 3] = [WorkingSet::Cold, WorkingSet::Near, WorkingSet::Far];
 /// Where an act finds its operands if others came between it and the last one of its kind.
 const BETWEEN: [WorkingSet; 2] = [WorkingSet::Shared, WorkingSet::Cold];
 /// The same between others of one act.
@@ -65,8 +63,8 @@ const ELSEWHERE: [(HeOp, &[WorkingSet]); 12] = [
     (HeOp::Hadamard, &BETWEEN),
     (HeOp::MultiplyAccumulate, &AMID),
     (HeOp::MultiplyAccumulate, &STREAMED),
-    (HeOp::Rotate, &TURNED_FROM),
-    (HeOp::HoistedRotate, &TURNED_FROM),
+    (HeOp::Rotate, &BETWEEN),
+    (HeOp::HoistedRotate, &BETWEEN),
     // What an act begins with.
     (HeOp::EncryptSecret, &BETWEEN),
     (HeOp::Expand, &BETWEEN),

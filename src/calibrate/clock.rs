@@ -34,8 +34,8 @@ pub struct Effort {
 impl Effort {
     /// All of the built-in cases within half a minute, unless one round takes longer.
     pub const QUICK: Self = Self {
-        warm_up: Duration::from_millis(1),
-        measure: Duration::from_millis(8),
+        warm_up: Duration::from_micros(500),
+        measure: Duration::from_millis(5),
         min_samples: 4,
         rounds: 2,
         budget: Duration::from_secs(29),

@@ -12,9 +12,8 @@
 //!
 //! The others are the calls of the same name. Cold products take their encoded plaintext in turn from 256 MB, shared ones
 //! from a set that the cores' shared cache holds, 16 after each rotation. Near, middle and far products are cold ones that take their
-//! ciphertext in turn too; cold rotations their key, from more than 48 MB. Of the others a cold or shared one follows a
-//! sweep of as many bytes through the caches, as does a near, middle or far rotation; the results of hoisted ones are kept
-//! in as many bytes, and take each other's place.
+//! ciphertext in turn too. Of the others a cold or shared one follows a sweep of as many bytes through the caches;
+//! of rotations, a run of 8 by as many keys.
 
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
@@ -30,8 +29,8 @@ use crate::bfv::{
 };
 use crate::units::Bytes;
 
-/// Least size of the keys that cold rotations take in turn.
-const KEYS: usize = 48 << 20;
+/// Keys that rotations take in turn.
+const KEYS: usize = 8;
 /// Ciphertexts of a message: from n = 8192 on more than a core's own caches hold.
 const ROW: usize = 32;
 /// Products between two rotations.
@@ -126,10 +125,15 @@ impl HeOperands {
         let bytes = self.bytes(op);
         if let Some(swept) = swept(op, set) {
             let prepare = Sweep::of(swept).alone();
-            return Ok(Workload::once(bytes, prepare, move |()| self.run(op, set)));
+            return Ok(Workload::once(bytes, prepare, move |()| self.run(op)));
         }
-        if set != WorkingSet::Hot && matches!(op, HeOp::Hadamard | HeOp::MultiplyAccumulate) {
-            return Ok(self.products(op, set).through(unseen.div_ceil(RUN)));
+        match op {
+            _ if set == WorkingSet::Hot => {}
+            HeOp::Hadamard | HeOp::MultiplyAccumulate => {
+                return Ok(self.products(op, set).through(unseen.div_ceil(RUN)));
+            }
+            HeOp::Rotate | HeOp::HoistedRotate => return Ok(self.rotations(op, set)),
+            _ => {}
         }
         let workload = match op {
             HeOp::Add => Workload::again(bytes, move || self.add()),
@@ -178,10 +182,22 @@ impl HeOperands {
         Workload::once(Bytes(0), rotate, run).for_each_of(RUN)
     }
 
+    /// Rotations as a layer has them: a run of them by different keys after others have gone through the caches, their
+    /// results kept.
+    fn rotations(&mut self, op: HeOp, set: WorkingSet) -> Workload<'_> {
+        let run = move |()| {
+            let rotated = (0..KEYS).map(|_| match op {
+                HeOp::Rotate => self.rotate(set),
+                _ => self.hoisted_rotate(set),
+            });
+            rotated.collect::<Result<Vec<_>, _>>()
+        };
+        Workload::once(Bytes(0), Sweep::before(set).alone(), run).for_each_of(KEYS)
+    }
+
     /// One of the operations that are measured after a sweep.
-    fn run(&mut self, op: HeOp, set: WorkingSet) -> Result<(), WorkloadError> {
+    fn run(&mut self, op: HeOp) -> Result<(), WorkloadError> {
         match op {
-            HeOp::Rotate => drop(self.rotate(set)?),
             HeOp::Decompose => drop(self.decompose()?),
             HeOp::EncryptSecret => drop(self.encrypt_secret()?),
             HeOp::Expand => drop(self.expand()?),
@@ -198,7 +214,7 @@ impl HeOperands {
     fn fill(&mut self, op: HeOp, set: WorkingSet) -> Result<usize, WorkloadError> {
         let poly = 8 * self.params.degree() * self.params.limbs();
         let of_ciphertexts = match op {
-            HeOp::MultiplyAccumulate | HeOp::HoistedRotate => spread(set),
+            HeOp::MultiplyAccumulate => spread(set),
             _ => None,
         };
         let new_ciphertexts = match of_ciphertexts {
@@ -220,16 +236,15 @@ impl HeOperands {
         if set == WorkingSet::Hot || !rotation {
             self.turned = None;
         } else if self.turned.is_none() {
-            self.fill_keys(2 * poly)?;
+            self.fill_keys()?;
         }
         Ok(new_ciphertexts.max(new_plaintexts))
     }
 
-    /// Keys of many rotations, each of `limbs` + 1 times `digit` bytes.
-    fn fill_keys(&mut self, digit: usize) -> Result<(), WorkloadError> {
+    /// Keys of several rotations.
+    fn fill_keys(&mut self) -> Result<(), WorkloadError> {
         let most = (self.params.degree() / 2).saturating_sub(1).max(1);
-        let count = (KEYS / (digit * (self.params.limbs() + 1)) + 2).min(most);
-        let all: Vec<Rotation> = (1..=count).map(Rotation::rows).collect();
+        let all: Vec<Rotation> = (1..=KEYS.min(most)).map(Rotation::rows).collect();
         let galois = GaloisKeys::generate(&self.secret, &all, &mut self.rng)?;
         let evaluator = Evaluator::new(&self.params, galois)?;
         self.turned = Some((evaluator, Turns { all, next: 0 }));
@@ -283,11 +298,9 @@ impl HeOperands {
         Ok(self.evaluator.decompose(&self.other))
     }
 
-    /// The result of before, whose place the new one takes where results are kept.
     fn hoisted_rotate(&mut self, set: WorkingSet) -> Result<Ciphertext, WorkloadError> {
         let (evaluator, rotation) = turn(&mut self.turned, &self.evaluator, set);
-        let rotated = evaluator.rotate_decomposed(&self.decomposed, rotation)?;
-        Ok(self.ciphertexts.replace(rotated))
+        Ok(evaluator.rotate_decomposed(&self.decomposed, rotation)?)
     }
 
     fn encode(&self) -> Result<Plaintext, WorkloadError> {

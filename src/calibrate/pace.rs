@@ -21,7 +21,7 @@ const DISTURBED: f64 = 1.33;
 /// Share of all paces that are quicker than that of a processor of one's own: a clock is for moments faster than it stays.
 const QUICKER: f64 = 0.1;
 /// Times the fixed work is done at first, to know the pace.
-const FIRST: usize = 1000;
+const FIRST: usize = 300;
 /// Ratio of a pace and the next one that is counted apart.
 const STEP: f64 = 1.01;
 /// Paces counted apart, from a nanosecond to a second.

@@ -34,7 +34,6 @@ pub(super) const fn gone_through(set: WorkingSet) -> Option<usize> {
 /// Bytes swept through the caches before the operation, if it is measured so.
 pub(super) const fn swept(op: HeOp, set: WorkingSet) -> Option<usize> {
     match op {
-        HeOp::Rotate => spread(set),
         HeOp::AddPlain
         | HeOp::Decompose
         | HeOp::Rerandomize

@@ -28,19 +28,6 @@ impl<T: Clone> Turns<T> {
         if count == before { 0 } else { count }
     }
 
-    /// Puts a value where the next one of the set is, and gives back that; the value itself of an empty set.
-    pub(super) fn replace(&mut self, value: T) -> T {
-        self.next = if self.next + 1 < self.all.len() {
-            self.next + 1
-        } else {
-            0
-        };
-        match self.all.get_mut(self.next) {
-            Some(place) => std::mem::replace(place, value),
-            None => value,
-        }
-    }
-
     /// `hot` itself, or the next of the set.
     pub(super) fn take<'a>(&'a mut self, set: WorkingSet, hot: &'a T) -> &'a T {
         match set {

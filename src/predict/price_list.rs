@@ -302,7 +302,7 @@ const fn next_places(set: WorkingSet) -> &'static [WorkingSet] {
     use WorkingSet::{Cold, Far, Hot, Middle, Near, Shared};
     match set {
         Hot => &[Hot],
-        // A key from memory costs much the same; profiles that know no shared cache have what lay beyond a core's own.
+        // Profiles that know no shared cache have what lay beyond a core's own.
         Shared => &[Shared, Cold, Hot],
         Cold => &[Cold, Shared, Hot],
         Near => &[Near, Cold, Shared, Hot],
