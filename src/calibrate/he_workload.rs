@@ -19,6 +19,7 @@ use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
 
 use super::case::{Case, WorkingSet};
+use super::clock::time;
 use super::sets::{gone_through, of_ciphertext, spread, swept};
 use super::sweep::Sweep;
 use super::turns::Turns;
@@ -127,15 +128,10 @@ impl HeOperands {
             let prepare = Sweep::of(swept).alone();
             return Ok(Workload::once(bytes, prepare, move |()| self.run(op)));
         }
-        match op {
-            _ if set == WorkingSet::Hot => {}
-            HeOp::Hadamard | HeOp::MultiplyAccumulate => {
-                return Ok(self.products(op, set).through(unseen.div_ceil(RUN)));
-            }
-            HeOp::Rotate | HeOp::HoistedRotate => return Ok(self.rotations(op, set)),
-            _ => {}
-        }
+        let elsewhere = set != WorkingSet::Hot;
         let workload = match op {
+            HeOp::Hadamard | HeOp::MultiplyAccumulate if elsewhere => self.products(op, set),
+            HeOp::Rotate | HeOp::HoistedRotate if elsewhere => self.rotations(op, set),
             HeOp::Add => Workload::again(bytes, move || self.add()),
             HeOp::Hadamard => Workload::again(bytes, move || self.hadamard(set)),
             HeOp::MultiplyAccumulate => {
@@ -169,17 +165,17 @@ impl HeOperands {
     /// Products as a layer has them: a run of them after a rotation, which leaves its key in a core's own caches, and the
     /// clock at that of its transforms.
     fn products(&mut self, op: HeOp, set: WorkingSet) -> Workload<'_> {
-        let operands = std::rc::Rc::new(std::cell::RefCell::new(self));
-        let turned = std::rc::Rc::clone(&operands);
-        let rotate = move || turned.borrow_mut().rotate(WorkingSet::Hot).map(drop);
-        let run = move |()| {
-            let mut operands = operands.borrow_mut();
-            (0..RUN).try_for_each(|_| match op {
-                HeOp::Hadamard => operands.hadamard(set).map(drop),
-                _ => operands.multiply_accumulate(set),
-            })
+        let run = move || {
+            self.rotate(WorkingSet::Hot)?;
+            let (done, taken) = time(|| {
+                (0..RUN).try_for_each(|_| match op {
+                    HeOp::Hadamard => self.hadamard(set).map(drop),
+                    _ => self.multiply_accumulate(set),
+                })
+            });
+            done.map(|()| taken)
         };
-        Workload::once(Bytes(0), rotate, run).for_each_of(RUN)
+        Workload::in_parts(Bytes(0), run).for_each_of(RUN)
     }
 
     /// Rotations as a layer has them: a run of them by different keys after others have gone through the caches, their
@@ -210,7 +206,7 @@ impl HeOperands {
     }
 
     /// Makes the sets that a cold operation walks through, but for what the one before left there; a hot one needs
-    /// none. So many operands are to be gone through once.
+    /// none. So many runs go through all of them once.
     fn fill(&mut self, op: HeOp, set: WorkingSet) -> Result<usize, WorkloadError> {
         let poly = 8 * self.params.degree() * self.params.limbs();
         let of_ciphertexts = match op {
@@ -238,7 +234,7 @@ impl HeOperands {
         } else if self.turned.is_none() {
             self.fill_keys()?;
         }
-        Ok(new_ciphertexts.max(new_plaintexts))
+        Ok(new_ciphertexts.max(new_plaintexts).div_ceil(RUN))
     }
 
     /// Keys of several rotations.
