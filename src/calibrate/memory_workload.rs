@@ -21,7 +21,7 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
     let bytes = bytes.filter(|bytes| (1..=MOST).contains(bytes));
     let bytes: usize = bytes.ok_or_else(|| WorkloadError::case(case, "memory"))?;
     let mut kept = Vec::new();
-    let prepare = move || {
+    let touch = move || {
         if kept.len() >= MOST / bytes {
             kept.clear();
         }
@@ -33,7 +33,7 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
         kept.push(map);
         Ok(kept.len())
     };
-    Ok(Workload::again(Bytes(bytes as u64), prepare))
+    Ok(Workload::again(Bytes(bytes as u64), touch))
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@
 //! the cases that have met a processor shared with others alone.
 //!
 //! A part is the cases that share operands ([`parts`]). Who calibrates says how one is measured: [`measure`] does it here;
-//! in a process of its own it is as quick as in a session, where what other rings leave in a process made rotations 10 to
-//! 30 % slower.
+//! in a process of its own rotations are as quick as in sessions, and slower in one that has measured other rings before.
 //!
 //! Each sample is a loop of runs ([`sample`]). Those that were taken while the processor was shared are set aside,
 //! whatever they are, by its pace before and after them ([`OwnPace`]); where fewer than [`LEAST_UNDISTURBED`] are left,

@@ -1,4 +1,4 @@
-//! Where the operands of a BFV case come from, by its working set.
+//! Where the operands of a case come from, by its working set.
 
 use super::case::{BEYOND, FAR, MIDDLE, NEAR, WorkingSet};
 use crate::bfv::HeOp;
