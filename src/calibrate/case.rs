@@ -40,6 +40,8 @@ pub enum Op {
     Touch,
     /// Sending of bytes over the link.
     Send,
+    /// Handing bytes to the system that sends them.
+    HandOver,
     /// A message of one byte there and back.
     RoundTrip,
     /// Sending of bytes to another machine.
@@ -67,6 +69,7 @@ impl Op {
             Self::Values(op) => op.name(),
             Self::Touch => "touch",
             Self::Send => "send",
+            Self::HandOver => "hand_over",
             Self::RoundTrip => "round_trip",
             Self::LinkOut => "link_out",
             Self::LinkIn => "link_in",
@@ -88,6 +91,7 @@ impl Op {
             Self::OtDerandomize,
             Self::Touch,
             Self::Send,
+            Self::HandOver,
             Self::RoundTrip,
             Self::LinkOut,
             Self::LinkIn,
@@ -235,7 +239,7 @@ impl Case {
                 number("batch")
             }
             Op::Values(_) => number("values"),
-            Op::Touch | Op::Send | Op::LinkOut | Op::LinkIn => number("bytes"),
+            Op::Touch | Op::Send | Op::HandOver | Op::LinkOut | Op::LinkIn => number("bytes"),
             Op::RoundTrip | Op::LinkRoundTrip => Some(1.0),
             Op::He(_) => None,
         }

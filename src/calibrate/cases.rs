@@ -96,6 +96,8 @@ const TURNED: [usize; 2] = [9 * 8192, 180 * 8192];
 const TOUCHED: [usize; 1] = [64 << 20];
 /// Bytes sent at once.
 const SENT: [usize; 3] = [64 << 10, 1 << 20, 16 << 20];
+/// Bytes handed over at once: about those of a piece of garbled tables.
+const HANDED_OVER: usize = 1 << 20;
 const ROLES: [OtRole; 2] = [OtRole::Sender, OtRole::Receiver];
 
 /// How a ring switches keys.
@@ -138,6 +140,7 @@ impl Case {
         cases.extend(TOUCHED.map(|bytes| Self::link(Op::Touch, bytes)));
         cases.push(Self::link(Op::RoundTrip, 1));
         cases.extend(SENT.map(|bytes| Self::link(Op::Send, bytes)));
+        cases.push(Self::link(Op::HandOver, HANDED_OVER));
         Ok(cases)
     }
 

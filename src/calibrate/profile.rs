@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::case::{Case, Op, WorkingSet};
 use super::environment::differences;
+use super::pace::OwnPace;
 use crate::units::{Bytes, Nanos};
 
 /// The columns, in order.
@@ -46,6 +47,9 @@ pub struct Record {
     /// Bytes that the operation sends or stores, where it does.
     pub bytes: Bytes,
 }
+
+/// Key of the environment under which the pace of a processor of one's own stands.
+pub(super) const PACE: &str = "pace";
 
 /// A machine and its measurements.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -158,6 +162,11 @@ impl Profile {
     /// What the environment says otherwise than `here`, of what times depend on: `key: then, now`.
     pub fn differs_from(&self, here: &BTreeMap<String, String>) -> Vec<String> {
         differences(&self.environment, here)
+    }
+
+    /// The pace of a processor of one's own on this machine, where the environment says it.
+    pub fn own_pace(&self) -> Option<OwnPace> {
+        self.environment.get(PACE)?.parse().ok()
     }
 
     /// The profile as text.

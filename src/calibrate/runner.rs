@@ -19,10 +19,11 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use super::case::{Case, Op};
-use super::clock::{Effort, Sample, now, sample};
+use super::clock::{Effort, now};
 use super::environment::environment;
 use super::pace::OwnPace;
-use super::profile::{Profile, Record};
+use super::profile::{PACE, Profile, Record};
+use super::sampling::{Sample, sample};
 use super::statistics::{RESAMPLES, Summary, summarize};
 use super::workload::{Operands, WorkloadError};
 use crate::units::{Bytes, Nanos};
@@ -174,14 +175,19 @@ impl Samples {
     }
 }
 
-/// Measures cases, those of one thread on the caller's, for a round's part of `effort`.
-pub fn measure<'a>(cases: impl IntoIterator<Item = &'a Case>, effort: Effort) -> Vec<Outcome> {
+/// Measures cases, those of one thread on the caller's, for a round's part of `effort`, on a processor that showed `known`
+/// before.
+pub fn measure<'a>(
+    cases: impl IntoIterator<Item = &'a Case>,
+    effort: Effort,
+    known: Option<OwnPace>,
+) -> Vec<Outcome> {
     let effort = effort.of_a_round();
-    let (mut operands, mut watch) = (Operands::default(), effort.watch());
+    let (mut operands, mut watch) = (Operands::default(), effort.watch().knowing(known));
     let mut one = |case: &Case| {
         let mut workload = operands.workload(case)?;
         workload.go_through()?;
-        let taken = sample(effort, &mut watch, |calls| workload.time(calls))?;
+        let taken = sample(effort, &mut watch, &mut workload)?;
         Ok((taken, workload.bytes()))
     };
     let measured = cases.into_iter().map(|case| {
@@ -217,7 +223,7 @@ fn alike(a: &Case, b: &Case) -> bool {
         Op::BaseOt | Op::OtCorrelated | Op::OtRandom | Op::OtChosen | Op::OtDerandomize => 2,
         Op::Values(_) => 3,
         Op::Touch => 4,
-        Op::Send | Op::RoundTrip | Op::LinkOut | Op::LinkIn | Op::LinkRoundTrip => 5,
+        Op::Send | Op::HandOver | Op::RoundTrip | Op::LinkOut | Op::LinkIn | Op::LinkRoundTrip => 5,
     };
     let ring = |case: &Case| match case.op {
         Op::He(_) => Some((case.n, case.limbs, case.q_bits, case.param.clone())),
@@ -226,12 +232,12 @@ fn alike(a: &Case, b: &Case) -> bool {
     (kind(a), a.threads, ring(a)) == (kind(b), b.threads, ring(b))
 }
 
-/// Measures `cases`, part by part: `take` is given the places of some of one part among them, and gives back what it made
-/// of each ([`measure`]). `progress` is told how much is done, of how much, and what comes next.
+/// Measures `cases`, part by part: `take` is given the places of some of one part among them and the pace that is known by
+/// then, and gives back what it made of each ([`measure`]). `progress` is told how much is done, of how much, and what comes next.
 pub fn calibrate(
     cases: &[Case],
     effort: Effort,
-    mut take: impl FnMut(&[usize]) -> Vec<Outcome>,
+    mut take: impl FnMut(&[usize], Option<OwnPace>) -> Vec<Outcome>,
     mut progress: impl FnMut(usize, usize, &Case),
 ) -> Calibration {
     let mut samples: Vec<Samples> = cases.iter().map(|_| Samples::default()).collect();
@@ -277,14 +283,15 @@ pub fn calibrate(
 fn take_some(
     samples: &mut [Samples],
     places: impl IntoIterator<Item = usize>,
-    take: &mut impl FnMut(&[usize]) -> Vec<Outcome>,
+    take: &mut impl FnMut(&[usize], Option<OwnPace>) -> Vec<Outcome>,
 ) {
     let sound = |at: &usize| samples.get(*at).is_some_and(|s| s.failure.is_none());
     let places: Vec<usize> = places.into_iter().filter(sound).collect();
     if places.is_empty() {
         return;
     }
-    for (&at, outcome) in places.iter().zip(take(&places)) {
+    let known = own_pace(samples);
+    for (&at, outcome) in places.iter().zip(take(&places, known)) {
         if let Some(samples) = samples.get_mut(at) {
             samples.add(outcome);
         }
@@ -352,6 +359,9 @@ fn environment_of(cases: &[Case], kept: &[Sampled]) -> BTreeMap<String, String> 
         let disturbed = format!("{disturbed} of {taken} samples, by the processor's pace");
         environment.insert("disturbed".to_owned(), disturbed);
     }
+    if let Some(own) = kept.iter().find_map(|sampled| sampled.own_pace) {
+        environment.insert(PACE.to_owned(), own.to_string());
+    }
     environment.insert("interval".to_owned(), interval);
     environment.insert("outliers".to_owned(), outliers);
     environment
@@ -387,7 +397,8 @@ mod tests {
         effort: Effort,
         progress: impl FnMut(usize, usize, &Case),
     ) -> Calibration {
-        let take = |part: &[usize]| measure(part.iter().map(|&at| &cases[at]), effort);
+        let take =
+            |part: &[usize], known| measure(part.iter().map(|&at| &cases[at]), effort, known);
         calibrate(cases, effort, take, progress)
     }
 
@@ -440,6 +451,7 @@ mod tests {
         assert!(seen.is_sorted() && seen[0] == (0, all), "{seen:?}");
         let read = Profile::from_csv(&profile.to_csv()).unwrap();
         assert_eq!(read.records.len(), cases.len());
+        assert!(read.own_pace().is_some_and(|own| own.time().0 > 100.0));
         assert!(
             profile
                 .records

@@ -7,6 +7,7 @@
 
 use std::hint::black_box;
 use std::io;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -65,12 +66,20 @@ impl WorkloadError {
     }
 }
 
+/// What is done directly before what is timed, its operands prepared; how long it waited.
+type Ready<'r> = dyn FnMut() -> Nanos + 'r;
+
 /// Runs an operation so many times, and tells how long the runs took.
-type Timed<'a> = Box<dyn FnMut(u64) -> Result<Nanos, WorkloadError> + 'a>;
+type Timed<'a> = Box<dyn FnMut(u64, &mut Ready<'_>) -> Result<Nanos, WorkloadError> + 'a>;
+
+/// A wait that costs what lies in the caches.
+const AWAY: Nanos = Nanos(1e5);
 
 /// One operation with its operands, ready to be run.
 pub struct Workload<'a> {
     bytes: Bytes,
+    /// Runs of a sample at most.
+    most_runs: u64,
     /// Runs after which every operand has been taken once.
     through: u64,
     timed: Timed<'a>,
@@ -82,13 +91,19 @@ impl<'a> Workload<'a> {
         bytes: Bytes,
         mut run: impl FnMut() -> Result<T, WorkloadError> + 'a,
     ) -> Self {
-        let timed = move |calls| {
-            let all = || (0..calls).try_for_each(|_| run().map(|result| drop(black_box(result))));
-            let (done, taken) = time(all);
+        let timed = move |calls, ready: &mut Ready<'_>| {
+            let mut some =
+                |calls| (0..calls).try_for_each(|_| run().map(|result| drop(black_box(result))));
+            if ready() > AWAY {
+                // Others have filled the caches.
+                some(1)?;
+            }
+            let (done, taken) = time(|| some(calls));
             done.map(|()| taken)
         };
         Self {
             bytes,
+            most_runs: u64::MAX,
             through: 0,
             timed: Box::new(timed),
         }
@@ -100,10 +115,11 @@ impl<'a> Workload<'a> {
         mut prepare: impl FnMut() -> Result<I, WorkloadError> + 'a,
         mut run: impl FnMut(I) -> Result<T, WorkloadError> + 'a,
     ) -> Self {
-        let timed = move |calls| {
+        let timed = move |calls, ready: &mut Ready<'_>| {
             let mut sum = Nanos(0.0);
             for _ in 0..calls {
                 let input = prepare()?;
+                ready();
                 let (result, taken) = time(|| run(input));
                 black_box(result?);
                 sum += taken;
@@ -112,6 +128,7 @@ impl<'a> Workload<'a> {
         };
         Self {
             bytes,
+            most_runs: 1,
             through: 0,
             timed: Box::new(timed),
         }
@@ -122,9 +139,15 @@ impl<'a> Workload<'a> {
         bytes: Bytes,
         mut run: impl FnMut() -> Result<Nanos, WorkloadError> + 'a,
     ) -> Self {
-        let timed = move |calls| (0..calls).map(|_| run()).sum();
+        let timed = move |calls, ready: &mut Ready<'_>| {
+            if ready() > AWAY {
+                run()?;
+            }
+            (0..calls).map(|_| run()).sum()
+        };
         Self {
             bytes,
+            most_runs: u64::MAX,
             through: 0,
             timed: Box::new(timed),
         }
@@ -134,7 +157,8 @@ impl<'a> Workload<'a> {
     pub(super) fn for_each_of(self, count: usize) -> Self {
         let Self { mut timed, .. } = self;
         let share = 1.0 / count.max(1) as f64;
-        let timed = Box::new(move |calls| Ok(timed(calls)? * share));
+        let timed = move |calls, ready: &mut Ready<'_>| Ok(timed(calls, ready)? * share);
+        let timed = Box::new(timed);
         Self { timed, ..self }
     }
 
@@ -162,7 +186,26 @@ impl<'a> Workload<'a> {
     /// # Errors
     /// The operation refused its operands, or the link failed.
     pub fn time(&mut self, calls: u64) -> Result<Nanos, WorkloadError> {
-        (self.timed)(calls)
+        self.time_after(calls, || Nanos(0.0))
+    }
+
+    /// The same with `ready` done directly before what is timed, whose operands are prepared by then; it says how long it
+    /// waited. What a long wait takes out of the caches is brought back, unless it was prepared to be out of them.
+    ///
+    /// # Errors
+    /// As [`Workload::time`].
+    pub fn time_after(
+        &mut self,
+        calls: u64,
+        mut ready: impl FnMut() -> Nanos,
+    ) -> Result<Nanos, WorkloadError> {
+        (self.timed)(calls, &mut ready)
+    }
+
+    /// Runs of one sample, each of which takes so long, that are to take `least` together.
+    pub(super) fn runs(&self, each: Nanos, least: Duration) -> u64 {
+        let filling = (least.as_nanos() as f64 / each.0.max(1.0)).ceil();
+        (filling.max(1.0) as u64).min(self.most_runs)
     }
 }
 
@@ -203,7 +246,7 @@ impl Operands {
             }
             Op::Values(op) => value_workload::workload(case, op),
             Op::Touch => memory_workload::workload(case),
-            Op::Send | Op::RoundTrip => link_workload::workload(case),
+            Op::Send | Op::HandOver | Op::RoundTrip => link_workload::workload(case),
             Op::LinkOut | Op::LinkIn | Op::LinkRoundTrip => {
                 Err(WorkloadError::case(case, "work of this machine alone"))
             }
@@ -287,9 +330,37 @@ mod tests {
             seen.push(input);
             Ok(())
         });
-        assert!(workload.time(3).unwrap().0 >= 0.0);
+        let mut asked = 0;
+        let waited = || {
+            asked += 1;
+            Nanos(1e9)
+        };
+        assert!(workload.time_after(3, waited).unwrap().0 < 1e9);
         drop(workload);
-        assert_eq!(seen, [1, 2, 3]);
+        assert_eq!((seen, asked), (vec![1, 2, 3], 3));
+    }
+
+    /// What a wait took out of the caches is brought back by a run that is not counted.
+    #[test]
+    fn an_operation_is_run_once_more_after_a_long_wait() {
+        for (waited, runs) in [(Nanos(0.0), 2), (Nanos(1e9), 3)] {
+            let (mut again, mut in_parts) = (0, 0);
+            let run = || {
+                again += 1;
+                Ok(())
+            };
+            Workload::again(Bytes(0), run)
+                .time_after(2, || waited)
+                .unwrap();
+            let run = || {
+                in_parts += 1;
+                Ok(Nanos(5.0))
+            };
+            let mut workload = Workload::in_parts(Bytes(0), run);
+            assert_eq!(workload.time_after(2, || waited).unwrap(), Nanos(10.0));
+            drop(workload);
+            assert_eq!((again, in_parts), (runs, runs), "{waited}");
+        }
     }
 
     #[test]

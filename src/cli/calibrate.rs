@@ -19,7 +19,7 @@ use super::error::Failure;
 use super::globals::Globals;
 use super::output::{self, Progress};
 use super::token::TokenArgs;
-use crate::calibrate::{Calibration, Case, Effort, Outcome, Profile, calibrate};
+use crate::calibrate::{Calibration, Case, Effort, Outcome, OwnPace, Profile, calibrate};
 use crate::predict::PriceList;
 
 /// Measure what this machine takes for each operation, and write its profile
@@ -44,6 +44,9 @@ pub(super) struct Args {
     /// Measure the cases at these places alone, and print their samples: what the program tells itself
     #[arg(long, value_name = "PLACES", value_delimiter = ',', hide = true)]
     part: Option<Vec<usize>>,
+    /// The pace of a processor of one's own, with --part
+    #[arg(long, value_name = "PACE", requires = "part", hide = true)]
+    pace: Option<OwnPace>,
     /// Measure nothing: tell how far the profile agrees with this one
     #[arg(long, value_name = "OTHER", conflicts_with_all = ["quick", "link"])]
     compare: Option<PathBuf>,
@@ -75,7 +78,7 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
     };
     let threads = threads(globals);
     if let Some(places) = &args.part {
-        return process::serve(places, &cases(threads)?, effort);
+        return process::serve(places, &cases(threads)?, effort, args.pace);
     }
     let path = args.output.unwrap_or_else(calibration::of_this_host);
     if path.is_dir() {
@@ -103,7 +106,14 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
         peer => {
             let link = peer.map(|peer| peer.measure(budget)).transpose()?;
             let quick = args.quick;
-            let take = |part: &[usize]| process::take(part, process::Told { quick, threads });
+            let take = |part: &[usize], pace| {
+                let told = process::Told {
+                    quick,
+                    threads,
+                    pace,
+                };
+                process::take(part, told)
+            };
             let calibration = measure(&cases(threads)?, effort, take, globals);
             write(&path, calibration, link, globals)
         }
@@ -140,7 +150,7 @@ fn cases(threads: usize) -> Result<Vec<Case>, Failure> {
 fn measure(
     cases: &[Case],
     effort: Effort,
-    take: impl FnMut(&[usize]) -> Vec<Outcome>,
+    take: impl FnMut(&[usize], Option<OwnPace>) -> Vec<Outcome>,
     globals: &Globals,
 ) -> Calibration {
     let mut bar: Option<Progress> = None;
@@ -254,9 +264,9 @@ mod tests {
 
     /// Measured in this process.
     fn measured(cases: &[Case], globals: &Globals) -> Calibration {
-        let take = |part: &[usize]| {
+        let take = |part: &[usize], known| {
             let part = part.iter().map(|&at| &cases[at]);
-            crate::calibrate::measure(part, ONCE)
+            crate::calibrate::measure(part, ONCE, known)
         };
         measure(cases, ONCE, take, globals)
     }

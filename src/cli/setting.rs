@@ -6,6 +6,7 @@ use super::calibration;
 use super::error::Failure;
 use super::globals::Globals;
 use super::output;
+use crate::calibrate::OwnPace;
 use crate::params::{Limits, MAX_WINDOWS, Objective, PlaintextBound, Request};
 use crate::predict::{HeReport, PriceList, Setting};
 use crate::protocol::{Link, ProtocolSettings};
@@ -138,6 +139,8 @@ pub(super) struct SettingArgs {
 pub(super) struct OwnedSetting {
     /// The link that sendings imitate.
     pub(super) shaped: Option<Link>,
+    /// The pace of a processor of one's own, where the profile is this machine's.
+    pub(super) pace: Option<OwnPace>,
     /// How the profile's machine differs from this one.
     elsewhere: Option<String>,
     request: Request,
@@ -201,7 +204,9 @@ impl SettingArgs {
         let elsewhere = calibration.elsewhere();
         let prices = PriceList::new(&calibration.profile);
         let link = link(&self.link, &prices)?;
+        let pace = calibration.profile.own_pace();
         Ok(OwnedSetting {
+            pace: pace.filter(|_| elsewhere.is_none()),
             elsewhere,
             shaped: (self.link != "loopback").then_some(link),
             request: self.request(),
@@ -215,13 +220,14 @@ impl SettingArgs {
 
 /// `loopback` or `measured` as the profile measured them, `lan`, `wan`, or `mbit=…,rtt_ms=…`.
 pub(super) fn link(text: &str, prices: &PriceList) -> Result<Link, Failure> {
-    match text {
-        "loopback" => prices.loopback().map_err(Failure::input),
-        MEASURED => prices.distant().map_err(Failure::input),
-        "lan" => Ok(Link::LAN),
-        "wan" => Ok(Link::WAN),
-        other => Link::parse(other).map_err(Failure::input),
-    }
+    let link = match text {
+        "loopback" => prices.loopback().map_err(Failure::input)?,
+        MEASURED => prices.distant().map_err(Failure::input)?,
+        "lan" => Link::LAN,
+        "wan" => Link::WAN,
+        other => Link::parse(other).map_err(Failure::input)?,
+    };
+    Ok(link.handing_over(prices.hand_over()))
 }
 
 impl OwnedSetting {

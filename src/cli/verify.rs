@@ -230,7 +230,8 @@ impl Session {
 
     /// Watches this party's processor; it never waits for as long as the other party has patience.
     fn watch(&self) -> Watch {
-        Watch::start(WAITING_SHARE, MOST_WAITING.min(self.patience / 4))
+        let watch = Watch::start(WAITING_SHARE, MOST_WAITING.min(self.patience / 4));
+        watch.knowing(self.setting.pace)
     }
 
     fn channel(&self, stream: TcpStream) -> Result<Channel, Failure> {

@@ -110,7 +110,7 @@ pub fn estimate(
     for action in &script.actions {
         let computation = computed.time(action)?;
         let message = action.sends.map(crate::protocol::Message::wire_bytes);
-        let transfer = transfers.of(action);
+        let transfer = transfers.of(action, computation);
         let layer = action.step.and_then(|index| layers.get_mut(index));
         if action.phase == Phase::Setup {
             setup.seconds += (computation + transfer).seconds();

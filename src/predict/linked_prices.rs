@@ -65,6 +65,7 @@ impl<L: Borrow<PriceList>> Prices for LinkedPrices<L> {
         let mut priced: Vec<(&Task, Nanos)> = Vec::new();
         let mut transfers = TransferTimes::new(&self.link);
         for action in &actions {
+            let mut computed = Nanos(0.0);
             for task in &action.tasks {
                 let known = priced.iter().find(|(known, _)| *known == task);
                 let price = match known {
@@ -74,9 +75,9 @@ impl<L: Borrow<PriceList>> Prices for LinkedPrices<L> {
                 if known.is_none() {
                     priced.push((task, price));
                 }
-                cost.time += price;
+                computed += price;
             }
-            cost.time += transfers.of(action);
+            cost.time += computed + transfers.of(action, computed);
             let sent = action.sends.map(Message::wire_bytes);
             cost.bytes += sent.unwrap_or(Bytes(0));
         }

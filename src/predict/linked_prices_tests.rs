@@ -102,7 +102,7 @@ fn on_ciphertexts(script: &Script, step: usize, setting: &Setting<'_>) -> f64 {
             .iter()
             .filter(|task| matches!(task, Task::He { .. }));
         let computed: Nanos = he.map(price).sum();
-        (computed + transfers.of(action)).seconds()
+        (computed + transfers.of(action, computed)).seconds()
     });
     times.sum()
 }

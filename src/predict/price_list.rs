@@ -50,6 +50,7 @@ pub struct PriceList {
     batches: Batches,
     link: Option<Link>,
     distant: Option<Link>,
+    hand_over: Option<f64>,
     fitted: RefCell<BTreeSet<String>>,
     rows: RefCell<HashMap<RingSize, Row>>,
 }
@@ -93,14 +94,17 @@ impl PriceList {
         for sizes in batches.values_mut().flat_map(BTreeMap::values_mut) {
             sizes.sort_by(|a, b| a.0.total_cmp(&b.0));
         }
+        let hand_over = per_byte(&batches, Op::HandOver);
         let link = link(&batches, Op::Send, Op::RoundTrip);
-        let distant = distant(&batches);
+        let [link, distant] =
+            [link, distant(&batches)].map(|link| Some(link?.handing_over(hand_over)));
         Self {
             exact,
             fits,
             batches,
             link,
             distant,
+            hand_over,
             fitted: RefCell::default(),
             rows: RefCell::default(),
         }
@@ -123,6 +127,11 @@ impl PriceList {
         let detail = " (`--link HOST:PORT` of `nass calibrate`)";
         self.distant
             .ok_or_else(|| not_measured(Op::LinkOut, detail.to_owned()))
+    }
+
+    /// Nanoseconds for each byte of a message that is handed to the system, where the profile measured it.
+    pub const fn hand_over(&self) -> Option<f64> {
+        self.hand_over
     }
 
     /// The fit of each BFV operation over ring degree and limbs, with its residuals.
@@ -329,21 +338,28 @@ fn not_measured(op: Op, detail: String) -> PriceError {
     }
 }
 
+/// What was measured of an operation of a link, by bytes.
+fn sizes(batches: &Batches, op: Op) -> Option<&Sizes> {
+    let sets = batches.get(&(op, None, Variant::Only))?;
+    sets.get(&WorkingSet::Hot)
+}
+
+/// Nanoseconds of each byte: the slope over the sizes, or those of the one there is.
+fn per_byte(batches: &Batches, op: Op) -> Option<f64> {
+    let measured = sizes(batches, op)?;
+    let alone = measured.first().map(|(bytes, time)| time / bytes);
+    let fitted = fit_line(measured).map(|(slope, _)| slope);
+    fitted.filter(|slope| *slope > 0.0).or(alone)
+}
+
 /// The link that these two operations measured.
 fn link(batches: &Batches, send: Op, trip: Op) -> Option<Link> {
-    let of = |op| {
-        batches
-            .get(&(op, None, Variant::Only))?
-            .get(&WorkingSet::Hot)
-    };
-    let sent = of(send)?;
-    let alone = sent.first().map(|(bytes, time)| time / bytes);
-    let fitted = fit_line(sent).map(|(slope, _)| slope);
-    let ns_per_byte = fitted.filter(|slope| *slope > 0.0).or(alone)?;
-    let (_, round_trip) = of(trip)?.first()?;
+    let mbit_per_s = 8e3 / per_byte(batches, send)?;
+    let (_, round_trip) = sizes(batches, trip)?.first()?;
     Some(Link {
-        mbit_per_s: 8e3 / ns_per_byte,
+        mbit_per_s,
         rtt_ms: round_trip / 1e6,
+        hand_over: None,
     })
 }
 

@@ -1,8 +1,9 @@
 //! The link between the parties: bandwidth each way and round-trip time.
 //!
-//! A message of B bytes takes B / bandwidth + rtt/2; one that follows another in its direction, with none the other
-//! way between them, takes B / bandwidth (`work::TransferTimes`). What a party computes while its own message travels
-//! is not modelled as overlapping.
+//! A message of B bytes takes B / bandwidth + rtt/2. One that follows another in its direction, with none the other
+//! way between them (`work::TransferTimes`), takes B / bandwidth less what its sender has computed since: the system sends
+//! what it was handed meanwhile. It takes no less than to be handed over, which is known where a profile measured it;
+//! elsewhere a sender is taken to wait until its message has arrived.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -16,6 +17,8 @@ pub struct Link {
     pub mbit_per_s: f64,
     /// Round-trip time in milliseconds.
     pub rtt_ms: f64,
+    /// Nanoseconds for each byte that a sender hands to the system before it goes on.
+    pub hand_over: Option<f64>,
 }
 
 /// Why a link description was refused.
@@ -47,11 +50,13 @@ impl Link {
     pub const LAN: Self = Self {
         mbit_per_s: 1000.0,
         rtt_ms: 0.5,
+        hand_over: None,
     };
     /// 100 Mbit/s, 40 ms: a wide-area network.
     pub const WAN: Self = Self {
         mbit_per_s: 100.0,
         rtt_ms: 40.0,
+        hand_over: None,
     };
 
     /// Time of one message of `bytes`.
@@ -59,9 +64,25 @@ impl Link {
         self.time_in_stream(bytes) + Nanos(self.rtt_ms * 1e6 / 2.0)
     }
 
-    /// Time of a message that follows another one the same way, without a gap.
+    /// Time of a message's bits alone: that of one which follows another one the same way, without a gap.
     pub fn time_in_stream(&self, bytes: Bytes) -> Nanos {
         Nanos(bytes.0 as f64 * 8e3 / self.mbit_per_s)
+    }
+
+    /// Time of a message that follows another one the same way, beyond what its sender has computed since then.
+    pub fn time_beyond(&self, bytes: Bytes, computed: Nanos) -> Nanos {
+        let whole = self.time_in_stream(bytes);
+        let Some(each) = self.hand_over else {
+            return whole;
+        };
+        let handed_over = (bytes.0 as f64 * each).min(whole.0);
+        Nanos((whole - computed).0.max(handed_over))
+    }
+
+    /// The same link with a sender that hands over so many nanoseconds a byte, where that is known.
+    #[must_use]
+    pub fn handing_over(self, hand_over: Option<f64>) -> Self {
+        Self { hand_over, ..self }
     }
 
     /// Reads `mbit=…,rtt_ms=…`.
@@ -80,7 +101,11 @@ impl Link {
                 value: mbit.to_string(),
                 expected: "bandwidth of at least 0.001",
             }),
-            (Some(mbit_per_s), Some(rtt_ms)) => Ok(Self { mbit_per_s, rtt_ms }),
+            (Some(mbit_per_s), Some(rtt_ms)) => Ok(Self {
+                mbit_per_s,
+                rtt_ms,
+                hand_over: None,
+            }),
             _ => Err(LinkError::Form(text.to_owned())),
         }
     }
@@ -100,6 +125,27 @@ fn number(field: &'static str, value: &str) -> Result<f64, LinkError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A megabyte in 100 ms on the link; in 1 ms it is handed over.
+    #[test]
+    fn what_is_computed_while_the_message_before_travels_takes_no_time() {
+        let link = Link {
+            mbit_per_s: 80.0,
+            rtt_ms: 40.0,
+            hand_over: Some(1.0),
+        };
+        let beyond = |link: Link, computed| link.time_beyond(Bytes(1_000_000), Nanos(computed)).0;
+        for (computed, left) in [(0.0, 1e8), (3e7, 7e7), (99.5e6, 1e6), (1e9, 1e6)] {
+            assert!((beyond(link, computed) - left).abs() < 1.0, "{computed}");
+        }
+        let waiting = link.handing_over(None);
+        assert!((beyond(waiting, 3e7) - 1e8).abs() < 1.0);
+        let slow = link.handing_over(Some(500.0));
+        assert!(
+            (beyond(slow, 3e7) - 1e8).abs() < 1.0,
+            "never more than the whole"
+        );
+    }
 
     #[test]
     fn a_megabyte_over_a_wan_takes_a_tenth_of_a_second() {

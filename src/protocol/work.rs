@@ -156,30 +156,40 @@ impl Action {
 
 /// Times on a link of a script's messages, taken one after the other.
 ///
-/// A message whose predecessor in its phase went the same way follows it without a gap; any other one waits for half
-/// a round trip.
+/// A message whose predecessor in its phase went the same way follows it, and what its sender computes in between passes
+/// while that one is on its way; any other one waits for half a round trip.
 #[derive(Debug)]
 pub struct TransferTimes<'a> {
     link: &'a Link,
     last: Option<(Phase, Party)>,
+    /// What the last sender has computed since.
+    computed: Nanos,
 }
 
 impl<'a> TransferTimes<'a> {
     /// Before the first message.
     pub const fn new(link: &'a Link) -> Self {
-        Self { link, last: None }
+        Self {
+            link,
+            last: None,
+            computed: Nanos(0.0),
+        }
     }
 
-    /// Time of the next action's message; none of an action that sends nothing.
-    pub fn of(&mut self, action: &Action) -> Nanos {
+    /// Time of the next action's message, whose computation takes `computed`; none of an action that sends nothing.
+    pub fn of(&mut self, action: &Action, computed: Nanos) -> Nanos {
+        let way = Some((action.phase, action.party));
+        let follows = self.last == way;
+        if follows {
+            self.computed += computed;
+        }
         let Some(message) = action.sends else {
             return Nanos(0.0);
         };
-        let way = Some((action.phase, action.party));
-        let follows = self.last == way;
         self.last = way;
+        let meanwhile = std::mem::take(&mut self.computed);
         if follows {
-            self.link.time_in_stream(message.wire_bytes())
+            self.link.time_beyond(message.wire_bytes(), meanwhile)
         } else {
             self.link.time(message.wire_bytes())
         }
@@ -324,17 +334,22 @@ mod tests {
         let link = Link {
             mbit_per_s: 8.0,
             rtt_ms: 2.0,
+            hand_over: Some(0.0),
         };
         let megabyte = Bytes(1_000_000 - FRAME_HEADER);
         let (client, server) = (Party::Client, Party::Server);
         let (offline, online) = (Phase::Offline, Phase::Online);
         let steps = [
             (offline, server, Some(megabyte), 1.001),
-            (offline, server, Some(megabyte), 1.0),
+            (offline, server, Some(megabyte), 0.75),
+            (offline, server, None, 0.0),
+            (offline, server, Some(megabyte), 0.5),
+            (offline, client, None, 0.0),
+            (offline, server, Some(megabyte), 0.75),
             (online, server, Some(megabyte), 1.001),
             (online, client, Some(megabyte), 1.001),
             (online, server, None, 0.0),
-            (online, client, Some(megabyte), 1.0),
+            (online, client, Some(megabyte), 0.75),
             (online, server, Some(megabyte), 1.001),
         ];
         let mut transfers = TransferTimes::new(&link);
@@ -349,7 +364,7 @@ mod tests {
                 tasks: Vec::new(),
                 sends,
             };
-            let seconds = transfers.of(&action).seconds();
+            let seconds = transfers.of(&action, Nanos(2.5e8)).seconds();
             assert!((seconds - expected).abs() < 1e-12, "{at}: {seconds}");
         }
     }

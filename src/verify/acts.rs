@@ -21,7 +21,7 @@ pub fn acts(
     let computed = Computed::of(script, prices);
     for action in &script.actions {
         let computation = computed.time(action)?;
-        let transfer = transfers.of(action);
+        let transfer = transfers.of(action, computation);
         let of = key(action);
         let known = keys.iter().rposition(|known| *known == of);
         let at = known.unwrap_or_else(|| {

@@ -97,7 +97,7 @@ impl Paces {
     #[must_use]
     pub fn merged(self, other: Self) -> Self {
         let quicker = |a: Option<OwnPace>, b: Option<OwnPace>| {
-            OwnPace::of(a.into_iter().chain(b).map(OwnPace::time))
+            a.into_iter().chain(b).reduce(OwnPace::quicker)
         };
         Self {
             client: quicker(self.client, other.client),

@@ -214,6 +214,7 @@ fn a_shaped_channel_takes_the_time_of_its_link() {
     let link = Link {
         mbit_per_s: 8.0,
         rtt_ms: 40.0,
+        hand_over: None,
     };
     let (near, mut far) = pair();
     let mut near = near.shaped(link).unwrap();

@@ -6,7 +6,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::calibrate::{Case, Effort, Outcome, measure};
+use crate::calibrate::{Case, Effort, Outcome, OwnPace, measure};
 use crate::cli::error::Failure;
 
 /// What the processes are told besides the cases.
@@ -16,6 +16,8 @@ pub(super) struct Told {
     pub(super) quick: bool,
     /// Threads that share what several share.
     pub(super) threads: usize,
+    /// The pace of a processor of one's own, as far as it is known.
+    pub(super) pace: Option<OwnPace>,
 }
 
 /// Measures the cases at these places among all, in another process.
@@ -39,6 +41,9 @@ fn run(places: &[usize], told: Told) -> anyhow::Result<Vec<Outcome>> {
     if told.quick {
         command.arg("--quick");
     }
+    if let Some(pace) = told.pace {
+        command.args(["--pace", &pace.to_string()]);
+    }
     let child = command.stdin(Stdio::null()).stderr(Stdio::inherit());
     let output = child.output()?;
     if !output.status.success() {
@@ -48,13 +53,18 @@ fn run(places: &[usize], told: Told) -> anyhow::Result<Vec<Outcome>> {
 }
 
 /// The process: measures the cases at these places among all, and prints what it made of each.
-pub(super) fn serve(places: &[usize], cases: &[Case], effort: Effort) -> Result<(), Failure> {
+pub(super) fn serve(
+    places: &[usize],
+    cases: &[Case],
+    effort: Effort,
+    pace: Option<OwnPace>,
+) -> Result<(), Failure> {
     let part: Option<Vec<&Case>> = places.iter().map(|&at| cases.get(at)).collect();
     let part = part.ok_or_else(|| {
         let of = cases.len();
         Failure::unusable(format_args!("--part: expected numbers below {of}"))
     })?;
-    let outcomes = measure(part, effort);
+    let outcomes = measure(part, effort, pace);
     let text = serde_json::to_string(&outcomes).map_err(Failure::job)?;
     crate::cli::output::print(&text)
 }

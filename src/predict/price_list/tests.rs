@@ -211,6 +211,7 @@ fn transfers_and_circuits_are_priced_by_their_variant() {
 fn the_link_is_a_line_through_what_was_sent() {
     let link = prices().loopback().unwrap();
     assert!((link.mbit_per_s - 4000.0).abs() < 1e-6 && (link.rtt_ms - 0.02).abs() < 1e-9);
+    assert_eq!(link.hand_over, None);
 }
 
 #[test]
@@ -227,6 +228,11 @@ fn a_link_to_another_machine_is_its_slower_direction() {
     };
     let link = PriceList::new(&profile).distant().unwrap();
     assert!((link.mbit_per_s - 100.0).abs() < 1e-6 && link.rtt_ms == 3.0);
+    assert_eq!(link.hand_over, None, "in older profiles");
+    let handed = record(Op::HandOver, 0, 0, "bytes=1000", 130.0);
+    profile.records.push(handed);
+    let link = PriceList::new(&profile).distant().unwrap();
+    assert_eq!(link.hand_over, Some(0.13));
     assert!(PriceList::new(&profile).loopback().is_err());
     profile.records.truncate(1);
     let refused = PriceList::new(&profile).distant().unwrap_err();
