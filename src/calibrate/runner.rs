@@ -426,7 +426,12 @@ mod tests {
             ];
             cases.extend(transfers.map(|(op, count)| Case::transfer(op, role, count)));
         }
-        cases.extend([(Op::RoundTrip, 1), (Op::Send, 70_000)].map(|(op, b)| Case::link(op, b)));
+        let messages = [
+            (Op::RoundTrip, 1),
+            (Op::HandOver, 70_000),
+            (Op::Send, 70_000),
+        ];
+        cases.extend(messages.map(|(op, bytes)| Case::link(op, bytes)));
         cases
     }
 
