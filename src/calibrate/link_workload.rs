@@ -1,4 +1,4 @@
-//! The loopback link: a real TCP connection between two threads, without Nagle's delay.
+//! The loopback link: a real TCP connection between two threads, set up as one between two parties.
 //!
 //! One run sends a message and waits for the single byte that says it has all arrived. With a message
 //! of one byte that is a round trip; the runner takes the round trip off the time of longer ones. A sender goes on as soon
@@ -109,7 +109,7 @@ impl Loopback {
         let stream = TcpStream::connect(listener.local_addr()?)?;
         let (other, _) = listener.accept()?;
         for end in [&stream, &other] {
-            end.set_nodelay(true)?;
+            polling::ready(end)?;
         }
         let builder = thread::Builder::new().name("loopback".to_owned());
         let (cores, others) = Cores::split();

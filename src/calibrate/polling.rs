@@ -21,19 +21,56 @@ use super::clock::{Moment, now};
 /// Longest time for which a thread asks again and again.
 const POLLED: Duration = Duration::from_secs(10);
 
+/// Readies a stream for messages that are waited for: without Nagle's delay, and within a machine without a congestion
+/// control that paces what is sent. There is no congestion, and BBR takes half as long again to hand a megabyte over
+/// (265 against 160 µs on a Zen 4, `hand_over` of `nass calibrate`). Reno belongs to every Linux and is open to all.
+///
+/// # Errors
+/// The stream fails.
+pub(crate) fn ready(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    if is_within_machine(stream) {
+        // A system that refuses keeps its own.
+        let _ = rustix::net::sockopt::set_tcp_congestion(stream, "reno");
+    }
+    Ok(())
+}
+
+/// Whether the other end is on this machine, by its address.
+pub(crate) fn is_within_machine(stream: &TcpStream) -> bool {
+    stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback())
+}
+
 /// Reads what is there, as soon as something is.
 ///
 /// # Errors
 /// The stream fails, or nothing comes before the deadline ([`io::ErrorKind::TimedOut`]).
-pub(crate) fn read(
-    mut stream: &TcpStream,
-    bytes: &mut [u8],
-    deadline: Moment,
-) -> io::Result<usize> {
+pub(crate) fn read(stream: &TcpStream, bytes: &mut [u8], deadline: Moment) -> io::Result<usize> {
     let ask = || recv(stream, &mut *bytes, RecvFlags::DONTWAIT).map(|(read, _)| read);
     if let Some(read) = poll(deadline, polled(), ask)? {
         return Ok(read);
     }
+    read_some_asleep(stream, bytes, deadline)
+}
+
+/// Fills all of `bytes` without asking: it gives its core away until something is there.
+///
+/// # Errors
+/// As of [`read_exact`].
+pub(crate) fn read_asleep(
+    stream: &TcpStream,
+    bytes: &mut [u8],
+    deadline: Moment,
+) -> io::Result<()> {
+    fill(bytes, |rest| read_some_asleep(stream, rest, deadline))
+}
+
+fn read_some_asleep(
+    mut stream: &TcpStream,
+    bytes: &mut [u8],
+    deadline: Moment,
+) -> io::Result<usize> {
     asleep(deadline, |left| {
         stream.set_read_timeout(Some(left))?;
         stream.read(bytes)
@@ -44,13 +81,16 @@ pub(crate) fn read(
 ///
 /// # Errors
 /// As of [`read`]; the stream ends before ([`io::ErrorKind::UnexpectedEof`]).
-pub(crate) fn read_exact(
-    stream: &TcpStream,
+pub(crate) fn read_exact(stream: &TcpStream, bytes: &mut [u8], deadline: Moment) -> io::Result<()> {
+    fill(bytes, |rest| read(stream, rest, deadline))
+}
+
+fn fill(
     mut bytes: &mut [u8],
-    deadline: Moment,
+    mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
 ) -> io::Result<()> {
     while !bytes.is_empty() {
-        match read(stream, bytes, deadline)? {
+        match read(bytes)? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             count => bytes = bytes.get_mut(count..).unwrap_or_default(),
         }
@@ -183,6 +223,18 @@ mod tests {
         assert_eq!(bytes, [1, 2, 3, 0, 0, 0, 0, 0]);
         drop(near);
         assert_eq!(read(&far, &mut bytes, soon()).unwrap(), 0);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn nothing_is_paced_within_a_machine() {
+        let (near, far) = pair();
+        for end in [near, far] {
+            ready(&end).unwrap();
+            assert!(end.nodelay().unwrap());
+            let control = rustix::net::sockopt::tcp_congestion(&end).unwrap();
+            assert_eq!(control, "reno");
+        }
     }
 
     #[test]

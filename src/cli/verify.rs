@@ -24,8 +24,8 @@ use crate::network::evaluate;
 use crate::predict::CircuitsReport;
 use crate::protocol::Party;
 use crate::verify::{
-    Channel, Paces, PeakMemory, Run, SessionSettings, VerifiedLayers, acts, both_summaries,
-    compare, compare_layer, request, serve,
+    Channel, Nearness, Paces, PeakMemory, Run, SessionSettings, VerifiedLayers, acts,
+    both_summaries, compare, compare_layer, request, serve,
 };
 
 /// Which party this process is.
@@ -87,7 +87,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const WARM_UP: usize = 1;
 /// How long a party waits for a processor that is not shared, for each time that it computes.
 const WAITING_SHARE: f64 = 3.0;
-/// And at most without computing.
+/// And at most without computing; for near cores as well.
 const MOST_WAITING: Duration = Duration::from_secs(3);
 /// How long a server waits for its client.
 const WAITING: Duration = Duration::from_secs(600);
@@ -225,7 +225,17 @@ impl Session {
                 None => self.inferences,
             },
             inbox: circuits::inbox(self.store.as_deref(), party, circuits)?,
+            nearness: self.nearness(),
         })
+    }
+
+    /// Networks are judged by the wall clock: their parties' cores are to be as near as in the profile.
+    fn nearness(&self) -> Option<Nearness> {
+        let nearness = Nearness {
+            link: self.setting.setting().link,
+            most: MOST_WAITING.min(self.patience / 4),
+        };
+        self.layers.is_none().then_some(nearness)
     }
 
     /// Watches this party's processor; it never waits for as long as the other party has patience.

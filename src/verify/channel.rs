@@ -16,6 +16,7 @@ use thiserror::Error;
 use super::shaper::Shaper;
 use crate::calibrate::{Moment, now, polling};
 use crate::protocol::{FRAME_HEADER, Link, Message, MessageKind};
+use crate::units::Nanos;
 
 /// Why the channel ended the run.
 #[derive(Debug, Error)]
@@ -68,7 +69,7 @@ pub struct Channel {
 impl Channel {
     /// A channel over a connected stream; a message that takes longer than `patience` ends it.
     pub fn new(stream: TcpStream, patience: Duration) -> Result<Self, ChannelError> {
-        stream.set_nodelay(true)?;
+        polling::ready(&stream)?;
         Ok(Self {
             stream,
             shaper: None,
@@ -88,6 +89,18 @@ impl Channel {
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
+    }
+
+    /// Whether it goes to this machine, as fast as that is.
+    pub fn within_machine(&self) -> bool {
+        self.shaper.is_none() && polling::is_within_machine(&self.stream)
+    }
+
+    /// How long a shaped link still sends what it was handed; of another one nothing is known.
+    pub fn ahead(&self) -> Nanos {
+        self.shaper
+            .as_ref()
+            .map_or_else(Nanos::default, Shaper::ahead)
     }
 
     /// Sends one message.
@@ -127,6 +140,14 @@ impl Channel {
     /// The same into memory that is there.
     pub fn receive_raw_into(&mut self, bytes: &mut [u8]) -> Result<(), ChannelError> {
         self.read(bytes, now() + self.patience)
+    }
+
+    /// Sleeps until the next byte that is no part of the protocol.
+    pub fn receive_asleep(&mut self) -> Result<u8, ChannelError> {
+        let mut byte = [0];
+        polling::read_asleep(&self.stream, &mut byte, now() + self.patience)
+            .map_err(|e| self.failed(e))?;
+        Ok(byte[0])
     }
 
     /// Receives the message that comes next.

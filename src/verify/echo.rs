@@ -9,7 +9,8 @@
 //! A tag is a byte, a length eight, the least first. A round trip is the time of nothing taken; the time of a long
 //! message taken or given less a round trip is its time on the way out or back, so that the directions are apart and no
 //! clocks need to agree. Bytes are random: no link compresses them. The rounds go through everything in turn. Longer
-//! messages are left out where the link is slow.
+//! messages are left out where the link is slow, shorter ones where they took hardly longer than a round trip, as they do
+//! between busy machines: what is left of their time says nothing.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use rand::{Rng as _, SeedableRng};
 use thiserror::Error;
 
 use super::channel::{Channel, ChannelError};
-use crate::calibrate::{Calibration, Case, Op, Taking, time};
+use crate::calibrate::{Calibration, Case, Op, Taking, summarize, time};
 use crate::units::{Bytes, Nanos};
 
 const TAKE: u8 = 0x61;
@@ -26,10 +27,16 @@ const GIVE: u8 = 0x62;
 const END: u8 = 0x63;
 /// Bytes of a tag and a length.
 const HEADER: usize = 9;
-/// Lengths of messages, each sixteen times the one before.
+/// Lengths of messages.
 const LENGTHS: [usize; 3] = [64 << 10, 1 << 20, 16 << 20];
 const LONGEST: usize = LENGTHS[LENGTHS.len() - 1];
+/// How many times the one before each is.
+const LONGER: f64 = (LENGTHS[1] / LENGTHS[0]) as f64;
 const ROUNDS: usize = 5;
+/// Exchanges of one kind before the rounds; the quickest met the fewest others.
+const TRIES: usize = 3;
+/// Round trips that a message must take for its time to say how fast the link is.
+const TOLD: f64 = 2.0;
 /// Most exchanges of one kind in a round.
 const MOST: usize = 20;
 /// Most requests that a peer answers.
@@ -174,20 +181,31 @@ impl<'a> End<'a> {
         done.map(|()| taken)
     }
 
-    /// The exchanges that fit into a share of `budget` each round, each done once already, and how many.
+    /// The quickest of a few.
+    fn quickest(&mut self, exchange: Exchange) -> Result<Nanos, EchoError> {
+        let mut least = Nanos(f64::INFINITY);
+        for _ in 0..TRIES {
+            least = Nanos(least.0.min(self.timed(exchange)?.0));
+        }
+        Ok(least)
+    }
+
+    /// The exchanges that fit into a share of `budget` each round, each done already, and how many: round trips first,
+    /// then messages, the longest last.
     fn choose(&mut self, budget: Nanos) -> Result<Vec<(Exchange, usize)>, EchoError> {
         let of_round = budget.0 / ROUNDS as f64 / (1 + 2 * LENGTHS.len()) as f64;
         let count = |took: Nanos| ((of_round / took.0) as usize).clamp(1, MOST);
-        self.timed(Exchange::Trip)?;
-        let mut chosen = vec![(Exchange::Trip, count(self.timed(Exchange::Trip)?))];
+        let trip = self.quickest(Exchange::Trip)?;
+        let mut chosen = vec![(Exchange::Trip, count(trip))];
         for length in LENGTHS {
             let mut slower = Nanos(0.0);
             for exchange in [Exchange::Out(length), Exchange::Back(length)] {
-                let took = self.timed(exchange)?;
+                let took = self.quickest(exchange)?;
                 chosen.push((exchange, count(took)));
                 slower = Nanos(slower.0.max(took.0));
             }
-            if slower.0 * 16.0 > 2.0 * of_round {
+            let next = trip + (slower - trip) * LONGER;
+            if slower.0 > TOLD * trip.0 && next.0 > 2.0 * of_round {
                 break;
             }
         }
@@ -226,15 +244,25 @@ pub fn measure_link(channel: &mut Channel, budget: Duration) -> Result<Calibrati
         }
     }
     end.send(END, 0, 0)?;
-    let taken = chosen
-        .iter()
-        .zip(times)
-        .map(|((exchange, _), times)| Taking {
-            case: exchange.case(),
-            bytes: exchange.bytes(),
-            times,
-        });
-    Ok(Calibration::of(taken.collect()))
+    let taken = chosen.iter().zip(times);
+    let taken = taken.map(|((exchange, _), times)| Taking {
+        case: exchange.case(),
+        bytes: exchange.bytes(),
+        times,
+    });
+    Ok(Calibration::of(telling(taken.collect())))
+}
+
+/// What says how fast the link is: round trips, the longest messages, and those that took much longer than a round trip.
+fn telling(mut taken: Vec<Taking>) -> Vec<Taking> {
+    let median = |taking: &Taking| summarize(&taking.times).map(|summary| summary.median);
+    let trip = taken.first().and_then(median).unwrap_or_default();
+    let longest = taken.last().map_or(Bytes(0), |taking| taking.bytes);
+    taken.retain(|taking| {
+        let told = median(taking).is_some_and(|time| time.0 > TOLD * trip.0);
+        told || taking.bytes == longest || taking.bytes == Bytes(0)
+    });
+    taken
 }
 
 #[cfg(test)]
@@ -293,6 +321,31 @@ mod tests {
         let told = PriceList::new(&measured.profile).distant().unwrap();
         assert!((told.mbit_per_s / 50.0 - 1.0).abs() < 0.2, "{told:?}");
         assert!((6.0..12.0).contains(&told.rtt_ms), "{told:?}");
+    }
+
+    /// Round trips that waited for a core hide short messages; the longest ones stay whatever they took.
+    #[test]
+    fn messages_that_took_hardly_longer_than_a_round_trip_say_nothing() {
+        let taking = |exchange: Exchange, time| Taking {
+            case: exchange.case(),
+            bytes: exchange.bytes(),
+            times: vec![Nanos(0.05e6), Nanos(time), Nanos(20e6)],
+        };
+        let told = telling(vec![
+            taking(Exchange::Trip, 4e6),
+            taking(Exchange::Out(1000), 4e6),
+            taking(Exchange::Back(1000), 9e6),
+            taking(Exchange::Out(16_000), 10e6),
+            taking(Exchange::Back(16_000), 7e6),
+        ]);
+        let told = told.iter().map(|taking| (taking.case.op, taking.bytes.0));
+        let expected = [
+            (Op::LinkRoundTrip, 0),
+            (Op::LinkIn, 1000),
+            (Op::LinkOut, 16_000),
+            (Op::LinkIn, 16_000),
+        ];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod compare;
 mod door;
 mod echo;
 mod memory;
+mod nearness;
 mod outcome;
 mod random_layers;
 mod session;
@@ -24,6 +25,7 @@ pub use compare::{compare, compare_layer};
 pub use door::{DoorError, GREETING, Stranger, admit};
 pub use echo::{EchoError, measure_link, serve_link};
 pub use memory::peak_memory;
+pub use nearness::Nearness;
 pub use outcome::{
     Judged, Measured, PeakMemory, PredictionError, Undisturbed, Verification, VerifiedAct,
     VerifiedCircuits, VerifiedLayer, VerifiedLayers, VerifiedSetup, VerifiedTotal,

@@ -10,13 +10,15 @@
 //! by the server's own times.
 //!
 //! Before an action for which the other one waits a party waits for a processor that is not shared, and it takes the pace
-//! before and after every action ([`Watch`]); neither is counted.
+//! before and after every action ([`Watch`]). Before an inference they wait for cores that are near each other
+//! ([`super::nearness`]). None of that is counted, but for waits in which a shaped link went on to send.
 
 use rand::CryptoRng;
 use thiserror::Error;
 
 use super::channel::{Channel, ChannelError};
 use super::memory::peak_memory;
+use super::nearness::{self, Nearness};
 use super::tally::{Cost, Paces, Tally};
 use crate::calibrate::{OwnPace, Taken, Watch, time, timed};
 use crate::network::Weights;
@@ -43,6 +45,9 @@ pub enum RunError {
     /// The script ended without a result.
     #[error("the script opens no result")]
     NoResult,
+    /// The client neither started an inference nor probed the link.
+    #[error("the other party says {0}, which starts no inference")]
+    Start(u8),
     /// A message does not have the length that was predicted.
     #[error("`{act}` made a message of {made} bytes, {foretold} were predicted")]
     Length {
@@ -107,9 +112,11 @@ pub struct SessionSettings {
     pub inferences: usize,
     /// Where messages wait.
     pub inbox: Inbox,
+    /// What the client waits for before each inference, between parties on one machine.
+    pub nearness: Option<Nearness>,
 }
 
-/// Bytes of the server's report on one action: the wait before, wall and thread time, the processor's pace.
+/// Bytes of the server's report on one action: what the wait before it delayed, wall and thread time, the processor's pace.
 const REPORT: usize = 32;
 
 /// Looks at the processor's pace before an action, and where the other party can do nothing but wait for what follows
@@ -125,10 +132,23 @@ fn look_or_wait(watch: &mut Watch, script: &Script, index: usize) -> Nanos {
     }
 }
 
+/// What a wait before an action delayed: nothing, where the link still had so much of its sending `ahead` that it
+/// would not have been ready for the action's message without the wait either.
+fn delay(waited: Nanos, computed: Nanos, ahead: Nanos) -> Nanos {
+    let beyond = |time: Nanos| (time - ahead).0.max(0.0);
+    Nanos(beyond(waited + computed) - beyond(computed))
+}
+
 /// Actions of one inference: in the first also those of the set-up.
 fn round(script: &Script, inference: usize) -> impl Iterator<Item = (usize, &Action)> {
     let all = script.actions.iter().enumerate();
     all.filter(move |(_, action)| inference == 0 || action.phase != Phase::Setup)
+}
+
+/// The action that each inference begins with.
+fn first(script: &Script) -> Option<usize> {
+    let all = &script.actions;
+    all.iter().position(|action| action.phase != Phase::Setup)
 }
 
 /// Runs the server's side over a connected channel.
@@ -147,18 +167,26 @@ pub fn serve<R: CryptoRng>(
     let mut server = Server::new(script, weights, rng)?;
     let (inferences, inbox) = (session.inferences, &mut session.inbox);
     let mut report = Vec::new();
-    for (index, action) in (0..inferences).flat_map(|inference| round(script, inference)) {
-        if action.party == Party::Server {
-            let waited = look_or_wait(watch, script, index);
-            let (payload, taken) = timed(|| server.perform(action, inbox));
-            let payload = payload?;
-            send(channel, action, &payload)?;
-            server.reclaim(action, payload);
-            for time in [waited, taken.wall, taken.cpu, watch.worked(taken.wall)] {
-                report.extend_from_slice(&time.seconds().to_le_bytes());
+    let first = first(script);
+    for inference in 0..inferences {
+        for (index, action) in round(script, inference) {
+            if first == Some(index) {
+                nearness::started(channel)?;
             }
-        } else if let Some(message) = action.sends {
-            inbox.put(action, message, channel.receive(message)?)?;
+            if action.party == Party::Server {
+                let ahead = channel.ahead();
+                let waited = look_or_wait(watch, script, index);
+                let (payload, taken) = timed(|| server.perform(action, inbox));
+                let payload = payload?;
+                send(channel, action, &payload)?;
+                server.reclaim(action, payload);
+                let delay = delay(waited, taken.wall, ahead);
+                for time in [delay, taken.wall, taken.cpu, watch.worked(taken.wall)] {
+                    report.extend_from_slice(&time.seconds().to_le_bytes());
+                }
+            } else if let Some(message) = action.sends {
+                inbox.put(action, message, channel.receive(message)?)?;
+            }
         }
     }
     report.extend_from_slice(&watch.own_pace().time().seconds().to_le_bytes());
@@ -183,14 +211,20 @@ pub fn request<R: CryptoRng>(
     let mut client = Client::new(script, input, rng)?;
     let (inferences, inbox) = (session.inferences, &mut session.inbox);
     let (mut costs, mut results) = (Vec::new(), Vec::new());
+    let first = first(script);
     for inference in 0..inferences {
         for (index, action) in round(script, inference) {
+            if first == Some(index) {
+                nearness::start(channel, session.nearness)?;
+            }
             let mut cost = Cost::of(index, inference);
             let before = channel.sent + channel.received;
             if action.party == Party::Client {
-                cost.paused = look_or_wait(watch, script, index);
+                let ahead = channel.ahead();
+                let waited = look_or_wait(watch, script, index);
                 let (payload, taken) = timed(|| client.perform(action, inbox));
                 let payload = payload?;
+                cost.delay = delay(waited, taken.wall, ahead);
                 let (sent, sending) = time(|| send(channel, action, &payload));
                 sent?;
                 client.reclaim(action, payload);
@@ -247,7 +281,7 @@ fn attribute(script: &Script, times: &[u8], costs: &mut [Cost]) {
         let action = &script.actions[cost.action];
         match action.party {
             Party::Client => {
-                client += cost.paused.0 + cost.taken.wall.0 + cost.link.0;
+                client += cost.delay.0 + cost.taken.wall.0 + cost.link.0;
                 if action.sends.is_some() {
                     server = server.max(client);
                 }
@@ -255,13 +289,13 @@ fn attribute(script: &Script, times: &[u8], costs: &mut [Cost]) {
             }
             Party::Server => {
                 let mut next = || times.next().unwrap_or_default();
-                cost.paused = next();
+                cost.delay = next();
                 cost.taken = Taken {
                     wall: next(),
                     cpu: next(),
                 };
                 cost.pace = Some(next()).filter(|pace| pace.0 > 0.0);
-                server += cost.paused.0 + cost.taken.wall.0;
+                server += cost.delay.0 + cost.taken.wall.0;
                 if action.sends.is_some() {
                     let arrival = client + cost.waited.0;
                     cost.link = Nanos((arrival - server.max(client)).max(0.0));
@@ -315,6 +349,16 @@ fn digest(script: &Script, inferences: usize) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A wait of 5 ms before 3 ms of computing: on a link that is idle, or busy for 2, 6, 8 or 80 ms.
+    #[test]
+    fn a_wait_in_which_the_link_still_sends_delays_nothing() {
+        let delayed = |ahead| delay(Nanos(5.0), Nanos(3.0), Nanos(ahead)).0;
+        assert_eq!(
+            [0.0, 2.0, 6.0, 8.0, 80.0].map(delayed),
+            [5.0, 5.0, 2.0, 0.0, 0.0]
+        );
+    }
 
     /// What is no time is none.
     #[test]

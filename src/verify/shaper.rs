@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::calibrate::{Moment, now, polling};
 use crate::protocol::Link;
-use crate::units::Bytes;
+use crate::units::{Bytes, Nanos};
 
 /// Sending time that may lie ahead of the link.
 const AHEAD: Duration = Duration::from_millis(20);
@@ -37,6 +37,12 @@ impl Shaper {
             queue: Some(queue),
             writer: Some(writer),
         })
+    }
+
+    /// How long the link still sends what it was handed.
+    pub(super) fn ahead(&self) -> Nanos {
+        let left = self.free.saturating_duration_since(now());
+        Nanos::from_seconds(left.as_secs_f64())
     }
 
     /// Takes a message, once the link has nearly sent those before.

@@ -29,8 +29,8 @@ pub struct Cost {
     pub waited: Nanos,
     /// Bytes that moved.
     pub bytes: u64,
-    /// How long its party waited before it for a processor that is not shared.
-    pub paused: Nanos,
+    /// What its party's wait before it for a processor that is not shared delayed.
+    pub delay: Nanos,
     /// The slower of the processor's paces before and after it; `None` where its party told none.
     pub pace: Option<Nanos>,
 }

@@ -32,6 +32,7 @@ fn settings(inferences: usize) -> SessionSettings {
     SessionSettings {
         inferences,
         inbox: Inbox::default(),
+        nearness: None,
     }
 }
 
