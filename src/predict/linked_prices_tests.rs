@@ -23,9 +23,16 @@ fn profile() -> Profile {
         record
     };
     profile.records.retain(|record| {
-        let of = (record.case.op, record.case.working_set);
-        let turned = matches!(of.0, Op::He(HeOp::Rotate | HeOp::HoistedRotate));
-        matches!(of.1, WorkingSet::Hot) || (matches!(of.1, WorkingSet::Cold) && !turned)
+        let Op::He(op) = record.case.op else {
+            return true;
+        };
+        let turned = matches!(op, HeOp::Rotate | HeOp::HoistedRotate);
+        let product = matches!(op, HeOp::Hadamard | HeOp::MultiplyAccumulate);
+        match record.case.working_set {
+            WorkingSet::Hot => true,
+            WorkingSet::Cold => !turned,
+            _ => !turned && !product,
+        }
     });
     let more: Vec<_> = profile
         .records
