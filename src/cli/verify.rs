@@ -229,13 +229,14 @@ impl Session {
         })
     }
 
-    /// Networks are judged by the wall clock: their parties' cores are to be as near as in the profile.
+    /// Networks are judged by the wall clock: their parties' cores are to be as near as they were in this machine's profile.
     fn nearness(&self) -> Option<Nearness> {
         let nearness = Nearness {
             link: self.setting.setting().link,
             most: MOST_WAITING.min(self.patience / 4),
         };
-        self.layers.is_none().then_some(nearness)
+        let known = self.setting.pace.is_some();
+        (self.layers.is_none() && known).then_some(nearness)
     }
 
     /// Watches this party's processor; it never waits for as long as the other party has patience.

@@ -30,7 +30,7 @@ const HEADER: usize = 9;
 /// Lengths of messages.
 const LENGTHS: [usize; 3] = [64 << 10, 1 << 20, 16 << 20];
 const LONGEST: usize = LENGTHS[LENGTHS.len() - 1];
-/// How many times the one before each is.
+/// How many times longer each is than the one before.
 const LONGER: f64 = (LENGTHS[1] / LENGTHS[0]) as f64;
 const ROUNDS: usize = 5;
 /// Exchanges of one kind before the rounds; the quickest met the fewest others.
@@ -205,7 +205,7 @@ impl<'a> End<'a> {
                 slower = Nanos(slower.0.max(took.0));
             }
             let next = trip + (slower - trip) * LONGER;
-            if slower.0 > TOLD * trip.0 && next.0 > 2.0 * of_round {
+            if next.0 > 2.0 * of_round {
                 break;
             }
         }
