@@ -51,22 +51,14 @@ pub(crate) fn read(stream: &TcpStream, bytes: &mut [u8], deadline: Moment) -> io
     if let Some(read) = poll(deadline, polled(), ask)? {
         return Ok(read);
     }
-    read_some_asleep(stream, bytes, deadline)
+    read_asleep(stream, bytes, deadline)
 }
 
-/// Fills all of `bytes` without asking: it gives its core away until something is there.
+/// The same without asking: it gives its core away until something is there.
 ///
 /// # Errors
-/// As of [`read_exact`].
+/// As of [`read`].
 pub(crate) fn read_asleep(
-    stream: &TcpStream,
-    bytes: &mut [u8],
-    deadline: Moment,
-) -> io::Result<()> {
-    fill(bytes, |rest| read_some_asleep(stream, rest, deadline))
-}
-
-fn read_some_asleep(
     mut stream: &TcpStream,
     bytes: &mut [u8],
     deadline: Moment,
@@ -81,16 +73,13 @@ fn read_some_asleep(
 ///
 /// # Errors
 /// As of [`read`]; the stream ends before ([`io::ErrorKind::UnexpectedEof`]).
-pub(crate) fn read_exact(stream: &TcpStream, bytes: &mut [u8], deadline: Moment) -> io::Result<()> {
-    fill(bytes, |rest| read(stream, rest, deadline))
-}
-
-fn fill(
+pub(crate) fn read_exact(
+    stream: &TcpStream,
     mut bytes: &mut [u8],
-    mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+    deadline: Moment,
 ) -> io::Result<()> {
     while !bytes.is_empty() {
-        match read(bytes)? {
+        match read(stream, bytes, deadline)? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             count => bytes = bytes.get_mut(count..).unwrap_or_default(),
         }

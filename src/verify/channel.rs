@@ -145,9 +145,11 @@ impl Channel {
     /// Sleeps until the next byte that is no part of the protocol.
     pub fn receive_asleep(&mut self) -> Result<u8, ChannelError> {
         let mut byte = [0];
-        polling::read_asleep(&self.stream, &mut byte, now() + self.patience)
-            .map_err(|e| self.failed(e))?;
-        Ok(byte[0])
+        match polling::read_asleep(&self.stream, &mut byte, now() + self.patience) {
+            Ok(0) => Err(self.failed(io::ErrorKind::UnexpectedEof.into())),
+            Ok(_) => Ok(byte[0]),
+            Err(error) => Err(self.failed(error)),
+        }
     }
 
     /// Receives the message that comes next.

@@ -1,9 +1,9 @@
 //! Waits before an inference until the two parties' cores are near each other.
 //!
 //! A hypervisor places the cores of a virtual machine on those of its own and moves them about. Where two of them share no
-//! cache, what one has written reaches the other late: on a Zen 4 a garbled piece of 1.2 MB took 0.15 ms through the
-//! loopback, or 0.58, for half a minute on end while both computed. A core that slept is placed anew when it wakes: with
-//! a nap after every 2 ms they were near again after 0.03 to 2.5 s.
+//! cache, what one has written reaches the other late: on a Zen 4 a garbled piece of 1.2 MB took 0.16 or 0.61 ms through the
+//! loopback (link of `Garble` over its count, among the acts of `nass verify lenet-mnist --inferences 5 --format json`, in
+//! sessions minutes apart). Cores that compute on and on stay as they are; one that slept is placed anew when it wakes.
 //!
 //! So the client sends probes, which the server acknowledges, and both nap between, until a probe takes hardly longer
 //! than the profile tells; for a few seconds at most. No party is sent anything that depends on its input.
@@ -95,19 +95,8 @@ pub(super) fn started(channel: &mut Channel) -> Result<(), RunError> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, TcpStream};
-
+    use super::super::tests::pair;
     use super::*;
-
-    const PATIENCE: Duration = Duration::from_secs(20);
-
-    fn pair() -> (Channel, Channel) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let far = listener.accept().unwrap().0;
-        let channel = |stream| Channel::new(stream, PATIENCE).unwrap();
-        (channel(near), channel(far))
-    }
 
     /// The most that is waited.
     const MOST: Duration = Duration::from_secs(1);

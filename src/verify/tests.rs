@@ -22,7 +22,7 @@ fn streams() -> (TcpStream, TcpStream) {
     (near, listener.accept().unwrap().0)
 }
 
-fn pair() -> (Channel, Channel) {
+pub(super) fn pair() -> (Channel, Channel) {
     let (near, far) = streams();
     let channel = |stream| Channel::new(stream, PATIENCE).unwrap();
     (channel(near), channel(far))
