@@ -8,6 +8,8 @@ pub mod units;
 
 pub mod batch;
 
+mod prefetch;
+
 pub mod ring;
 
 pub mod network;

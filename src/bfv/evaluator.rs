@@ -156,17 +156,18 @@ impl HeOps for Evaluator {
 
     fn hadamard(&self, ct: &Ciphertext, pt: &Plaintext) -> Ciphertext {
         let basis = self.params.basis();
+        let [c0, c1] = Poly::products_of_both(basis, [&ct.c0, &ct.c1], &pt.0);
         Ciphertext {
             params: ct.params.clone(),
-            c0: ct.c0.product(basis, &pt.0),
-            c1: ct.c1.product(basis, &pt.0),
+            c0,
+            c1,
         }
     }
 
     fn multiply_accumulate(&self, acc: &mut Ciphertext, ct: &Ciphertext, pt: &Plaintext) {
         let basis = self.params.basis();
-        acc.c0.multiply_accumulate(basis, &ct.c0, &pt.0);
-        acc.c1.multiply_accumulate(basis, &ct.c1, &pt.0);
+        let (acc, x) = ([&mut acc.c0, &mut acc.c1], [&ct.c0, &ct.c1]);
+        Poly::multiply_accumulate_both(basis, acc, x, &pt.0);
     }
 
     fn rotate(&self, ct: &Ciphertext, rotation: Rotation) -> Result<Ciphertext, BfvError> {

@@ -161,6 +161,16 @@ pub fn multiply_accumulate(q: Modulus, acc: &mut [u64], x: &[u64], factor: &[u64
     dispatch!(Variant::of(q), multiply_accumulate(q, acc, x, factor));
 }
 
+/// out = x ⊙ f for both x, which share f.
+pub fn multiply_both(q: Modulus, x: [&[u64]; 2], factor: &[u64], out: [&mut [u64]; 2]) {
+    dispatch!(Variant::of(q), multiply_both(q, x, factor, out));
+}
+
+/// acc += x ⊙ f for both x, which share f.
+pub fn multiply_accumulate_both(q: Modulus, acc: [&mut [u64]; 2], x: [&[u64]; 2], factor: &[u64]) {
+    dispatch!(Variant::of(q), multiply_accumulate_both(q, acc, x, factor));
+}
+
 /// out = Σ x ⊙ f, reduced once for every eight products.
 pub fn inner_product(q: Modulus, terms: &[Term<'_>], out: &mut [u64]) {
     let (first, rest) = terms.split_at_checked(TERMS).unwrap_or((terms, &[]));

@@ -204,6 +204,36 @@ impl<V: Values> Poly<V> {
         }
     }
 
+    /// acc += x·f for both x, which share f.
+    pub fn multiply_accumulate_both(
+        basis: &RnsBasis,
+        [acc, other]: [&mut Self; 2],
+        [x, y]: [&Self; 2],
+        factor: &Poly<Factor>,
+    ) {
+        let both = acc.iter_mut().zip(other.iter_mut());
+        let terms = x.iter().zip(y.iter()).zip(factor.iter());
+        for ((q, (acc, other)), ((x, y), factor)) in basis.moduli().zip(both).zip(terms) {
+            pointwise::multiply_accumulate_both(q, [acc, other], [x, y], factor);
+        }
+    }
+
+    /// x·f for both x, which share f.
+    pub fn products_of_both(
+        basis: &RnsBasis,
+        [x, y]: [&Self; 2],
+        factor: &Poly<Factor>,
+    ) -> [Self; 2] {
+        let mut out = [x, y].map(|x| Self::arbitrary(x.n, x.limbs()));
+        let [first, second] = &mut out;
+        let both = first.iter_mut().zip(second.iter_mut());
+        let terms = x.iter().zip(y.iter()).zip(factor.iter());
+        for ((q, (out, other)), ((x, y), factor)) in basis.moduli().zip(both).zip(terms) {
+            pointwise::multiply_both(q, [x, y], factor, [out, other]);
+        }
+        out
+    }
+
     /// self = self·f.
     pub fn multiply_assign(&mut self, basis: &RnsBasis, factor: &Poly<Factor>) {
         for ((q, x), factor) in basis.moduli().zip(self.iter_mut()).zip(factor.iter()) {

@@ -26,6 +26,8 @@ compiled_again! {
     multiply(q: Modulus, x: &[u64], factor: &[u64], out: &mut [u64]);
     multiply_assign(q: Modulus, x: &mut [u64], factor: &[u64]);
     multiply_accumulate(q: Modulus, acc: &mut [u64], x: &[u64], factor: &[u64]);
+    multiply_both(q: Modulus, x: [&[u64]; 2], factor: &[u64], out: [&mut [u64]; 2]);
+    multiply_accumulate_both(q: Modulus, acc: [&mut [u64]; 2], x: [&[u64]; 2], factor: &[u64]);
     inner_product(q: Modulus, terms: &[Term<'_>], out: &mut [u64]);
     add_inner_product(q: Modulus, acc: &mut [u64], terms: &[Term<'_>]);
     lift_centred(from: Modulus, to: Modulus, x: &[u64], out: &mut [u64]);

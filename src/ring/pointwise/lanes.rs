@@ -216,6 +216,58 @@ macro_rules! product_loops {
         );
 
         fearless_simd::kernel!(
+            pub(super) fn multiply_both(
+                token: $token,
+                q: Modulus,
+                x: [&[u64]; 2],
+                factor: &[u64],
+                out: [&mut [u64]; 2],
+            ) {
+                let _ = token;
+                let (m, [x, y], [out, other]) = (prepare(q), x, out);
+                let ((x, x_rest), (y, y_rest)) = (x.as_chunks(), y.as_chunks());
+                let (out, out_rest) = out.as_chunks_mut();
+                let (other, other_rest) = other.as_chunks_mut();
+                let (factors, factor_rest) = factor.as_chunks();
+                let both = out.iter_mut().zip(other).zip(x.iter().zip(y));
+                for (i, (((out, other), (x, y)), factor)) in both.zip(factors).enumerate() {
+                    $crate::prefetch::prefetch(factors, i);
+                    let factor = load(factor);
+                    *out = store(times(m, load(x), factor));
+                    *other = store(times(m, load(y), factor));
+                }
+                let rests = [out_rest, other_rest];
+                portable::multiply_both(q, [x_rest, y_rest], factor_rest, rests);
+            }
+        );
+
+        fearless_simd::kernel!(
+            pub(super) fn multiply_accumulate_both(
+                token: $token,
+                q: Modulus,
+                acc: [&mut [u64]; 2],
+                x: [&[u64]; 2],
+                factor: &[u64],
+            ) {
+                let _ = token;
+                let (m, [acc, other], [x, y]) = (prepare(q), acc, x);
+                let ((x, x_rest), (y, y_rest)) = (x.as_chunks(), y.as_chunks());
+                let (acc, acc_rest) = acc.as_chunks_mut();
+                let (other, other_rest) = other.as_chunks_mut();
+                let (factors, factor_rest) = factor.as_chunks();
+                let both = acc.iter_mut().zip(other).zip(x.iter().zip(y));
+                for (i, (((acc, other), (x, y)), factor)) in both.zip(factors).enumerate() {
+                    $crate::prefetch::prefetch(factors, i);
+                    let factor = load(factor);
+                    *acc = store(plus_times(m, load(acc), load(x), factor));
+                    *other = store(plus_times(m, load(other), load(y), factor));
+                }
+                let rests = [acc_rest, other_rest];
+                portable::multiply_accumulate_both(q, rests, [x_rest, y_rest], factor_rest);
+            }
+        );
+
+        fearless_simd::kernel!(
             pub(super) fn scale_assign(token: $token, q: Modulus, x: &mut [u64], w: Constant) {
                 let _ = token;
                 let (m, lanes) = (prepare(q), constant(q, w));

@@ -69,6 +69,28 @@ pub(super) fn multiply_assign(q: Modulus, x: &mut [u64], factor: &[u64]) {
 }
 
 #[inline(always)]
+pub(super) fn multiply_both(
+    q: Modulus,
+    [x, y]: [&[u64]; 2],
+    factor: &[u64],
+    [out, other]: [&mut [u64]; 2],
+) {
+    multiply(q, x, factor, out);
+    multiply(q, y, factor, other);
+}
+
+#[inline(always)]
+pub(super) fn multiply_accumulate_both(
+    q: Modulus,
+    [acc, other]: [&mut [u64]; 2],
+    [x, y]: [&[u64]; 2],
+    factor: &[u64],
+) {
+    multiply_accumulate(q, acc, x, factor);
+    multiply_accumulate(q, other, y, factor);
+}
+
+#[inline(always)]
 pub(super) fn inner_product(q: Modulus, terms: &[Term<'_>], out: &mut [u64]) {
     for (i, out) in out.iter_mut().enumerate() {
         *out = sum(q, terms, i);

@@ -10,6 +10,7 @@ use std::arch::x86_64::*;
 use super::lanes::{Lanes, difference, fold, high, lift, load, low, product_loops, splat, store};
 pub(super) use super::lanes::{add_assign, centre, neg_assign, reduce_signed, sub_assign};
 use super::{Term, portable};
+use crate::prefetch::prefetch;
 use crate::ring::modulus::{Constant, Modulus};
 
 /// A modulus in all lanes.
@@ -118,6 +119,7 @@ fn sum(m: Wide, terms: &[Term<'_>], i: usize) -> __m512i {
     let mut sum = [_mm512_setzero_si512(); 3];
     for term in terms {
         if let (Some(x), Some(factor)) = (vector(term.x, i), vector(term.factor, i)) {
+            prefetch(term.factor, 8 * i);
             sum = product(sum, load(x), load(factor));
         }
     }

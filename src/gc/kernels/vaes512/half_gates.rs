@@ -11,6 +11,7 @@ use super::super::super::hash::GarblingHash;
 use super::super::super::program::{And, Step};
 use super::super::{Bytes64, Row, Work};
 use super::{Key, broadcast, encrypt, load, store, sums};
+use crate::prefetch::prefetch;
 
 fearless_simd::kernel!(
     pub(in super::super) fn garble(
@@ -117,14 +118,19 @@ fn garble_quads<const N: usize, const HASH: u8>(
 #[inline]
 fn evaluate_steps<const HASH: u8>(key: &Key, work: Work<'_>, tables: &[Bytes64]) {
     let (rows, quads) = (work.rows, work.quads);
-    let mut tables = tables.chunks_exact(2 * quads);
+    let mut gates = tables.chunks_exact(2 * quads).enumerate();
     let mut position = work.first;
     for step in work.steps {
         match step {
             Step::Xor { terms, to } => xor(rows, *terms, *to, quads),
             Step::And(and) => {
-                let Some(tables) = tables.next() else { return };
-                let (t_g, t_e) = tables.split_at(quads);
+                let Some((gate, here)) = gates.next() else {
+                    return;
+                };
+                for quad in 0..2 * quads {
+                    prefetch(tables, 2 * quads * gate + quad);
+                }
+                let (t_g, t_e) = here.split_at(quads);
                 let (t_g, last_g) = t_g.as_chunks();
                 let (t_e, last_e) = t_e.as_chunks();
                 let mut quad = 0;
