@@ -6,10 +6,16 @@
 use prefetch_index::prefetch_index;
 
 /// So many bytes ahead.
-const AHEAD: usize = 8192;
+pub(crate) const AHEAD: usize = 8192;
+
+/// Asks for item `at` of what will be read; it may lie beyond the end.
+#[inline(always)]
+pub(crate) fn prefetch<T>(what: &[T], at: usize) {
+    prefetch_index(what, at);
+}
 
 /// Asks for what lies [`AHEAD`] bytes behind item `at` of a stream; beyond its end lies mostly what is read next.
 #[inline(always)]
-pub(crate) fn prefetch<T>(stream: &[T], at: usize) {
-    prefetch_index(stream, at + AHEAD / size_of::<T>());
+pub(crate) fn prefetch_ahead<T>(stream: &[T], at: usize) {
+    prefetch(stream, at + AHEAD / size_of::<T>());
 }

@@ -10,7 +10,10 @@ use super::galois::{Decomposed, GaloisKeys};
 use super::ops::{HeOps, Rotation};
 use super::params::BfvParams;
 use super::public_key::PublicKey;
-use crate::ring::Poly;
+use crate::ring::{Poly, SumOfBoth};
+
+/// So much a core keeps in caches of its own.
+const OWN: usize = 1 << 20;
 
 /// The server's side of the scheme.
 ///
@@ -168,6 +171,32 @@ impl HeOps for Evaluator {
         let basis = self.params.basis();
         let (acc, x) = ([&mut acc.c0, &mut acc.c1], [&ct.c0, &ct.c1]);
         Poly::multiply_accumulate_both(basis, acc, x, &pt.0);
+    }
+
+    fn are_better_at_once(&self, products: usize) -> bool {
+        let bytes = 2 * size_of::<u64>() * self.params.degree() * self.params.limbs();
+        products * bytes > OWN
+    }
+
+    fn add_inner_products(
+        &self,
+        sums: &mut [Option<Ciphertext>],
+        cts: &[&Ciphertext],
+        weights: &[&Plaintext],
+    ) {
+        if cts.is_empty() {
+            return;
+        }
+        let each = sums.iter_mut().map(|sum| {
+            let begun = sum.is_some();
+            let sum = sum.get_or_insert_with(|| Ciphertext::arbitrary(&self.params));
+            let halves = [&mut sum.c0, &mut sum.c1];
+            SumOfBoth { halves, begun }
+        });
+        let mut each: Vec<_> = each.collect();
+        let cts: Vec<_> = cts.iter().map(|ct| [&ct.c0, &ct.c1]).collect();
+        let weights: Vec<_> = weights.iter().map(|pt| &pt.0).collect();
+        Poly::add_inner_products(self.params.basis(), &mut each, &cts, &weights);
     }
 
     fn rotate(&self, ct: &Ciphertext, rotation: Rotation) -> Result<Ciphertext, BfvError> {

@@ -89,6 +89,27 @@ pub trait HeOps {
         ct: &Self::Ciphertext,
         pt: &Self::Plaintext,
     );
+    /// Whether sums of so many products that share their ciphertexts are better made at once, by
+    /// [`HeOps::add_inner_products`], than product by product.
+    fn are_better_at_once(&self, _products: usize) -> bool {
+        false
+    }
+    /// Adds to sum k, where there is none yet begins it with, Σ_i cts\[i\] ⊙ weights\[k·cts.len() + i\].
+    fn add_inner_products(
+        &self,
+        sums: &mut [Option<Self::Ciphertext>],
+        cts: &[&Self::Ciphertext],
+        weights: &[&Self::Plaintext],
+    ) {
+        for (sum, weights) in sums.iter_mut().zip(weights.chunks(cts.len().max(1))) {
+            for (ct, pt) in cts.iter().zip(weights) {
+                match sum {
+                    Some(sum) => self.multiply_accumulate(sum, ct, pt),
+                    None => *sum = Some(self.hadamard(ct, pt)),
+                }
+            }
+        }
+    }
     /// The ciphertext rotated, by a key switch of its own.
     fn rotate(
         &self,

@@ -124,17 +124,17 @@ pub enum WorkingSet {
     Near,
     /// As [`WorkingSet::Far`], with [`MIDDLE`] bytes.
     Middle,
-    /// Of a product, the encoded plaintext from memory, and the ciphertext in turn from one of [`FAR`] bytes.
+    /// Of a product, the encoded plaintext from memory, several sums made at once over ciphertexts of [`FAR`] bytes.
     Far,
 }
 
-/// Size of the set that the ciphertexts of a [`WorkingSet::Near`] product are taken from.
+/// Size of the ciphertexts that the sums of [`WorkingSet::Near`] products are over.
 pub const NEAR: usize = 6 << 20;
 
 /// The same for [`WorkingSet::Middle`].
 pub const MIDDLE: usize = 10 << 20;
 
-/// Size of the set that the ciphertexts of a [`WorkingSet::Far`] product are taken from, and of what goes through the
+/// Size of the ciphertexts that the sums of [`WorkingSet::Far`] products are over, and of what goes through the
 /// caches where operands are [`WorkingSet::Shared`]: beyond a core's own caches, within what cores share.
 pub const FAR: usize = 24 << 20;
 

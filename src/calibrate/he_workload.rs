@@ -11,16 +11,18 @@
 //! | `decode` | a copy of the polynomial decoded |
 //!
 //! The others are the calls of the same name. Cold products take their encoded plaintext in turn from 256 MB, shared ones
-//! from a set that the cores' shared cache holds, 16 after each rotation. Near, middle and far products are cold ones that take their
-//! ciphertext in turn too. Of the others a cold or shared one follows a sweep of as many bytes through the caches;
+//! from a set that the cores' shared cache holds, 16 after each rotation. Near, middle and far products are cold ones of several
+//! sums made at once, each over all ciphertexts of the set, or 64. Of the others a cold or shared one follows a sweep of as many bytes through the caches;
 //! of rotations, a run of 8 by as many keys.
+
+use std::hint::black_box;
 
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
 
 use super::case::{Case, WorkingSet};
 use super::clock::time;
-use super::sets::{gone_through, of_ciphertext, spread, swept};
+use super::sets::{gone_through, spread, swept};
 use super::sweep::Sweep;
 use super::turns::Turns;
 use super::workload::{Workload, WorkloadError};
@@ -28,6 +30,7 @@ use crate::bfv::{
     BfvParams, Ciphertext, Decomposed, Evaluator, GaloisKeys, HeOp, HeOps, Plaintext, PublicKey,
     Reply, Rotation, SecretKey, SeededCiphertext, Wire,
 };
+use crate::packing::SUMS_AT_ONCE;
 use crate::units::Bytes;
 
 /// Keys that rotations take in turn.
@@ -36,6 +39,8 @@ const KEYS: usize = 8;
 const ROW: usize = 32;
 /// Products between two rotations.
 const RUN: usize = 16;
+/// Products of a sum at most.
+const TERMS: usize = 64;
 /// The rotation that is measured; all cost the same.
 const ROTATION: Rotation = Rotation::rows(1);
 
@@ -130,6 +135,7 @@ impl HeOperands {
         }
         let elsewhere = set != WorkingSet::Hot;
         let workload = match op {
+            HeOp::MultiplyAccumulate if spread(set).is_some() => self.inner_products(),
             HeOp::Hadamard | HeOp::MultiplyAccumulate if elsewhere => self.products(op, set),
             HeOp::Rotate | HeOp::HoistedRotate if elsewhere => self.rotations(op, set),
             HeOp::Add => Workload::again(bytes, move || self.add()),
@@ -160,6 +166,27 @@ impl HeOperands {
             HeOp::LoadKey => Workload::again(bytes, move || self.load_key()),
         };
         Ok(workload.through(unseen))
+    }
+
+    /// Products that share their ciphertexts as a layer has them: several sums at once after a rotation.
+    fn inner_products(&mut self) -> Workload<'_> {
+        let count = self.at_once();
+        let run = move || {
+            self.rotate(WorkingSet::Hot)?;
+            let weights: Vec<&Plaintext> = self.plaintexts.run(count).iter().collect();
+            let terms = weights.len() / SUMS_AT_ONCE;
+            let cts: Vec<&Ciphertext> = self.ciphertexts.run(terms).iter().collect();
+            let mut sums = [const { None }; SUMS_AT_ONCE];
+            let ((), taken) = time(|| self.evaluator.add_inner_products(&mut sums, &cts, &weights));
+            black_box(sums);
+            Ok(taken)
+        };
+        Workload::in_parts(Bytes(0), run).for_each_of(count)
+    }
+
+    /// Products of a run of [`HeOperands::inner_products`].
+    fn at_once(&self) -> usize {
+        SUMS_AT_ONCE * self.ciphertexts.all.len().clamp(1, TERMS)
     }
 
     /// Products as a layer has them: a run of them after a rotation, which leaves its key in a core's own caches, and the
@@ -234,7 +261,11 @@ impl HeOperands {
         } else if self.turned.is_none() {
             self.fill_keys()?;
         }
-        Ok(new_ciphertexts.max(new_plaintexts).div_ceil(RUN))
+        let run = match of_ciphertexts {
+            Some(_) => self.at_once(),
+            None => RUN,
+        };
+        Ok(new_ciphertexts.max(new_plaintexts).div_ceil(run))
     }
 
     /// Keys of several rotations.
@@ -267,15 +298,13 @@ impl HeOperands {
 
     fn hadamard(&mut self, set: WorkingSet) -> Result<Ciphertext, WorkloadError> {
         let factor = self.plaintexts.take(set, &self.plaintext);
-        let other = self.ciphertexts.take(of_ciphertext(set), &self.other);
-        Ok(self.evaluator.hadamard(other, factor))
+        Ok(self.evaluator.hadamard(&self.other, factor))
     }
 
     fn multiply_accumulate(&mut self, set: WorkingSet) -> Result<(), WorkloadError> {
         let factor = self.plaintexts.take(set, &self.plaintext);
-        let other = self.ciphertexts.take(of_ciphertext(set), &self.other);
         self.evaluator
-            .multiply_accumulate(&mut self.accumulator, other, factor);
+            .multiply_accumulate(&mut self.accumulator, &self.other, factor);
         Ok(())
     }
 

@@ -3,15 +3,7 @@
 use super::case::{BEYOND, FAR, MIDDLE, NEAR, WorkingSet};
 use crate::bfv::HeOp;
 
-/// Where a product's ciphertext comes from.
-pub(super) const fn of_ciphertext(set: WorkingSet) -> WorkingSet {
-    match set {
-        WorkingSet::Hot | WorkingSet::Cold | WorkingSet::Shared => WorkingSet::Hot,
-        WorkingSet::Near | WorkingSet::Middle | WorkingSet::Far => set,
-    }
-}
-
-/// Bytes of ciphertexts that are in turn.
+/// Bytes of ciphertexts that products of several sums share.
 pub(super) const fn spread(set: WorkingSet) -> Option<usize> {
     match set {
         WorkingSet::Hot | WorkingSet::Cold | WorkingSet::Shared => None,

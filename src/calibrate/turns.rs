@@ -28,6 +28,17 @@ impl<T: Clone> Turns<T> {
         if count == before { 0 } else { count }
     }
 
+    /// The next `count` of the set that stand side by side; fewer where it has no more.
+    pub(super) fn run(&mut self, count: usize) -> &[T] {
+        if self.next + count > self.all.len() {
+            self.next = 0;
+        }
+        let start = self.next;
+        self.next += count;
+        let end = self.next.min(self.all.len());
+        self.all.get(start..end).unwrap_or_default()
+    }
+
     /// `hot` itself, or the next of the set.
     pub(super) fn take<'a>(&'a mut self, set: WorkingSet, hot: &'a T) -> &'a T {
         match set {

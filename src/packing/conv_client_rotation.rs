@@ -17,7 +17,7 @@ use super::conv_layout::Stride;
 use super::conv_products::{Partial, Product, Products};
 use super::convolution::{ConvOrder, Convolution};
 use super::output_sum::OutputSum;
-use super::sums::{accumulate, merge};
+use super::sums::{Lane, SUMS_AT_ONCE, add_inner_products, merge};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 
 /// DELPHI's schedule of a convolution.
@@ -74,30 +74,44 @@ fn same_input(a: &Product, b: &Product) -> bool {
     (a.alignment.swap, a.input) == (b.alignment.swap, b.input)
 }
 
+/// Whether partial sums of an input are over the same of its rotations.
+fn same_taps(a: &[Product], b: &[Product]) -> bool {
+    let taps = |product: &Product| product.tap;
+    a.iter().map(taps).eq(b.iter().map(taps))
+}
+
 /// One output ciphertext of one lane; `operand` is what a product is with.
 fn output<'a, H: HeOps, P: Borrow<H::Plaintext>>(
     of: &Products,
     ops: &H,
     products: &[Product],
     operand: impl Fn(&Product) -> &'a H::Ciphertext,
-    plaintexts: &[P],
+    mut plaintexts: &[P],
 ) -> Result<Option<H::Ciphertext>, H::Error>
 where
     H::Ciphertext: 'a,
 {
-    let mut plaintexts = plaintexts.iter();
     let mut total = None;
     for products in products.chunk_by(same_input) {
         let mut of_swap = None;
-        for products in products.chunk_by(|a, b| a.alignment == b.alignment) {
-            let mut sum = None;
-            for (product, plaintext) in products.iter().zip(&mut plaintexts) {
-                accumulate(ops, &mut sum, operand(product), plaintext.borrow());
+        let partials = products.chunk_by(|a, b| a.alignment == b.alignment);
+        let partials: Vec<&[Product]> = partials.collect();
+        for alike in partials.chunk_by(|a, b| same_taps(a, b)) {
+            for partials in alike.chunks(SUMS_AT_ONCE) {
+                let operands = partials[0].iter().map(&operand).collect();
+                let mut lane = [Lane::of(operands, partials.len())];
+                let weights = partials[0].len() * partials.len();
+                let here;
+                (here, plaintexts) = plaintexts.split_at(weights);
+                add_inner_products(ops, &mut lane, |index| Ok(here[index].borrow()))?;
+                let [lane] = lane;
+                for (products, mut sum) in partials.iter().zip(lane.sums) {
+                    if let (Some(partial), Some(turn)) = (&sum, turn(of, products[0].alignment)) {
+                        sum = Some(ops.rotate(partial, turn)?);
+                    }
+                    merge(ops, &mut of_swap, sum);
+                }
             }
-            if let (Some(partial), Some(turn)) = (&sum, turn(of, products[0].alignment)) {
-                sum = Some(ops.rotate(partial, turn)?);
-            }
-            merge(ops, &mut of_swap, sum);
         }
         if let (Some(sum), true) = (&of_swap, products[0].alignment.swap) {
             of_swap = Some(ops.rotate(sum, of.swap())?);
@@ -158,8 +172,8 @@ impl ConvOrder for ClientRotation {
     }
 
     fn working_ciphertexts(products: &Products) -> usize {
-        // The outputs, a sum of each kind, a rotation.
-        products.layout.output_ciphertexts() + 3
+        // The outputs, a sum of each kind, partial sums, a rotation.
+        products.layout.output_ciphertexts() + 2 + SUMS_AT_ONCE
     }
 
     fn pack_input(products: &Products, values: &[u64]) -> Vec<Vec<u64>> {

@@ -21,7 +21,7 @@ use super::conv_products::{Partial, Product, Products};
 use super::convolution::{ConvOrder, Convolution};
 use super::output_sum::OutputSum;
 use super::strides::{Decimated, Discarded, StrideRule, stride};
-use super::sums::accumulate;
+use super::sums::{Lane, add_inner_products};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 
 /// Input rotation, strides by computing and discarding.
@@ -58,6 +58,45 @@ struct Hoisted {
     /// Slots of a row.
     row: usize,
     words: Vec<u64>,
+}
+
+/// Rotations of an input that are held at once, so that a sum takes several products at a time.
+const TURNS_AT_ONCE: usize = 8;
+
+/// Whether products of two rotations go into the same outputs.
+fn same_outputs(a: &[Product], b: &[Product]) -> bool {
+    let outputs = |product: &Product| product.output;
+    a.iter().map(outputs).eq(b.iter().map(outputs))
+}
+
+/// Adds the products with a few rotations of an input, which go into the same outputs, to the sums of all lanes, each
+/// lane with `outputs` of them. Weights are numbered rotation by rotation.
+fn add_products<H: HeOps, W: Borrow<H::Plaintext>>(
+    ops: &H,
+    (sums, outputs): (&mut [Option<H::Ciphertext>], usize),
+    turned: &[&[Product]],
+    operands: Vec<Vec<&H::Ciphertext>>,
+    mut weight: impl FnMut(usize) -> Result<W, H::Error>,
+) -> Result<(), H::Error> {
+    let (turns, products) = (turned.len(), turned[0]);
+    let place = |lane: usize, product: &Product| lane * outputs + product.output;
+    let lane = |(lane, operands): (usize, _)| {
+        let begun = products
+            .iter()
+            .map(|product| sums[place(lane, product)].take());
+        let sums = begun.collect();
+        Lane { operands, sums }
+    };
+    let mut lanes: Vec<_> = operands.into_iter().enumerate().map(lane).collect();
+    add_inner_products(ops, &mut lanes, |index| {
+        weight(index % turns * products.len() + index / turns)
+    })?;
+    for (lane, done) in lanes.into_iter().enumerate() {
+        for (product, sum) in products.iter().zip(done.sums) {
+            sums[place(lane, product)] = sum;
+        }
+    }
+    Ok(())
 }
 
 impl Hoisted {
@@ -162,8 +201,8 @@ impl<S: StrideRule> ConvOrder for InputRotation<S> {
     }
 
     fn working_ciphertexts(products: &Products) -> usize {
-        // The outputs; for each lane a rotated input, and one that replaces another.
-        products.layout.output_ciphertexts() + products.layout.lanes() + 1
+        // The outputs; for each lane rotated inputs, and one that replaces another.
+        products.layout.output_ciphertexts() + TURNS_AT_ONCE * products.layout.lanes() + 1
     }
 
     fn aligned(products: &Products, product: &Product, slots: Vec<u64>) -> Vec<u64> {
@@ -183,7 +222,7 @@ impl<S: StrideRule> ConvOrder for InputRotation<S> {
         let of_input = products.layout.channels.input_ciphertexts();
         let rotation = |product: &Product| of_product(products, product);
         let mut sums = vec![None; lanes * of_lane];
-        let mut index = 0;
+        let mut first = 0;
         for listed in listed.chunk_by(|a, b| a.input == b.input) {
             let at = |lane: usize| lane * of_input + listed[0].input;
             let turns = listed
@@ -193,20 +232,26 @@ impl<S: StrideRule> ConvOrder for InputRotation<S> {
             let decomposed: Vec<_> = decomposed
                 .map(|lane| ops.decompose(&inputs[at(lane)]))
                 .collect();
-            for listed in listed.chunk_by(|a, b| rotation(a) == rotation(b)) {
-                let rotation = rotation(&listed[0]);
-                let moved = decomposed.iter().filter(|_| !rotation.is_identity());
-                let rotated = moved
-                    .map(|decomposed| ops.rotate_decomposed(decomposed, rotation))
-                    .collect::<Result<Vec<_>, _>>()?;
-                for product in listed {
-                    let plaintext = weight(index)?;
-                    index += 1;
-                    for lane in 0..lanes {
-                        let ct = rotated.get(lane).unwrap_or(&inputs[at(lane)]);
-                        let sum = &mut sums[lane * of_lane + product.output];
-                        accumulate(ops, sum, ct, plaintext.borrow());
-                    }
+            let turned = listed.chunk_by(|a, b| rotation(a) == rotation(b));
+            let turned: Vec<&[Product]> = turned.collect();
+            for alike in turned.chunk_by(|a, b| same_outputs(a, b)) {
+                for turned in alike.chunks(TURNS_AT_ONCE) {
+                    let rotate = |listed: &&[Product]| {
+                        let rotation = rotation(&listed[0]);
+                        let moved = decomposed.iter().filter(|_| !rotation.is_identity());
+                        let rotated = moved.map(|it| ops.rotate_decomposed(it, rotation));
+                        rotated.collect::<Result<Vec<_>, _>>()
+                    };
+                    let rotated = turned.iter().map(rotate).collect::<Result<Vec<_>, _>>()?;
+                    let operands = |lane: usize| {
+                        let operands = rotated.iter().map(|rotated| rotated.get(lane));
+                        let operands = operands.map(|ct| ct.unwrap_or(&inputs[at(lane)]));
+                        operands.collect()
+                    };
+                    let operands = (0..lanes).map(operands).collect();
+                    let next = |index| weight(first + index);
+                    add_products(ops, (&mut sums, of_lane), turned, operands, next)?;
+                    first += turned.len() * turned[0].len();
                 }
             }
         }

@@ -6,8 +6,8 @@
 //!
 //! P_A = Σ_i Σ_t rot_t(x_i) ⊙ W_{o,A,i,t},   y_o = Σ_A rot_A(P_A).
 //!
-//! The rotations t of x_i share one decomposition. The outer sum is Horner's: partial sums are turned on to
-//! the next alignment and accumulated into, so aligning c_n channels takes c_n − 1 rotations but at most
+//! The rotations t of x_i share one decomposition, and the P_A are made several at once. The outer sum is Horner's: it is
+//! turned on to the next alignment, whose partial sum is added, so aligning c_n channels takes c_n − 1 rotations but at most
 //! three Galois keys (one block, one block back, swap) where all alignments are needed.
 //!
 //! Source: Juvekar et al., "GAZELLE" (USENIX Security 2018), section 4.2 and its released code
@@ -23,7 +23,7 @@ use super::conv_products::{Partial, Product, Products};
 use super::convolution::{ConvOrder, Convolution};
 use super::output_sum::OutputSum;
 use super::strides::{Decimated, Discarded, StrideRule, stride};
-use super::sums::{accumulate, merge};
+use super::sums::{Lane, SUMS_AT_ONCE, add_inner_products, merge};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 
 /// Output rotation, strides by computing and discarding.
@@ -119,16 +119,26 @@ fn output<H: HeOps, W: Borrow<H::Plaintext>>(
         let mut of_swap = vec![None; lanes];
         for products in products.chunk_by(|a, b| side(a.alignment) == side(b.alignment)) {
             let mut sums = vec![None; lanes];
-            for products in products.chunk_by(|a, b| a.alignment == b.alignment) {
-                for product in products {
-                    let plaintext = weight()?;
-                    for (lane, sum) in sums.iter_mut().enumerate() {
+            let partials = products.chunk_by(|a, b| a.alignment == b.alignment);
+            let partials: Vec<&[Product]> = partials.collect();
+            for alike in partials.chunk_by(|a, b| same_operands(a, b)) {
+                for partials in alike.chunks(SUMS_AT_ONCE) {
+                    let operand = |lane: usize, product: &Product| {
                         let at = lane * of_lane + product.input;
-                        let ct = rotated[at][product.tap].as_ref().unwrap_or(&inputs[at]);
-                        accumulate(ops, sum, ct, plaintext.borrow());
+                        rotated[at][product.tap].as_ref().unwrap_or(&inputs[at])
+                    };
+                    let lane = |lane| {
+                        let operands = partials[0].iter().map(|product| operand(lane, product));
+                        Lane::of(operands.collect(), partials.len())
+                    };
+                    let mut lanes: Vec<_> = (0..lanes).map(lane).collect();
+                    add_inner_products(ops, &mut lanes, |_| weight())?;
+                    for k in 0..partials.len() {
+                        let partials = lanes.iter_mut().map(|lane| lane.sums[k].take());
+                        merge_all(ops, &mut sums, partials);
+                        rotate_all(ops, &mut sums, turns.next().flatten())?;
                     }
                 }
-                rotate_all(ops, &mut sums, turns.next().flatten())?;
             }
             merge_all(ops, &mut of_swap, sums);
         }
@@ -137,6 +147,12 @@ fn output<H: HeOps, W: Borrow<H::Plaintext>>(
         merge_all(ops, &mut totals, of_swap);
     }
     Ok(totals)
+}
+
+/// Whether partial sums are of the same rotated inputs.
+fn same_operands(a: &[Product], b: &[Product]) -> bool {
+    let operands = |product: &Product| (product.input, product.tap);
+    a.iter().map(operands).eq(b.iter().map(operands))
 }
 
 fn rotate_all<H: HeOps>(
@@ -156,7 +172,7 @@ fn rotate_all<H: HeOps>(
 fn merge_all<H: HeOps>(
     ops: &H,
     sums: &mut [Option<H::Ciphertext>],
-    more: Vec<Option<H::Ciphertext>>,
+    more: impl IntoIterator<Item = Option<H::Ciphertext>>,
 ) {
     for (sum, more) in sums.iter_mut().zip(more) {
         merge(ops, sum, more);
@@ -178,12 +194,11 @@ impl<S: StrideRule> ConvOrder for OutputRotation<S> {
             counts[HeOp::HoistedRotate] += inputs * taps.turning;
         }
         for (kind, times) in products.kinds() {
-            let chains = kind.chunk_by(|a, b| side(a.alignment) == side(b.alignment));
-            let chains = chains.count() as u64;
+            let partials = alignments(kind).len() as u64;
             counts[HeOp::Rotate] += times * Turns(products).all(kind).len() as u64;
-            counts[HeOp::Hadamard] += times * chains;
-            counts[HeOp::MultiplyAccumulate] += times * (products.count(kind) - chains);
-            counts[HeOp::Add] += times * (chains - 1);
+            counts[HeOp::Hadamard] += times * partials;
+            counts[HeOp::MultiplyAccumulate] += times * (products.count(kind) - partials);
+            counts[HeOp::Add] += times * (partials - 1);
         }
         counts
     }
@@ -215,10 +230,10 @@ impl<S: StrideRule> ConvOrder for OutputRotation<S> {
     }
 
     fn working_ciphertexts(products: &Products) -> usize {
-        // Rotated inputs, the outputs, and for each lane a sum of each kind; one rotation.
+        // Rotated inputs, the outputs, and for each lane a sum of each kind and partial sums; one rotation.
         let layout = &products.layout;
         let rotated = layout.input_ciphertexts() * layout.taps.len();
-        rotated + layout.output_ciphertexts() + 2 * layout.lanes() + 1
+        rotated + layout.output_ciphertexts() + (2 + SUMS_AT_ONCE) * layout.lanes() + 1
     }
 
     fn run<H: HeOps, W: Borrow<H::Plaintext>>(

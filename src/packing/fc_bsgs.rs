@@ -13,7 +13,7 @@ use std::borrow::Borrow;
 
 use super::fc_layout::{Diagonals, FcLayout, Term};
 use super::fully_connected::{DiagonalOrder, FullyConnected, Steps};
-use super::sums::{accumulate, fold, merge};
+use super::sums::{Lane, SUMS_AT_ONCE, add_inner_products, fold, merge};
 use crate::bfv::HeOps;
 
 /// The baby-step giant-step schedule of a fully connected layer.
@@ -62,6 +62,12 @@ fn rotate_inputs<H: HeOps>(
     rotated.collect()
 }
 
+/// Whether inner sums are over the same rotated blocks.
+fn same_operands(steps: &Steps, a: &[Term], b: &[Term]) -> bool {
+    let operands = |term: &Term| (term.block, term.diagonal % steps.baby);
+    a.iter().map(operands).eq(b.iter().map(operands))
+}
+
 impl DiagonalOrder for BabySteps {
     const NAME: &'static str = "fc_bsgs";
     const DIAGONALS: Diagonals = Diagonals::Fewest;
@@ -79,9 +85,9 @@ impl DiagonalOrder for BabySteps {
     }
 
     fn working_ciphertexts(steps: &Steps) -> usize {
-        // Rotated inputs, a sum for each group, an inner sum and its rotation.
+        // Rotated inputs, a sum for each group, inner sums and a rotation.
         let layout = &steps.layout;
-        layout.blocks() * (steps.baby - 1) + layout.groups() + 2
+        layout.blocks() * (steps.baby - 1) + layout.groups() + SUMS_AT_ONCE + 1
     }
 
     fn run<H: HeOps, W: Borrow<H::Plaintext>>(
@@ -93,20 +99,28 @@ impl DiagonalOrder for BabySteps {
         let layout = &steps.layout;
         let rotated = rotate_inputs(steps, terms, (ops, inputs))?;
         let mut totals: Vec<Option<H::Ciphertext>> = vec![None; layout.groups()];
-        let mut index = 0;
-        for terms in terms.chunk_by(|&a, &b| steps.inner_sum(a) == steps.inner_sum(b)) {
-            let (group, giant) = steps.inner_sum(terms[0]);
-            let mut sum = None;
-            for term in terms {
-                let ct = rotated[term.block][term.diagonal % steps.baby].as_ref();
-                let ct = ct.unwrap_or(&inputs[term.block]);
-                accumulate(ops, &mut sum, ct, weight(index)?.borrow());
-                index += 1;
+        let sums = terms.chunk_by(|&a, &b| steps.inner_sum(a) == steps.inner_sum(b));
+        let sums: Vec<&[Term]> = sums.collect();
+        let mut first = 0;
+        for alike in sums.chunk_by(|a, b| same_operands(steps, a, b)) {
+            for sums in alike.chunks(SUMS_AT_ONCE) {
+                let operand = |term: &Term| {
+                    let ct = rotated[term.block][term.diagonal % steps.baby].as_ref();
+                    ct.unwrap_or(&inputs[term.block])
+                };
+                let operands = sums[0].iter().map(operand).collect();
+                let mut lane = [Lane::of(operands, sums.len())];
+                add_inner_products(ops, &mut lane, |index| weight(first + index))?;
+                first += sums[0].len() * sums.len();
+                let [lane] = lane;
+                for (terms, mut sum) in sums.iter().zip(lane.sums) {
+                    let (group, giant) = steps.inner_sum(terms[0]);
+                    if let (Some(inner), true) = (&sum, giant > 0) {
+                        sum = Some(ops.rotate(inner, steps.giant(giant))?);
+                    }
+                    merge(ops, &mut totals[group], sum);
+                }
             }
-            if let (Some(inner), true) = (&sum, giant > 0) {
-                sum = Some(ops.rotate(inner, steps.giant(giant))?);
-            }
-            merge(ops, &mut totals[group], sum);
         }
         let totals = totals.into_iter().flatten().enumerate();
         totals

@@ -86,6 +86,7 @@ pub use shape::{ConvShape, LinearShape, PackingError};
 pub(crate) use slots::residue;
 pub use square::Square;
 pub use strides::{Decimated, Discarded, StrideRule};
+pub use sums::SUMS_AT_ONCE;
 
 pub use windows::{Digit, DigitEncoder, Windowed, WindowedCiphertext, Windows};
 

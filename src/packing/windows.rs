@@ -234,12 +234,34 @@ impl DigitEncoder for Counter {
 pub struct Windowed<'a, H> {
     ops: &'a H,
     windows: Windows,
+    weights: Weights,
+}
+
+/// What becomes of encoded weights while a plan runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weights {
+    /// They are kept, so that several sums may be made at once.
+    Kept,
+    /// Each is encoded when its turn comes, and dropped.
+    Dropped,
 }
 
 impl<'a, H> Windowed<'a, H> {
     /// The operations of `ops`, products in `windows`.
     pub const fn new(ops: &'a H, windows: Windows) -> Self {
-        Self { ops, windows }
+        let weights = Weights::Kept;
+        Self {
+            ops,
+            windows,
+            weights,
+        }
+    }
+
+    /// The same for weights that are encoded one by one as the plan asks for them: no more than one is held.
+    #[must_use]
+    pub const fn one_by_one(self) -> Self {
+        let weights = Weights::Dropped;
+        Self { weights, ..self }
     }
 }
 
@@ -287,6 +309,29 @@ impl<H: DigitEncoder> HeOps for Windowed<'_, H> {
             for (ct, pt) in ct.0.iter().zip(pt) {
                 self.ops.multiply_accumulate(sum, ct, pt);
             }
+        }
+    }
+
+    fn are_better_at_once(&self, products: usize) -> bool {
+        let products = products * self.windows.count;
+        self.weights == Weights::Kept && self.ops.are_better_at_once(products)
+    }
+
+    fn add_inner_products(
+        &self,
+        sums: &mut [Option<Self::Ciphertext>],
+        cts: &[&Self::Ciphertext],
+        weights: &[&Self::Plaintext],
+    ) {
+        let mut parts: Vec<Option<H::Ciphertext>> = sums
+            .iter_mut()
+            .map(|sum| sum.take().and_then(|mut sum| sum.0.pop()))
+            .collect();
+        let cts: Vec<&H::Ciphertext> = cts.iter().flat_map(|ct| &ct.0).collect();
+        let weights: Vec<&H::Plaintext> = weights.iter().copied().flatten().collect();
+        self.ops.add_inner_products(&mut parts, &cts, &weights);
+        for (sum, part) in sums.iter_mut().zip(parts) {
+            *sum = part.map(|part| WindowedCiphertext(vec![part]));
         }
     }
 

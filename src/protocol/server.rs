@@ -213,7 +213,10 @@ impl<'a, R: CryptoRng> Server<'a, R> {
         let outputs = match self.view.weight_encoding(action)? {
             WeightEncoding::Ahead => kept(&self.encoded[index])?,
             WeightEncoding::OfShare => kept(&self.doubled[index])?,
-            WeightEncoding::Streamed => plan.run_threaded(&ops, &inputs, self.encoder(action)?)?,
+            WeightEncoding::Streamed => {
+                let ops = ops.one_by_one();
+                plan.run_threaded(&ops, &inputs, self.encoder(action)?)?
+            }
         };
         let outputs = outputs.into_iter().flat_map(|output| output.0);
         let mut out = Vec::with_capacity(plan.output_ciphertexts() * params.reply_size());

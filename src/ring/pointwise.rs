@@ -27,6 +27,7 @@ use fearless_simd::{Avx2, Avx512};
 
 use super::automorphism::Automorphism;
 use super::modulus::{Constant, Modulus};
+use crate::prefetch::AHEAD;
 
 /// One product of a sum.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,30 @@ pub struct Term<'a> {
     pub x: &'a [u64],
     /// What they are multiplied with, times R.
     pub factor: &'a [u64],
+}
+
+/// Factors that come from memory, and what is asked for meanwhile: what will be read some kilobytes after them.
+#[derive(Debug, Clone, Copy)]
+pub struct Stream<'a> {
+    /// What is multiplied with, times R.
+    pub factor: &'a [u64],
+    /// What is asked for.
+    pub next: &'a [u64],
+}
+
+impl<'a> Stream<'a> {
+    /// Factors that others follow in memory.
+    pub fn along(factor: &'a [u64]) -> Self {
+        let next = factor.get(AHEAD / size_of::<u64>()..).unwrap_or_default();
+        Self { factor, next }
+    }
+
+    /// Factors that nothing follows.
+    #[cfg(target_arch = "x86_64")]
+    const fn alone(factor: &'a [u64]) -> Self {
+        let next = factor;
+        Self { factor, next }
+    }
 }
 
 /// Products that are summed before they are reduced.
@@ -162,13 +187,18 @@ pub fn multiply_accumulate(q: Modulus, acc: &mut [u64], x: &[u64], factor: &[u64
 }
 
 /// out = x ⊙ f for both x, which share f.
-pub fn multiply_both(q: Modulus, x: [&[u64]; 2], factor: &[u64], out: [&mut [u64]; 2]) {
-    dispatch!(Variant::of(q), multiply_both(q, x, factor, out));
+pub fn multiply_both(q: Modulus, x: [&[u64]; 2], stream: Stream<'_>, out: [&mut [u64]; 2]) {
+    dispatch!(Variant::of(q), multiply_both(q, x, stream, out));
 }
 
 /// acc += x ⊙ f for both x, which share f.
-pub fn multiply_accumulate_both(q: Modulus, acc: [&mut [u64]; 2], x: [&[u64]; 2], factor: &[u64]) {
-    dispatch!(Variant::of(q), multiply_accumulate_both(q, acc, x, factor));
+pub fn multiply_accumulate_both(
+    q: Modulus,
+    acc: [&mut [u64]; 2],
+    x: [&[u64]; 2],
+    stream: Stream<'_>,
+) {
+    dispatch!(Variant::of(q), multiply_accumulate_both(q, acc, x, stream));
 }
 
 /// out = Σ x ⊙ f, reduced once for every eight products.

@@ -12,7 +12,7 @@ use zeroize::Zeroize;
 
 use super::automorphism::Automorphism;
 use super::basis::RnsBasis;
-use super::pointwise::{self, Term};
+use super::pointwise::{self, Stream, Term};
 use super::residues::Residues;
 
 /// The representation by coefficients.
@@ -214,7 +214,8 @@ impl<V: Values> Poly<V> {
         let both = acc.iter_mut().zip(other.iter_mut());
         let terms = x.iter().zip(y.iter()).zip(factor.iter());
         for ((q, (acc, other)), ((x, y), factor)) in basis.moduli().zip(both).zip(terms) {
-            pointwise::multiply_accumulate_both(q, [acc, other], [x, y], factor);
+            let stream = Stream::along(factor);
+            pointwise::multiply_accumulate_both(q, [acc, other], [x, y], stream);
         }
     }
 
@@ -229,7 +230,7 @@ impl<V: Values> Poly<V> {
         let both = first.iter_mut().zip(second.iter_mut());
         let terms = x.iter().zip(y.iter()).zip(factor.iter());
         for ((q, (out, other)), ((x, y), factor)) in basis.moduli().zip(both).zip(terms) {
-            pointwise::multiply_both(q, [x, y], factor, [out, other]);
+            pointwise::multiply_both(q, [x, y], Stream::along(factor), [out, other]);
         }
         out
     }

@@ -1,7 +1,7 @@
 //! The loops of `portable`, compiled for AVX2, BMI2 and the like: sums, signs and digits then run four
 //! residues at a time. AVX2 has no product of 64 bits, so products stay one at a time.
 
-use super::{Term, portable};
+use super::{Stream, Term, portable};
 use crate::ring::modulus::{Constant, Modulus};
 
 /// One kernel for each loop, with its arguments.
@@ -26,8 +26,8 @@ compiled_again! {
     multiply(q: Modulus, x: &[u64], factor: &[u64], out: &mut [u64]);
     multiply_assign(q: Modulus, x: &mut [u64], factor: &[u64]);
     multiply_accumulate(q: Modulus, acc: &mut [u64], x: &[u64], factor: &[u64]);
-    multiply_both(q: Modulus, x: [&[u64]; 2], factor: &[u64], out: [&mut [u64]; 2]);
-    multiply_accumulate_both(q: Modulus, acc: [&mut [u64]; 2], x: [&[u64]; 2], factor: &[u64]);
+    multiply_both(q: Modulus, x: [&[u64]; 2], stream: Stream<'_>, out: [&mut [u64]; 2]);
+    multiply_accumulate_both(q: Modulus, acc: [&mut [u64]; 2], x: [&[u64]; 2], stream: Stream<'_>);
     inner_product(q: Modulus, terms: &[Term<'_>], out: &mut [u64]);
     add_inner_product(q: Modulus, acc: &mut [u64], terms: &[Term<'_>]);
     lift_centred(from: Modulus, to: Modulus, x: &[u64], out: &mut [u64]);

@@ -16,8 +16,8 @@ use bytemuck::must_cast;
 
 pub(super) use super::avx2::{add_assign, centre, neg_assign, reduce_signed, sub_assign};
 use super::lanes::product_loops;
-use super::{Term, portable};
-use crate::prefetch::prefetch;
+use super::{Stream, Term, portable};
+use crate::prefetch::prefetch_ahead;
 use crate::ring::modulus::{Constant, Modulus};
 
 /// Residues of one register.
@@ -241,7 +241,7 @@ fn sums(m: Narrow, terms: &[Term<'_>], block: usize) -> [__m256i; FLIGHT] {
             let (x, factor) = (flight(term.x, block), flight(term.factor, block));
             if let (Some(x), Some(factor)) = (x, factor) {
                 for i in 0..FLIGHT {
-                    prefetch(term.factor, 4 * (FLIGHT * block + i));
+                    prefetch_ahead(term.factor, 4 * (FLIGHT * block + i));
                     let product = split(number(load(&x[i])), number(load(&factor[i])));
                     part[i] = plus(part[i], product);
                 }

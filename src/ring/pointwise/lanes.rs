@@ -157,7 +157,7 @@ pub(super) fn difference(acc: __m512i, x: __m512i, m: __m512i) -> __m512i {
 
 /// The loops with one product for each residue, for the processors of a token: from the module's own `load`, `store`,
 /// `difference`, `prepare`, `times`, `plus_times` (reduced products, the second added to a residue), `constant`,
-/// `scaled` and `plus_scaled` (the same for a constant factor).
+/// `scaled` and `plus_scaled` (the same for a constant factor), of `Lanes` and `Stream`.
 macro_rules! product_loops {
     ($token:ident) => {
         fearless_simd::kernel!(
@@ -220,7 +220,7 @@ macro_rules! product_loops {
                 token: $token,
                 q: Modulus,
                 x: [&[u64]; 2],
-                factor: &[u64],
+                stream: Stream<'_>,
                 out: [&mut [u64]; 2],
             ) {
                 let _ = token;
@@ -228,16 +228,18 @@ macro_rules! product_loops {
                 let ((x, x_rest), (y, y_rest)) = (x.as_chunks(), y.as_chunks());
                 let (out, out_rest) = out.as_chunks_mut();
                 let (other, other_rest) = other.as_chunks_mut();
-                let (factors, factor_rest) = factor.as_chunks();
+                let (factors, factor_rest) = stream.factor.as_chunks();
+                let next = stream.next.as_chunks::<{ size_of::<Lanes>() / 8 }>().0;
                 let both = out.iter_mut().zip(other).zip(x.iter().zip(y));
                 for (i, (((out, other), (x, y)), factor)) in both.zip(factors).enumerate() {
-                    $crate::prefetch::prefetch(factors, i);
+                    $crate::prefetch::prefetch(next, i);
                     let factor = load(factor);
                     *out = store(times(m, load(x), factor));
                     *other = store(times(m, load(y), factor));
                 }
                 let rests = [out_rest, other_rest];
-                portable::multiply_both(q, [x_rest, y_rest], factor_rest, rests);
+                let rest = Stream::alone(factor_rest);
+                portable::multiply_both(q, [x_rest, y_rest], rest, rests);
             }
         );
 
@@ -247,23 +249,25 @@ macro_rules! product_loops {
                 q: Modulus,
                 acc: [&mut [u64]; 2],
                 x: [&[u64]; 2],
-                factor: &[u64],
+                stream: Stream<'_>,
             ) {
                 let _ = token;
                 let (m, [acc, other], [x, y]) = (prepare(q), acc, x);
                 let ((x, x_rest), (y, y_rest)) = (x.as_chunks(), y.as_chunks());
                 let (acc, acc_rest) = acc.as_chunks_mut();
                 let (other, other_rest) = other.as_chunks_mut();
-                let (factors, factor_rest) = factor.as_chunks();
+                let (factors, factor_rest) = stream.factor.as_chunks();
+                let next = stream.next.as_chunks::<{ size_of::<Lanes>() / 8 }>().0;
                 let both = acc.iter_mut().zip(other).zip(x.iter().zip(y));
                 for (i, (((acc, other), (x, y)), factor)) in both.zip(factors).enumerate() {
-                    $crate::prefetch::prefetch(factors, i);
+                    $crate::prefetch::prefetch(next, i);
                     let factor = load(factor);
                     *acc = store(plus_times(m, load(acc), load(x), factor));
                     *other = store(plus_times(m, load(other), load(y), factor));
                 }
                 let rests = [acc_rest, other_rest];
-                portable::multiply_accumulate_both(q, rests, [x_rest, y_rest], factor_rest);
+                let rest = Stream::alone(factor_rest);
+                portable::multiply_accumulate_both(q, rests, [x_rest, y_rest], rest);
             }
         );
 

@@ -10,8 +10,8 @@ use std::arch::x86_64::*;
 
 use super::lanes::{Lanes, difference, fold, high, lift, load, low, product_loops, splat, store};
 pub(super) use super::lanes::{add_assign, centre, neg_assign, reduce_signed, sub_assign};
-use super::{Term, portable};
-use crate::prefetch::prefetch;
+use super::{Stream, Term, portable};
+use crate::prefetch::prefetch_ahead;
 use crate::ring::modulus::{Constant, Modulus};
 
 /// A modulus in all lanes.
@@ -109,7 +109,7 @@ fn sums(m: Narrow, terms: &[Term<'_>], block: usize) -> [__m512i; FLIGHT] {
         let (x, factor) = (flight(term.x, block), flight(term.factor, block));
         if let (Some(x), Some(factor)) = (x, factor) {
             for i in 0..FLIGHT {
-                prefetch(term.factor, 8 * (FLIGHT * block + i));
+                prefetch_ahead(term.factor, 8 * (FLIGHT * block + i));
                 let (x, factor) = (load(&x[i]), load(&factor[i]));
                 h[i] = high(h[i], x, factor);
                 l[i] = low(l[i], x, factor);

@@ -1,7 +1,7 @@
 //! The loops of `pointwise` one residue at a time: for every processor, and the oracle of the others.
 //! They are inlined so that `avx2` is these very loops, compiled for more.
 
-use super::Term;
+use super::{Stream, Term};
 use crate::ring::automorphism::Automorphism;
 use crate::ring::modulus::{Constant, Modulus};
 
@@ -72,11 +72,11 @@ pub(super) fn multiply_assign(q: Modulus, x: &mut [u64], factor: &[u64]) {
 pub(super) fn multiply_both(
     q: Modulus,
     [x, y]: [&[u64]; 2],
-    factor: &[u64],
+    stream: Stream<'_>,
     [out, other]: [&mut [u64]; 2],
 ) {
-    multiply(q, x, factor, out);
-    multiply(q, y, factor, other);
+    multiply(q, x, stream.factor, out);
+    multiply(q, y, stream.factor, other);
 }
 
 #[inline(always)]
@@ -84,10 +84,10 @@ pub(super) fn multiply_accumulate_both(
     q: Modulus,
     [acc, other]: [&mut [u64]; 2],
     [x, y]: [&[u64]; 2],
-    factor: &[u64],
+    stream: Stream<'_>,
 ) {
-    multiply_accumulate(q, acc, x, factor);
-    multiply_accumulate(q, other, y, factor);
+    multiply_accumulate(q, acc, x, stream.factor);
+    multiply_accumulate(q, other, y, stream.factor);
 }
 
 #[inline(always)]

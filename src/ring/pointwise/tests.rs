@@ -107,13 +107,14 @@ proptest! {
             let sums = zipped(&products, &z, |x, y| (x + y) % m);
             prop_assert_eq!(&acc, &sums);
             // z·f beside x·f.
+            let stream = Stream::along(&factors);
             let others = zipped(&z, &y, |x, y| x * y % m);
             let (mut out, mut other) = (vec![0; x.len()], vec![0; x.len()]);
-            dispatch!(variant, multiply_both(q, [&x, &z], &factors, [&mut out, &mut other]));
+            dispatch!(variant, multiply_both(q, [&x, &z], stream, [&mut out, &mut other]));
             prop_assert_eq!([&out, &other], [&products, &others]);
             let (mut acc, mut other) = (z.clone(), x.clone());
             let both = [acc.as_mut_slice(), &mut other];
-            dispatch!(variant, multiply_accumulate_both(q, both, [&x, &z], &factors));
+            dispatch!(variant, multiply_accumulate_both(q, both, [&x, &z], stream));
             prop_assert_eq!(&acc, &sums);
             prop_assert_eq!(&other, &zipped(&others, &x, |x, y| (x + y) % m));
         }

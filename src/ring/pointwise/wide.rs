@@ -9,8 +9,8 @@ use std::arch::x86_64::*;
 
 use super::lanes::{Lanes, difference, fold, high, lift, load, low, product_loops, splat, store};
 pub(super) use super::lanes::{add_assign, centre, neg_assign, reduce_signed, sub_assign};
-use super::{Term, portable};
-use crate::prefetch::prefetch;
+use super::{Stream, Term, portable};
+use crate::prefetch::prefetch_ahead;
 use crate::ring::modulus::{Constant, Modulus};
 
 /// A modulus in all lanes.
@@ -119,7 +119,7 @@ fn sum(m: Wide, terms: &[Term<'_>], i: usize) -> __m512i {
     let mut sum = [_mm512_setzero_si512(); 3];
     for term in terms {
         if let (Some(x), Some(factor)) = (vector(term.x, i), vector(term.factor, i)) {
-            prefetch(term.factor, 8 * i);
+            prefetch_ahead(term.factor, 8 * i);
             sum = product(sum, load(x), load(factor));
         }
     }

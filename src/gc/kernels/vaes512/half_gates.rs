@@ -11,7 +11,7 @@ use super::super::super::hash::GarblingHash;
 use super::super::super::program::{And, Step};
 use super::super::{Bytes64, Row, Work};
 use super::{Key, broadcast, encrypt, load, store, sums};
-use crate::prefetch::prefetch;
+use crate::prefetch::prefetch_ahead;
 
 fearless_simd::kernel!(
     pub(in super::super) fn garble(
@@ -128,7 +128,7 @@ fn evaluate_steps<const HASH: u8>(key: &Key, work: Work<'_>, tables: &[Bytes64])
                     return;
                 };
                 for quad in 0..2 * quads {
-                    prefetch(tables, 2 * quads * gate + quad);
+                    prefetch_ahead(tables, 2 * quads * gate + quad);
                 }
                 let (t_g, t_e) = here.split_at(quads);
                 let (t_g, last_g) = t_g.as_chunks();
