@@ -17,7 +17,7 @@ use super::conv_layout::Stride;
 use super::conv_products::{Partial, Product, Products};
 use super::convolution::{ConvOrder, Convolution};
 use super::output_sum::OutputSum;
-use super::sums::{Lane, SUMS_AT_ONCE, add_inner_products, merge};
+use super::sums::{Lane, Order, SUMS_AT_ONCE, add_inner_products, merge};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 
 /// DELPHI's schedule of a convolution.
@@ -86,12 +86,12 @@ fn output<'a, H: HeOps, P: Borrow<H::Plaintext>>(
     ops: &H,
     products: &[Product],
     operand: impl Fn(&Product) -> &'a H::Ciphertext,
-    mut plaintexts: &[P],
+    plaintexts: &[P],
 ) -> Result<Option<H::Ciphertext>, H::Error>
 where
     H::Ciphertext: 'a,
 {
-    let mut total = None;
+    let (mut total, mut index) = (None, 0);
     for products in products.chunk_by(same_input) {
         let mut of_swap = None;
         let partials = products.chunk_by(|a, b| a.alignment == b.alignment);
@@ -100,10 +100,11 @@ where
             for partials in alike.chunks(SUMS_AT_ONCE) {
                 let operands = partials[0].iter().map(&operand).collect();
                 let mut lane = [Lane::of(operands, partials.len())];
-                let weights = partials[0].len() * partials.len();
-                let here;
-                (here, plaintexts) = plaintexts.split_at(weights);
-                add_inner_products(ops, &mut lane, |index| Ok(here[index].borrow()))?;
+                let next = || {
+                    index += 1;
+                    Ok(plaintexts[index - 1].borrow())
+                };
+                add_inner_products(ops, &mut lane, Order::SumBySum, next)?;
                 let [lane] = lane;
                 for (products, mut sum) in partials.iter().zip(lane.sums) {
                     if let (Some(partial), Some(turn)) = (&sum, turn(of, products[0].alignment)) {

@@ -21,7 +21,7 @@ use super::conv_products::{Partial, Product, Products};
 use super::convolution::{ConvOrder, Convolution};
 use super::output_sum::OutputSum;
 use super::strides::{Decimated, Discarded, StrideRule, stride};
-use super::sums::{Lane, add_inner_products};
+use super::sums::{Lane, Order, accumulate, add_inner_products};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 
 /// Input rotation, strides by computing and discarding.
@@ -63,23 +63,38 @@ struct Hoisted {
 /// Rotations of an input that are held at once, so that a sum takes several products at a time.
 const TURNS_AT_ONCE: usize = 8;
 
-/// Whether products of two rotations go into the same outputs.
+/// Whether products of two rotations go into the same outputs, one product into each.
 fn same_outputs(a: &[Product], b: &[Product]) -> bool {
     let outputs = |product: &Product| product.output;
-    a.iter().map(outputs).eq(b.iter().map(outputs))
+    are_distinct(a) && a.iter().map(outputs).eq(b.iter().map(outputs))
 }
 
-/// Adds the products with a few rotations of an input, which go into the same outputs, to the sums of all lanes, each
-/// lane with `outputs` of them. Weights are numbered rotation by rotation.
+/// Whether the products of a rotation go into different outputs: where taps and alignments turn an input alike, several go
+/// into one.
+fn are_distinct(products: &[Product]) -> bool {
+    products.is_sorted_by(|a, b| a.output < b.output)
+}
+
+/// Adds products with a few rotations of an input to the sums of all lanes, each lane with `outputs` of them;
+/// `products` are those of each rotation.
 fn add_products<H: HeOps, W: Borrow<H::Plaintext>>(
     ops: &H,
     (sums, outputs): (&mut [Option<H::Ciphertext>], usize),
-    turned: &[&[Product]],
+    products: &[Product],
     operands: Vec<Vec<&H::Ciphertext>>,
-    mut weight: impl FnMut(usize) -> Result<W, H::Error>,
+    mut weight: impl FnMut() -> Result<W, H::Error>,
 ) -> Result<(), H::Error> {
-    let (turns, products) = (turned.len(), turned[0]);
     let place = |lane: usize, product: &Product| lane * outputs + product.output;
+    if !are_distinct(products) {
+        for product in products {
+            let weight = weight()?;
+            for (lane, operands) in operands.iter().enumerate() {
+                let sum = &mut sums[place(lane, product)];
+                accumulate(ops, sum, operands[0], weight.borrow());
+            }
+        }
+        return Ok(());
+    }
     let lane = |(lane, operands): (usize, _)| {
         let begun = products
             .iter()
@@ -88,9 +103,7 @@ fn add_products<H: HeOps, W: Borrow<H::Plaintext>>(
         Lane { operands, sums }
     };
     let mut lanes: Vec<_> = operands.into_iter().enumerate().map(lane).collect();
-    add_inner_products(ops, &mut lanes, |index| {
-        weight(index % turns * products.len() + index / turns)
-    })?;
+    add_inner_products(ops, &mut lanes, Order::OperandByOperand, weight)?;
     for (lane, done) in lanes.into_iter().enumerate() {
         for (product, sum) in products.iter().zip(done.sums) {
             sums[place(lane, product)] = sum;
@@ -222,7 +235,7 @@ impl<S: StrideRule> ConvOrder for InputRotation<S> {
         let of_input = products.layout.channels.input_ciphertexts();
         let rotation = |product: &Product| of_product(products, product);
         let mut sums = vec![None; lanes * of_lane];
-        let mut first = 0;
+        let mut index = 0;
         for listed in listed.chunk_by(|a, b| a.input == b.input) {
             let at = |lane: usize| lane * of_input + listed[0].input;
             let turns = listed
@@ -249,9 +262,11 @@ impl<S: StrideRule> ConvOrder for InputRotation<S> {
                         operands.collect()
                     };
                     let operands = (0..lanes).map(operands).collect();
-                    let next = |index| weight(first + index);
-                    add_products(ops, (&mut sums, of_lane), turned, operands, next)?;
-                    first += turned.len() * turned[0].len();
+                    let next = || {
+                        index += 1;
+                        weight(index - 1)
+                    };
+                    add_products(ops, (&mut sums, of_lane), turned[0], operands, next)?;
                 }
             }
         }

@@ -23,7 +23,7 @@ use super::conv_products::{Partial, Product, Products};
 use super::convolution::{ConvOrder, Convolution};
 use super::output_sum::OutputSum;
 use super::strides::{Decimated, Discarded, StrideRule, stride};
-use super::sums::{Lane, SUMS_AT_ONCE, add_inner_products, merge};
+use super::sums::{Lane, Order, SUMS_AT_ONCE, add_inner_products, merge};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 
 /// Output rotation, strides by computing and discarding.
@@ -132,7 +132,7 @@ fn output<H: HeOps, W: Borrow<H::Plaintext>>(
                         Lane::of(operands.collect(), partials.len())
                     };
                     let mut lanes: Vec<_> = (0..lanes).map(lane).collect();
-                    add_inner_products(ops, &mut lanes, |_| weight())?;
+                    add_inner_products(ops, &mut lanes, Order::SumBySum, &mut weight)?;
                     for k in 0..partials.len() {
                         let partials = lanes.iter_mut().map(|lane| lane.sums[k].take());
                         merge_all(ops, &mut sums, partials);

@@ -13,7 +13,7 @@ use std::borrow::Borrow;
 
 use super::fc_layout::{Diagonals, FcLayout, Term};
 use super::fully_connected::{DiagonalOrder, FullyConnected, Steps};
-use super::sums::{Lane, SUMS_AT_ONCE, add_inner_products, fold, merge};
+use super::sums::{Lane, Order, SUMS_AT_ONCE, add_inner_products, fold, merge};
 use crate::bfv::HeOps;
 
 /// The baby-step giant-step schedule of a fully connected layer.
@@ -101,7 +101,7 @@ impl DiagonalOrder for BabySteps {
         let mut totals: Vec<Option<H::Ciphertext>> = vec![None; layout.groups()];
         let sums = terms.chunk_by(|&a, &b| steps.inner_sum(a) == steps.inner_sum(b));
         let sums: Vec<&[Term]> = sums.collect();
-        let mut first = 0;
+        let mut index = 0;
         for alike in sums.chunk_by(|a, b| same_operands(steps, a, b)) {
             for sums in alike.chunks(SUMS_AT_ONCE) {
                 let operand = |term: &Term| {
@@ -110,8 +110,11 @@ impl DiagonalOrder for BabySteps {
                 };
                 let operands = sums[0].iter().map(operand).collect();
                 let mut lane = [Lane::of(operands, sums.len())];
-                add_inner_products(ops, &mut lane, |index| weight(first + index))?;
-                first += sums[0].len() * sums.len();
+                let next = || {
+                    index += 1;
+                    weight(index - 1)
+                };
+                add_inner_products(ops, &mut lane, Order::SumBySum, next)?;
                 let [lane] = lane;
                 for (terms, mut sum) in sums.iter().zip(lane.sums) {
                     let (group, giant) = steps.inner_sum(terms[0]);

@@ -24,33 +24,53 @@ impl<'a, C> Lane<'a, C> {
     }
 }
 
-/// Adds to the sums k of every lane Σ_i operands[i] ⊙ weight(k·operands + i); the lanes have equally many operands and
-/// sums, and share the weights. Where it does not gain to have them all, one weight at a time is held.
+/// In which order products ask for their weights.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Order {
+    /// All of one sum, then those of the next.
+    SumBySum,
+    /// All of one operand, then those of the next.
+    OperandByOperand,
+}
+
+impl Order {
+    /// The operand and the sum of each product.
+    fn places(self, operands: usize, sums: usize) -> impl Iterator<Item = (usize, usize)> {
+        (0..operands * sums).map(move |index| match self {
+            Self::SumBySum => (index % operands, index / operands),
+            Self::OperandByOperand => (index / sums, index % sums),
+        })
+    }
+}
+
+/// Adds to the sums k of every lane Σ_i operands\[i\] ⊙ w_{k,i}; the lanes have equally many operands and sums, and share
+/// the weights. Where it does not gain to have them all, one weight at a time is held.
 pub(super) fn add_inner_products<H: HeOps, W: Borrow<H::Plaintext>>(
     ops: &H,
     lanes: &mut [Lane<'_, H::Ciphertext>],
-    weight: impl FnMut(usize) -> Result<W, H::Error>,
+    order: Order,
+    mut weight: impl FnMut() -> Result<W, H::Error>,
 ) -> Result<(), H::Error> {
-    let (terms, sums) = lanes
-        .first()
-        .map_or((0, 0), |lane| (lane.operands.len(), lane.sums.len()));
-    let mut weights = (0..terms * sums).map(weight);
-    if ops.are_better_at_once(terms) {
-        let weights = weights.collect::<Result<Vec<W>, _>>()?;
-        let weights: Vec<&H::Plaintext> = weights.iter().map(Borrow::borrow).collect();
-        for lane in lanes {
-            ops.add_inner_products(&mut lane.sums, &lane.operands, &weights);
-        }
-        return Ok(());
-    }
-    for sum in 0..sums {
-        for (term, weight) in weights.by_ref().take(terms).enumerate() {
-            let weight = weight?;
+    let sizes = |lane: &Lane<'_, _>| (lane.operands.len(), lane.sums.len());
+    let (operands, sums) = lanes.first().map_or((0, 0), sizes);
+    if !ops.are_better_at_once(operands) {
+        for (operand, sum) in order.places(operands, sums) {
+            let weight = weight()?;
             for lane in &mut *lanes {
-                let (sum, ct) = (&mut lane.sums[sum], lane.operands[term]);
+                let (sum, ct) = (&mut lane.sums[sum], lane.operands[operand]);
                 accumulate(ops, sum, ct, weight.borrow());
             }
         }
+        return Ok(());
+    }
+    let weights = order
+        .places(operands, sums)
+        .map(|place| Ok((place, weight()?)));
+    let mut weights = weights.collect::<Result<Vec<_>, H::Error>>()?;
+    weights.sort_by_key(|((operand, sum), _)| (*sum, *operand));
+    let weights: Vec<&H::Plaintext> = weights.iter().map(|(_, weight)| weight.borrow()).collect();
+    for lane in lanes {
+        ops.add_inner_products(&mut lane.sums, &lane.operands, &weights);
     }
     Ok(())
 }
