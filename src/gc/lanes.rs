@@ -16,6 +16,7 @@ use super::hash::ANDS_PER_KEY;
 pub(super) use super::kernels::LANES;
 use super::kernels::{Quad, Row};
 pub(super) use super::messages::BLOCK;
+use crate::prefetch::prefetch_ahead;
 
 /// ANDs in a piece, about: 1 MiB of tables.
 const ANDS_PER_PIECE: usize = 1 << 15;
@@ -44,7 +45,8 @@ impl Rows {
 pub(super) fn load(rows: &mut [Row], labels: &[u128], lanes: usize) {
     for (row, labels) in rows.iter_mut().zip(labels.chunks(lanes)) {
         let (whole, rest) = labels.as_chunks();
-        for (quad, &labels) in row.iter_mut().zip(whole) {
+        for (i, (quad, &labels)) in row.iter_mut().zip(whole).enumerate() {
+            prefetch_ahead(whole, i);
             quad.0 = labels;
         }
         if !rest.is_empty() {
@@ -67,7 +69,8 @@ pub(super) fn append_row(out: &mut Vec<u8>, row: &Row, lanes: usize) {
 /// Reads the first blocks of a row, as many as there are.
 fn read_row(row: &mut Row, bytes: &[u8]) {
     let (whole, rest) = bytes.as_chunks();
-    for (quad, bytes) in row.iter_mut().zip(whole) {
+    for (i, (quad, bytes)) in row.iter_mut().zip(whole).enumerate() {
+        prefetch_ahead(whole, i);
         *quad = of_bytes(*bytes);
     }
     if !rest.is_empty() {

@@ -14,7 +14,7 @@
 //! (there with one key per alignment).
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::marker::PhantomData;
 
 use super::alignment::Alignment;
@@ -111,38 +111,46 @@ fn output<H: HeOps, W: Borrow<H::Plaintext>>(
     mut weight: impl FnMut() -> Result<W, H::Error>,
 ) -> Result<Vec<Option<H::Ciphertext>>, H::Error> {
     let (lanes, of_lane) = (of.layout.lanes(), of.layout.channels.input_ciphertexts());
-    let sums = products.chunk_by(|a, b| a.alignment == b.alignment);
-    let alignments: Vec<Alignment> = sums.map(|sum| sum[0].alignment).collect();
+    let operand = |lane: usize, product: &Product| {
+        let at = lane * of_lane + product.input;
+        rotated[at][product.tap].as_ref().unwrap_or(&inputs[at])
+    };
+    let partials = products.chunk_by(|a, b| a.alignment == b.alignment);
+    let partials: Vec<&[Product]> = partials.collect();
+    let alike = partials.chunk_by(|a, b| same_operands(a, b));
+    let mut alike = alike.flat_map(|alike| alike.chunks(SUMS_AT_ONCE));
+    let mut waiting = VecDeque::new();
+    let mut next = || {
+        if waiting.is_empty()
+            && let Some(partials) = alike.next()
+        {
+            let lane = |lane| {
+                let operands = partials[0].iter().map(|product| operand(lane, product));
+                Lane::of(operands.collect(), partials.len())
+            };
+            let mut lanes: Vec<_> = (0..lanes).map(lane).collect();
+            add_inner_products(ops, &mut lanes, Order::SumBySum, &mut weight)?;
+            for k in 0..partials.len() {
+                let sums = lanes.iter_mut().map(|lane| lane.sums[k].take());
+                waiting.push_back(sums.collect());
+            }
+        }
+        Ok(waiting.pop_front().unwrap_or_else(Vec::new))
+    };
+    let alignments: Vec<Alignment> = partials.iter().map(|sum| sum[0].alignment).collect();
     let mut turns = Turns(of).of(&alignments);
     let mut totals = vec![None; lanes];
-    for products in products.chunk_by(|a, b| a.alignment.swap == b.alignment.swap) {
+    for alignments in alignments.chunk_by(|a, b| a.swap == b.swap) {
         let mut of_swap = vec![None; lanes];
-        for products in products.chunk_by(|a, b| side(a.alignment) == side(b.alignment)) {
+        for alignments in alignments.chunk_by(|&a, &b| side(a) == side(b)) {
             let mut sums = vec![None; lanes];
-            let partials = products.chunk_by(|a, b| a.alignment == b.alignment);
-            let partials: Vec<&[Product]> = partials.collect();
-            for alike in partials.chunk_by(|a, b| same_operands(a, b)) {
-                for partials in alike.chunks(SUMS_AT_ONCE) {
-                    let operand = |lane: usize, product: &Product| {
-                        let at = lane * of_lane + product.input;
-                        rotated[at][product.tap].as_ref().unwrap_or(&inputs[at])
-                    };
-                    let lane = |lane| {
-                        let operands = partials[0].iter().map(|product| operand(lane, product));
-                        Lane::of(operands.collect(), partials.len())
-                    };
-                    let mut lanes: Vec<_> = (0..lanes).map(lane).collect();
-                    add_inner_products(ops, &mut lanes, Order::SumBySum, &mut weight)?;
-                    for k in 0..partials.len() {
-                        let partials = lanes.iter_mut().map(|lane| lane.sums[k].take());
-                        merge_all(ops, &mut sums, partials);
-                        rotate_all(ops, &mut sums, turns.next().flatten())?;
-                    }
-                }
+            for turn in turns.by_ref().take(alignments.len()) {
+                merge_all(ops, &mut sums, next()?);
+                rotate_all(ops, &mut sums, turn)?;
             }
             merge_all(ops, &mut of_swap, sums);
         }
-        let swap = products[0].alignment.swap.then(|| of.swap());
+        let swap = alignments[0].swap.then(|| of.swap());
         rotate_all(ops, &mut of_swap, swap)?;
         merge_all(ops, &mut totals, of_swap);
     }
@@ -172,7 +180,7 @@ fn rotate_all<H: HeOps>(
 fn merge_all<H: HeOps>(
     ops: &H,
     sums: &mut [Option<H::Ciphertext>],
-    more: impl IntoIterator<Item = Option<H::Ciphertext>>,
+    more: Vec<Option<H::Ciphertext>>,
 ) {
     for (sum, more) in sums.iter_mut().zip(more) {
         merge(ops, sum, more);
