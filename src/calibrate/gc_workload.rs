@@ -12,8 +12,8 @@
 //! | `ot_derandomize` | receiver: shares to choices, corrections written; sender: corrections read, label transfer written |
 //!
 //! A time is that of the whole batch, without the sending. Several threads garble or evaluate as many pieces side by
-//! side. Transfers, choices and labels are shared or cold after so much has gone through the caches; of tables in turn each
-//! evaluation follows a sweep of as much as the layer's.
+//! side. Transfers, choices and labels are shared or cold after so much has gone through the caches; before each
+//! evaluation of tables in turn go 24 MB, as many other pieces do.
 
 use std::sync::Arc;
 
@@ -312,10 +312,7 @@ impl Circuits {
         };
         Ok(match set {
             WorkingSet::Hot => Workload::once(Bytes(0), prepare, run),
-            _ => {
-                let others = Sweep::of((tables.0 as usize).min(FAR));
-                Workload::once(Bytes(0), others.after(prepare), run)
-            }
+            _ => Workload::once(Bytes(0), Sweep::of(FAR).after(prepare), run),
         })
     }
 

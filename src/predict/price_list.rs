@@ -10,8 +10,8 @@
 //! in [`PriceList::fitted`] too. An operation measured at one size alone has a rate.
 //! What was measured with operands from the cache that cores share and from memory has a price between the two, by how much
 //! is gone through from one use of the same data to the next ([`Reach`]).
-//! The link is a line, t = fixed + slope · bytes; with one size alone, slope · bytes. Of a link to another machine
-//! the slower direction counts, as [`Link`] has one bandwidth.
+//! A link is half a round trip and slope · bytes; the loopback, where it was measured at three sizes, a time by size, between
+//! two of them a line. Of a link to another machine the slower direction counts, as [`Link`] has one bandwidth.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -25,7 +25,7 @@ use super::reach::Reach;
 use crate::bfv::HeOp;
 use crate::calibrate::{Op, Profile, WorkingSet, fit_line};
 use crate::gc::{GarblingHash, ShareCircuit};
-use crate::protocol::{Delivery, Link, OtRole, RingSize, Streams, Task};
+use crate::protocol::{BySize, Delivery, Link, OtRole, RingSize, Streams, Task};
 use crate::units::Nanos;
 
 /// Why a price is not known.
@@ -95,9 +95,12 @@ impl PriceList {
             sizes.sort_by(|a, b| a.0.total_cmp(&b.0));
         }
         let hand_over = per_byte(&batches, Op::HandOver);
-        let link = link(&batches, Op::Send, Op::RoundTrip);
+        let loopback = link(&batches, Op::Send, Op::RoundTrip).map(|link| Link {
+            by_size: by_size(&batches),
+            ..link
+        });
         let [link, distant] =
-            [link, distant(&batches)].map(|link| Some(link?.handing_over(hand_over)));
+            [loopback, distant(&batches)].map(|link| Some(link?.handing_over(hand_over)));
         Self {
             exact,
             fits,
@@ -360,7 +363,16 @@ fn link(batches: &Batches, send: Op, trip: Op) -> Option<Link> {
         mbit_per_s,
         rtt_ms: round_trip / 1e6,
         hand_over: None,
+        by_size: None,
     })
+}
+
+/// What messages of three sizes took over the loopback, if there are as many.
+fn by_size(batches: &Batches) -> Option<BySize> {
+    let measured = <BySize>::try_from(sizes(batches, Op::Send)?.as_slice()).ok()?;
+    measured
+        .is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1)
+        .then_some(measured)
 }
 
 /// The link to another machine, in its slower direction.

@@ -19,6 +19,23 @@ pub struct Link {
     pub rtt_ms: f64,
     /// Nanoseconds for each byte that a sender hands to the system before it goes on.
     pub hand_over: Option<f64>,
+    /// What the bits of messages took by size, where that was measured and is no line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_size: Option<BySize>,
+}
+
+/// Bytes of three messages, the least first, and nanoseconds of each.
+pub type BySize = [(f64, f64); 3];
+
+/// The nanoseconds of `bytes`: between two sizes a line, above all of them the last one, below them the rate of the least.
+fn along(sizes: BySize, bytes: f64) -> f64 {
+    let [least, middle, most] = sizes;
+    let ((x, t), (x_to, t_to)) = match bytes {
+        bytes if bytes < least.0 => ((0.0, 0.0), least),
+        bytes if bytes < middle.0 => (least, middle),
+        _ => (middle, most),
+    };
+    t + (bytes - x) / (x_to - x) * (t_to - t)
 }
 
 /// Why a link description was refused.
@@ -51,12 +68,14 @@ impl Link {
         mbit_per_s: 1000.0,
         rtt_ms: 0.5,
         hand_over: None,
+        by_size: None,
     };
     /// 100 Mbit/s, 40 ms: a wide-area network.
     pub const WAN: Self = Self {
         mbit_per_s: 100.0,
         rtt_ms: 40.0,
         hand_over: None,
+        by_size: None,
     };
 
     /// Time of one message of `bytes`.
@@ -66,7 +85,11 @@ impl Link {
 
     /// Time of a message's bits alone: that of one which follows another one the same way, without a gap.
     pub fn time_in_stream(&self, bytes: Bytes) -> Nanos {
-        Nanos(bytes.0 as f64 * 8e3 / self.mbit_per_s)
+        let bytes = bytes.0 as f64;
+        Nanos(match self.by_size {
+            Some(sizes) => along(sizes, bytes),
+            None => bytes * 8e3 / self.mbit_per_s,
+        })
     }
 
     /// Time of a message that follows another one the same way, beyond what its sender has computed since then.
@@ -105,6 +128,7 @@ impl Link {
                 mbit_per_s,
                 rtt_ms,
                 hand_over: None,
+                by_size: None,
             }),
             _ => Err(LinkError::Form(text.to_owned())),
         }
@@ -126,6 +150,23 @@ fn number(field: &'static str, value: &str) -> Result<f64, LinkError> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn what_was_measured_by_size_lies_on_lines() {
+        let link = Link {
+            by_size: Some([(100.0, 50.0), (200.0, 60.0), (400.0, 160.0)]),
+            ..Link::LAN
+        };
+        for (bytes, taken) in [
+            (0, 0.0),
+            (50, 25.0),
+            (150, 55.0),
+            (300, 110.0),
+            (600, 260.0),
+        ] {
+            assert_eq!(link.time_in_stream(Bytes(bytes)).0, taken, "{bytes}");
+        }
+    }
+
     /// A megabyte in 100 ms on the link; in 1 ms it is handed over.
     #[test]
     fn what_is_computed_while_the_message_before_travels_takes_no_time() {
@@ -133,6 +174,7 @@ mod tests {
             mbit_per_s: 80.0,
             rtt_ms: 40.0,
             hand_over: Some(1.0),
+            by_size: None,
         };
         let beyond = |link: Link, computed| link.time_beyond(Bytes(1_000_000), Nanos(computed)).0;
         for (computed, left) in [(0.0, 1e8), (3e7, 7e7), (99.5e6, 1e6), (1e9, 1e6)] {

@@ -29,7 +29,7 @@ pub use client::Client;
 pub use error::{PartyError, ProtocolError};
 pub use gazelle::{circuit_actions, gazelle, gazelle_with};
 pub use inbox::{Inbox, Store};
-pub use link::{Link, LinkError};
+pub use link::{BySize, Link, LinkError};
 pub use roles::{
     CircuitSettings, Delivery, Known, OtRole, Party, Phase, ProtocolSettings, RingSize,
     WeightEncoding,

@@ -335,6 +335,7 @@ mod tests {
             mbit_per_s: 8.0,
             rtt_ms: 2.0,
             hand_over: Some(0.0),
+            by_size: None,
         };
         let megabyte = Bytes(1_000_000 - FRAME_HEADER);
         let (client, server) = (Party::Client, Party::Server);

@@ -294,6 +294,7 @@ mod tests {
             mbit_per_s,
             rtt_ms: 6.0,
             hand_over: None,
+            by_size: None,
         };
         let mut near = channel(near).shaped(link(200.0)).unwrap();
         let mut far = channel(far).shaped(link(50.0)).unwrap();

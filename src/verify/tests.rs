@@ -216,6 +216,7 @@ fn a_shaped_channel_takes_the_time_of_its_link() {
         mbit_per_s: 8.0,
         rtt_ms: 40.0,
         hand_over: None,
+        by_size: None,
     };
     let (near, mut far) = pair();
     let mut near = near.shaped(link).unwrap();
