@@ -7,17 +7,17 @@ use rand::{CryptoRng, RngExt};
 
 use crate::network::{PoolParams, Shape, Step, StepKind};
 
-/// The signed value in (−p/2, p/2] that a residue stands for.
+/// The signed value in (−p/2, p/2] that a residue stands for. Without a branch: of a comparison the compiler makes one, which
+/// processors foretell wrongly for every other value.
 fn centred(x: u64, p: u64) -> i64 {
-    let beyond = u64::from(x > p / 2).wrapping_neg();
-    x.wrapping_sub(p & beyond).cast_signed()
+    let beyond = (p / 2).wrapping_sub(x).cast_signed() >> (u64::BITS - 1);
+    x.wrapping_sub(p & beyond.cast_unsigned()).cast_signed()
 }
 
 /// a + b mod p, of residues.
 pub(super) fn add(a: u64, b: u64, p: u64) -> u64 {
-    let (sum, over) = a.overflowing_add(b);
-    let beyond = u64::from(over | (sum >= p));
-    sum.wrapping_sub(p & beyond.wrapping_neg())
+    let (sum, below) = a.overflowing_sub(p - b);
+    sum.wrapping_add(p & u64::from(below).wrapping_neg())
 }
 
 /// Uniform residues.
