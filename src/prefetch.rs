@@ -14,7 +14,7 @@ pub(crate) fn prefetch<T>(what: &[T], at: usize) {
     prefetch_index(what, at);
 }
 
-/// Asks for what lies [`AHEAD`] bytes behind item `at` of a stream; beyond its end lies mostly what is read next.
+/// Asks for what lies [`AHEAD`] bytes after item `at` of a stream; beyond its end lies mostly what is read next.
 #[inline(always)]
 pub(crate) fn prefetch_ahead<T>(stream: &[T], at: usize) {
     prefetch(stream, at + AHEAD / size_of::<T>());

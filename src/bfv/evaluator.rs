@@ -12,8 +12,8 @@ use super::params::BfvParams;
 use super::public_key::PublicKey;
 use crate::ring::{Poly, SumOfBoth};
 
-/// So much a core keeps in caches of its own.
-const OWN: usize = 1 << 20;
+/// Ciphertexts of so many bytes stay in a core's own caches from sum to sum by themselves.
+const AT_HAND: usize = 1 << 20;
 
 /// The server's side of the scheme.
 ///
@@ -175,7 +175,7 @@ impl HeOps for Evaluator {
 
     fn are_better_at_once(&self, products: usize) -> bool {
         let bytes = 2 * size_of::<u64>() * self.params.degree() * self.params.limbs();
-        products * bytes > OWN
+        products * bytes > AT_HAND
     }
 
     fn add_inner_products(

@@ -170,11 +170,11 @@ impl HeOperands {
 
     /// Products that share their ciphertexts as a layer has them: several sums at once after a rotation.
     fn inner_products(&mut self) -> Workload<'_> {
-        let count = self.at_once();
+        let terms = self.terms();
+        let count = SUMS_AT_ONCE * terms;
         let run = move || {
             self.rotate(WorkingSet::Hot)?;
             let weights: Vec<&Plaintext> = self.plaintexts.run(count).iter().collect();
-            let terms = weights.len() / SUMS_AT_ONCE;
             let cts: Vec<&Ciphertext> = self.ciphertexts.run(terms).iter().collect();
             let mut sums = [const { None }; SUMS_AT_ONCE];
             let ((), taken) = time(|| self.evaluator.add_inner_products(&mut sums, &cts, &weights));
@@ -184,9 +184,10 @@ impl HeOperands {
         Workload::in_parts(Bytes(0), run).for_each_of(count)
     }
 
-    /// Products of a run of [`HeOperands::inner_products`].
-    fn at_once(&self) -> usize {
-        SUMS_AT_ONCE * self.ciphertexts.all.len().clamp(1, TERMS)
+    /// Ciphertexts of a run of [`HeOperands::inner_products`]: all of the set in equal parts.
+    fn terms(&self) -> usize {
+        let all = self.ciphertexts.all.len().max(1);
+        all.div_ceil(all.div_ceil(TERMS))
     }
 
     /// Products as a layer has them: a run of them after a rotation, which leaves its key in a core's own caches, and the
@@ -261,11 +262,12 @@ impl HeOperands {
         } else if self.turned.is_none() {
             self.fill_keys()?;
         }
-        let run = match of_ciphertexts {
-            Some(_) => self.at_once(),
-            None => RUN,
+        let (ciphertexts, plaintexts) = match of_ciphertexts {
+            Some(_) => (self.terms(), SUMS_AT_ONCE * self.terms()),
+            None => (RUN, RUN),
         };
-        Ok(new_ciphertexts.max(new_plaintexts).div_ceil(run))
+        let through = new_ciphertexts.div_ceil(ciphertexts);
+        Ok(through.max(new_plaintexts.div_ceil(plaintexts)))
     }
 
     /// Keys of several rotations.

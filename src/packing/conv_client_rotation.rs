@@ -69,7 +69,16 @@ fn turns(products: &Products, kind: &[Partial]) -> impl Iterator<Item = (Rotatio
     rows.chain(swaps.map(|partial| (products.swap(), products.inputs_of(partial))))
 }
 
-/// Whether two partial sums share their swap.
+/// Partial sums of an input at most.
+fn most_partials(products: &Products) -> usize {
+    products
+        .kinds()
+        .map(|(kind, _)| kind.len())
+        .max()
+        .unwrap_or(0)
+}
+
+/// Whether two partial sums are of the same input, and share their swap.
 fn same_input(a: &Product, b: &Product) -> bool {
     (a.alignment.swap, a.input) == (b.alignment.swap, b.input)
 }
@@ -80,46 +89,57 @@ fn same_taps(a: &[Product], b: &[Product]) -> bool {
     a.iter().map(taps).eq(b.iter().map(taps))
 }
 
-/// One output ciphertext of one lane; `operand` is what a product is with.
-fn output<'a, H: HeOps, P: Borrow<H::Plaintext>>(
+/// One output ciphertext of every lane; `operand` is what a product of a lane is with.
+fn output<'a, H: HeOps, W: Borrow<H::Plaintext>>(
     of: &Products,
     ops: &H,
     products: &[Product],
-    operand: impl Fn(&Product) -> &'a H::Ciphertext,
-    plaintexts: &[P],
-) -> Result<Option<H::Ciphertext>, H::Error>
+    operand: impl Fn(usize, &Product) -> &'a H::Ciphertext,
+    mut weight: impl FnMut() -> Result<W, H::Error>,
+) -> Result<Vec<Option<H::Ciphertext>>, H::Error>
 where
     H::Ciphertext: 'a,
 {
-    let (mut total, mut index) = (None, 0);
+    let lanes = of.layout.lanes();
+    let mut totals = vec![None; lanes];
     for products in products.chunk_by(same_input) {
-        let mut of_swap = None;
+        let mut of_swap = vec![None; lanes];
         let partials = products.chunk_by(|a, b| a.alignment == b.alignment);
         let partials: Vec<&[Product]> = partials.collect();
         for alike in partials.chunk_by(|a, b| same_taps(a, b)) {
             for partials in alike.chunks(SUMS_AT_ONCE) {
-                let operands = partials[0].iter().map(&operand).collect();
-                let mut lane = [Lane::of(operands, partials.len())];
-                let next = || {
-                    index += 1;
-                    Ok(plaintexts[index - 1].borrow())
+                let lane = |lane| {
+                    let operands = partials[0].iter().map(|product| operand(lane, product));
+                    Lane::of(operands.collect(), partials.len())
                 };
-                add_inner_products(ops, &mut lane, Order::SumBySum, next)?;
-                let [lane] = lane;
-                for (products, mut sum) in partials.iter().zip(lane.sums) {
-                    if let (Some(partial), Some(turn)) = (&sum, turn(of, products[0].alignment)) {
-                        sum = Some(ops.rotate(partial, turn)?);
+                let mut sums: Vec<_> = (0..lanes).map(lane).collect();
+                add_inner_products(ops, &mut sums, Order::SumBySum, &mut weight)?;
+                for (of_swap, lane) in of_swap.iter_mut().zip(sums) {
+                    for (products, mut sum) in partials.iter().zip(lane.sums) {
+                        rotate(ops, &mut sum, turn(of, products[0].alignment))?;
+                        merge(ops, of_swap, sum);
                     }
-                    merge(ops, &mut of_swap, sum);
                 }
             }
         }
-        if let (Some(sum), true) = (&of_swap, products[0].alignment.swap) {
-            of_swap = Some(ops.rotate(sum, of.swap())?);
+        let swap = products[0].alignment.swap.then(|| of.swap());
+        for (total, mut of_swap) in totals.iter_mut().zip(of_swap) {
+            rotate(ops, &mut of_swap, swap)?;
+            merge(ops, total, of_swap);
         }
-        merge(ops, &mut total, of_swap);
     }
-    Ok(total)
+    Ok(totals)
+}
+
+fn rotate<H: HeOps>(
+    ops: &H,
+    sum: &mut Option<H::Ciphertext>,
+    rotation: Option<Rotation>,
+) -> Result<(), H::Error> {
+    if let (Some(sum), Some(rotation)) = (sum, rotation) {
+        *sum = ops.rotate(sum, rotation)?;
+    }
+    Ok(())
 }
 
 impl ConvOrder for ClientRotation {
@@ -173,8 +193,9 @@ impl ConvOrder for ClientRotation {
     }
 
     fn working_ciphertexts(products: &Products) -> usize {
-        // The outputs, a sum of each kind, partial sums, a rotation.
-        products.layout.output_ciphertexts() + 2 + SUMS_AT_ONCE
+        // The outputs; for each lane a sum of each kind and partial sums; a rotation.
+        let partials = most_partials(products).min(SUMS_AT_ONCE);
+        products.layout.output_ciphertexts() + (1 + partials) * products.layout.lanes() + 1
     }
 
     fn pack_input(products: &Products, values: &[u64]) -> Vec<Vec<u64>> {
@@ -193,22 +214,25 @@ impl ConvOrder for ClientRotation {
         products: &Products,
         listed: &[Product],
         (ops, inputs): (&H, &[H::Ciphertext]),
-        weight: impl FnMut(usize) -> Result<W, H::Error>,
+        mut weight: impl FnMut(usize) -> Result<W, H::Error>,
     ) -> Result<Vec<H::Ciphertext>, H::Error> {
         let first = first_ciphertexts(products);
         let of_lane = of_lane(products) as usize;
-        let mut weights = (0..listed.len()).map(weight);
+        let operand = |lane: usize, product: &Product| {
+            let taps = products.taps_of_input(product.input);
+            let within = taps.partition_point(|&tap| tap < product.tap);
+            &inputs[lane * of_lane + first[product.input] + within]
+        };
+        let mut index = 0;
         let mut outputs = vec![Vec::new(); products.layout.lanes()];
         for of_output in listed.chunk_by(|a, b| a.output == b.output) {
-            let plaintexts = weights.by_ref().take(of_output.len());
-            let plaintexts = plaintexts.collect::<Result<Vec<W>, _>>()?;
-            for (lane, outputs) in outputs.iter_mut().enumerate() {
-                let operand = |product: &Product| {
-                    let taps = products.taps_of_input(product.input);
-                    let within = taps.partition_point(|&tap| tap < product.tap);
-                    &inputs[lane * of_lane + first[product.input] + within]
-                };
-                outputs.extend(output(products, ops, of_output, operand, &plaintexts)?);
+            let next = || {
+                index += 1;
+                weight(index - 1)
+            };
+            let totals = output(products, ops, of_output, operand, next)?;
+            for (lane, total) in outputs.iter_mut().zip(totals) {
+                lane.extend(total);
             }
         }
         Ok(outputs.into_iter().flatten().collect())

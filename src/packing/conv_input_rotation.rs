@@ -214,8 +214,8 @@ impl<S: StrideRule> ConvOrder for InputRotation<S> {
     }
 
     fn working_ciphertexts(products: &Products) -> usize {
-        // The outputs; for each lane rotated inputs, and one that replaces another.
-        products.layout.output_ciphertexts() + TURNS_AT_ONCE * products.layout.lanes() + 1
+        // The outputs; for each lane rotated inputs.
+        products.layout.output_ciphertexts() + TURNS_AT_ONCE * products.layout.lanes()
     }
 
     fn aligned(products: &Products, product: &Product, slots: Vec<u64>) -> Vec<u64> {

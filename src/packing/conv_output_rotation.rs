@@ -135,7 +135,7 @@ fn output<H: HeOps, W: Borrow<H::Plaintext>>(
                 waiting.push_back(sums.collect());
             }
         }
-        Ok(waiting.pop_front().unwrap_or_else(Vec::new))
+        Ok(waiting.pop_front().unwrap_or_default())
     };
     let alignments: Vec<Alignment> = partials.iter().map(|sum| sum[0].alignment).collect();
     let mut turns = Turns(of).of(&alignments);
@@ -241,7 +241,9 @@ impl<S: StrideRule> ConvOrder for OutputRotation<S> {
         // Rotated inputs, the outputs, and for each lane a sum of each kind and partial sums; one rotation.
         let layout = &products.layout;
         let rotated = layout.input_ciphertexts() * layout.taps.len();
-        rotated + layout.output_ciphertexts() + (2 + SUMS_AT_ONCE) * layout.lanes() + 1
+        let partials = products.kinds().map(|(kind, _)| alignments(kind).len());
+        let partials = partials.max().unwrap_or(0).min(SUMS_AT_ONCE);
+        rotated + layout.output_ciphertexts() + (2 + partials) * layout.lanes() + 1
     }
 
     fn run<H: HeOps, W: Borrow<H::Plaintext>>(

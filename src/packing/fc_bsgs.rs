@@ -87,7 +87,9 @@ impl DiagonalOrder for BabySteps {
     fn working_ciphertexts(steps: &Steps) -> usize {
         // Rotated inputs, a sum for each group, inner sums and a rotation.
         let layout = &steps.layout;
-        layout.blocks() * (steps.baby - 1) + layout.groups() + SUMS_AT_ONCE + 1
+        let giants = layout.most_diagonals().div_ceil(steps.baby);
+        let sums = (layout.groups() * giants).min(SUMS_AT_ONCE);
+        layout.blocks() * (steps.baby - 1) + layout.groups() + sums + 1
     }
 
     fn run<H: HeOps, W: Borrow<H::Plaintext>>(

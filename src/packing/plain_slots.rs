@@ -66,6 +66,11 @@ impl HeOps for PlainSlots {
         self.add(acc, &self.hadamard(ct, pt));
     }
 
+    /// Always, so that plans over slots show what they do then.
+    fn are_better_at_once(&self, _products: usize) -> bool {
+        true
+    }
+
     fn rotate(&self, ct: &Vec<u64>, rotation: Rotation) -> Result<Vec<u64>, PackingError> {
         self.rotated(ct, rotation)
     }

@@ -226,7 +226,7 @@ macro_rules! schedules {
 
             /// Computes the layer, asking `weight` for each plaintext once, in rising order. Where the
             /// encoded weights ([`Plan::weight_bytes`]) do not fit in memory, `weight` encodes them on the
-            /// spot.
+            /// spot; operations by [`Windowed::one_by_one`](super::Windowed::one_by_one) then hold one of them at a time.
             ///
             /// # Errors
             /// Those of `ops` and of `weight`.

@@ -63,12 +63,13 @@ pub(super) fn add_inner_products<H: HeOps, W: Borrow<H::Plaintext>>(
         }
         return Ok(());
     }
-    let weights = order
-        .places(operands, sums)
-        .map(|place| Ok((place, weight()?)));
-    let mut weights = weights.collect::<Result<Vec<_>, H::Error>>()?;
-    weights.sort_by_key(|((operand, sum), _)| (*sum, *operand));
-    let weights: Vec<&H::Plaintext> = weights.iter().map(|(_, weight)| weight.borrow()).collect();
+    let weights = (0..operands * sums).map(|_| weight());
+    let weights = weights.collect::<Result<Vec<W>, _>>()?;
+    let mut ordered: Vec<Option<&H::Plaintext>> = vec![None; weights.len()];
+    for ((operand, sum), weight) in order.places(operands, sums).zip(&weights) {
+        ordered[sum * operands + operand] = Some(weight.borrow());
+    }
+    let weights: Vec<&H::Plaintext> = ordered.into_iter().flatten().collect();
     for lane in lanes {
         ops.add_inner_products(&mut lane.sums, &lane.operands, &weights);
     }

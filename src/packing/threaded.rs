@@ -283,7 +283,8 @@ impl<H: HeOps, W: Borrow<H::Plaintext>, F: Fn(usize) -> Result<W, H::Error>> Run
                     needed.retain(|operand| operand.value.get().is_none());
                     if !needed.is_empty() {
                         stack.push((node, Some(recipe)));
-                        stack.extend(needed.into_iter().map(|operand| (operand, None)));
+                        // The first one first: where it is a chain, what is added to it comes when its turn does.
+                        stack.extend(needed.into_iter().rev().map(|operand| (operand, None)));
                         continue;
                     }
                     recipe

@@ -23,7 +23,7 @@ pub struct LayerWork {
     pub counts: OpCounts,
     /// Encoded weights, which are read once each.
     pub weights: Bytes,
-    /// Ciphertexts that products read in turn, again and again.
+    /// Ciphertexts that sums go through again and again.
     pub ciphertexts: Bytes,
     /// Keys of rotations: each is read from memory once.
     pub keys: u64,

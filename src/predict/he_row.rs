@@ -13,8 +13,8 @@ pub(super) struct Row {
     hot: Prices,
     /// With operands from the cache that cores share.
     shared: Prices,
-    /// With operands from memory: weights, a key, what an act begins with; by the size of the set that ciphertexts are
-    /// taken from and put into.
+    /// With operands from memory: weights, a key, what an act begins with; by the size of the set that sums go through. Beyond
+    /// none it was measured of several sums at once; the few schedules that go product by product are priced alike.
     streamed: [(f64, Prices); 4],
 }
 

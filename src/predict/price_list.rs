@@ -367,7 +367,7 @@ fn link(batches: &Batches, send: Op, trip: Op) -> Option<Link> {
     })
 }
 
-/// What messages of three sizes took over the loopback, if there are as many.
+/// What messages of three sizes took over the loopback, if there are as many and each longer one took longer.
 fn by_size(batches: &Batches) -> Option<BySize> {
     let measured = <BySize>::try_from(sizes(batches, Op::Send)?.as_slice()).ok()?;
     measured

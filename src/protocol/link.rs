@@ -1,7 +1,7 @@
 //! The link between the parties: bandwidth each way and round-trip time.
 //!
-//! A message of B bytes takes B / bandwidth + rtt/2. One that follows another in its direction, with none the other
-//! way between them (`work::TransferTimes`), takes B / bandwidth less what its sender has computed since: the system sends
+//! A message of B bytes takes the time of its bits, B / bandwidth or as it was measured by size, and rtt/2. One that follows another in its direction, with none the other
+//! way between them (`work::TransferTimes`), takes that of its bits less what its sender has computed since: the system sends
 //! what it was handed meanwhile. It takes no less than to be handed over, which is known where a profile measured it;
 //! elsewhere a sender is taken to wait until its message has arrived.
 

@@ -11,8 +11,10 @@ use super::pointwise::{self, Stream};
 use super::poly::{Factor, Poly, Values};
 use crate::prefetch::AHEAD;
 
-/// Residues of a block, 4 KiB: those of a hundred ciphertexts stay in a core's own caches.
+/// Residues of a block: 4 KiB.
 const BLOCK: usize = 512;
+/// Ciphertexts that are gone through at once: their blocks, 512 KiB, stay in a core's own caches.
+const AT_ONCE: usize = 64;
 /// So many blocks of factors are asked for ahead.
 const BLOCKS_AHEAD: usize = AHEAD / (BLOCK * size_of::<u64>());
 
@@ -32,23 +34,27 @@ impl<V: Values> Poly<V> {
         xs: &[[&Self; 2]],
         factors: &[&Poly<Factor>],
     ) {
-        for (limb, q) in basis.moduli().enumerate() {
-            for start in (0..basis.degree()).step_by(BLOCK) {
-                let block = Block::new(basis, limb, start);
-                for (k, sum) in sums.iter_mut().enumerate() {
-                    for (i, x) in xs.iter().enumerate() {
-                        let stream = block.stream(factors, k * xs.len() + i);
-                        let x = x.map(|x| block.of(x));
-                        let [first, second] = &mut sum.halves;
-                        let acc = [block.of_mut(first), block.of_mut(second)];
-                        if i > 0 || sum.begun {
-                            pointwise::multiply_accumulate_both(q, acc, x, stream);
-                        } else {
-                            pointwise::multiply_both(q, x, stream, acc);
+        let mut first = 0;
+        for part in xs.chunks(AT_ONCE) {
+            for (limb, q) in basis.moduli().enumerate() {
+                for start in (0..basis.degree()).step_by(BLOCK) {
+                    let block = Block::new(basis, limb, start);
+                    for (k, sum) in sums.iter_mut().enumerate() {
+                        for (i, x) in (first..).zip(part) {
+                            let stream = block.stream(factors, k * xs.len() + i);
+                            let x = x.map(|x| block.of(x));
+                            let [one, other] = &mut sum.halves;
+                            let acc = [block.of_mut(one), block.of_mut(other)];
+                            if i > 0 || sum.begun {
+                                pointwise::multiply_accumulate_both(q, acc, x, stream);
+                            } else {
+                                pointwise::multiply_both(q, x, stream, acc);
+                            }
                         }
                     }
                 }
             }
+            first += part.len();
         }
     }
 }
@@ -81,6 +87,7 @@ impl Block {
     /// Factor `index`, and what is asked for meanwhile: the one some places on, of the next block where this one has no more.
     fn stream<'a>(&self, factors: &[&'a Poly<Factor>], index: usize) -> Stream<'a> {
         let ahead = index + BLOCKS_AHEAD;
+        let factor = factors.get(index).map_or(&[][..], |factor| self.of(factor));
         let next = match factors.get(ahead) {
             Some(next) => Some(self.of(next)),
             None => {
@@ -88,10 +95,8 @@ impl Block {
                 next.and_then(|next| next.residues().get(self.after.clone()))
             }
         };
-        Stream {
-            factor: factors.get(index).map_or(&[], |factor| self.of(factor)),
-            next: next.unwrap_or_default(),
-        }
+        let next = next.unwrap_or(factor);
+        Stream { factor, next }
     }
 }
 
@@ -110,7 +115,7 @@ mod tests {
         #[test]
         fn they_are_sums_of_products(
             n in prop::sample::select(vec![16_usize, 512, 2048]),
-            terms in 1_usize..5,
+            terms in prop_oneof![1_usize..5, Just(70)],
             begun in prop::collection::vec(any::<bool>(), 1..4),
             seed in any::<[u8; 32]>(),
         ) {
@@ -130,7 +135,8 @@ mod tests {
                     let mut rest = factors[k * terms..][..terms].iter().zip(&xs);
                     if !begun[k] {
                         let (factor, x) = rest.next().unwrap();
-                        sum[half].set_product(&basis, &x[half], factor);
+                        sum[half] = Poly::zero(n, 2);
+                        sum[half].multiply_accumulate(&basis, &x[half], factor);
                     }
                     for (factor, x) in rest {
                         sum[half].multiply_accumulate(&basis, &x[half], factor);

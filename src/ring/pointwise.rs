@@ -38,19 +38,19 @@ pub struct Term<'a> {
     pub factor: &'a [u64],
 }
 
-/// Factors that come from memory, and what is asked for meanwhile: what will be read some kilobytes after them.
+/// Factors that come from memory, and what is asked for meanwhile.
 #[derive(Debug, Clone, Copy)]
 pub struct Stream<'a> {
     /// What is multiplied with, times R.
     pub factor: &'a [u64],
-    /// What is asked for.
+    /// What is asked for, residue by residue; behind its end what lies there in memory.
     pub next: &'a [u64],
 }
 
 impl<'a> Stream<'a> {
-    /// Factors that others follow in memory.
+    /// Factors, and what lies some kilobytes after each.
     pub fn along(factor: &'a [u64]) -> Self {
-        let next = factor.get(AHEAD / size_of::<u64>()..).unwrap_or_default();
+        let next = factor.get(AHEAD / size_of::<u64>()..).unwrap_or(factor);
         Self { factor, next }
     }
 
@@ -169,11 +169,6 @@ pub fn sub_scale_assign(q: Modulus, acc: &mut [u64], x: &[u64], w: Constant) {
 /// acc += w·x; any x < 2^51 will do.
 pub fn scale_accumulate(q: Modulus, acc: &mut [u64], x: &[u64], w: Constant) {
     dispatch!(Variant::of(q), scale_accumulate(q, acc, x, w));
-}
-
-/// out = x ⊙ f.
-pub fn multiply(q: Modulus, x: &[u64], factor: &[u64], out: &mut [u64]) {
-    dispatch!(Variant::of(q), multiply(q, x, factor, out));
 }
 
 /// x = x ⊙ f.

@@ -242,21 +242,6 @@ impl<V: Values> Poly<V> {
         }
     }
 
-    /// self = x·f.
-    pub fn set_product(&mut self, basis: &RnsBasis, x: &Self, factor: &Poly<Factor>) {
-        let pairs = x.iter().zip(factor.iter());
-        for ((q, out), (x, factor)) in basis.moduli().zip(self.iter_mut()).zip(pairs) {
-            pointwise::multiply(q, x, factor, out);
-        }
-    }
-
-    /// self·f.
-    pub fn product(&self, basis: &RnsBasis, factor: &Poly<Factor>) -> Self {
-        let mut out = Self::arbitrary(self.n, self.limbs());
-        out.set_product(basis, self, factor);
-        out
-    }
-
     /// self = Σ x_k·f_k.
     pub fn set_products(&mut self, basis: &RnsBasis, x: &[Self], factors: &[Poly<Factor>]) {
         let mut terms = Vec::with_capacity(x.len());
@@ -302,7 +287,8 @@ mod tests {
         (square[0], square[2], square[14]) = (12, 4, -9);
         let expected = Poly::from_signed(&basis, &square);
         let factor = b.clone().into_factor(&basis);
-        let product = b.product(&basis, &factor);
+        let [product, other] = Poly::products_of_both(&basis, [&b, &b], &factor);
+        assert_eq!(product, other);
         assert_eq!(product.into_coefficients(&basis), expected);
         let mut sum = Poly::zero(16, 2);
         sum.set_products(&basis, &[b.clone(), b], &[factor.clone(), factor]);

@@ -208,10 +208,24 @@ fn transfers_and_circuits_are_priced_by_their_variant() {
 }
 
 #[test]
-fn the_link_is_a_line_through_what_was_sent() {
+fn the_loopback_is_what_was_sent() {
     let link = prices().loopback().unwrap();
     assert!((link.mbit_per_s - 4000.0).abs() < 1e-6 && (link.rtt_ms - 0.02).abs() < 1e-9);
     assert_eq!(link.hand_over, None);
+    let by_size = |sizes: &[(f64, f64)]| {
+        let sent =
+            |&(bytes, time): &(f64, f64)| record(Op::Send, 0, 0, &format!("bytes={bytes}"), time);
+        let trip = record(Op::RoundTrip, 0, 0, "bytes=1", 2e4);
+        let profile = Profile {
+            records: sizes.iter().map(sent).chain([trip]).collect(),
+            ..Profile::default()
+        };
+        PriceList::new(&profile).loopback().unwrap().by_size
+    };
+    let sizes = [(1e3, 10.0), (1e6, 90.0), (1e7, 2e3)];
+    assert_eq!(by_size(&sizes), Some(sizes));
+    assert_eq!(by_size(&sizes[..2]), None);
+    assert_eq!(by_size(&[(1e3, 10.0), (1e6, 9.0), (1e7, 2e3)]), None);
 }
 
 #[test]

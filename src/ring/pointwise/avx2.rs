@@ -23,7 +23,6 @@ compiled_again! {
     scale_assign(q: Modulus, x: &mut [u64], w: Constant);
     sub_scale_assign(q: Modulus, acc: &mut [u64], x: &[u64], w: Constant);
     scale_accumulate(q: Modulus, acc: &mut [u64], x: &[u64], w: Constant);
-    multiply(q: Modulus, x: &[u64], factor: &[u64], out: &mut [u64]);
     multiply_assign(q: Modulus, x: &mut [u64], factor: &[u64]);
     multiply_accumulate(q: Modulus, acc: &mut [u64], x: &[u64], factor: &[u64]);
     multiply_both(q: Modulus, x: [&[u64]; 2], stream: Stream<'_>, out: [&mut [u64]; 2]);

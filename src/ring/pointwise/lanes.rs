@@ -157,28 +157,9 @@ pub(super) fn difference(acc: __m512i, x: __m512i, m: __m512i) -> __m512i {
 
 /// The loops with one product for each residue, for the processors of a token: from the module's own `load`, `store`,
 /// `difference`, `prepare`, `times`, `plus_times` (reduced products, the second added to a residue), `constant`,
-/// `scaled` and `plus_scaled` (the same for a constant factor), of `Lanes` and `Stream`.
+/// `scaled` and `plus_scaled` (the same for a constant factor), with `Lanes`, `Stream` and `portable` in scope.
 macro_rules! product_loops {
     ($token:ident) => {
-        fearless_simd::kernel!(
-            pub(super) fn multiply(
-                token: $token,
-                q: Modulus,
-                x: &[u64],
-                factor: &[u64],
-                out: &mut [u64],
-            ) {
-                let _ = token;
-                let m = prepare(q);
-                let ((x, x_rest), (factor, factor_rest)) = (x.as_chunks(), factor.as_chunks());
-                let (out, out_rest) = out.as_chunks_mut();
-                for ((out, x), factor) in out.iter_mut().zip(x).zip(factor) {
-                    *out = store(times(m, load(x), load(factor)));
-                }
-                portable::multiply(q, x_rest, factor_rest, out_rest);
-            }
-        );
-
         fearless_simd::kernel!(
             pub(super) fn multiply_assign(
                 token: $token,

@@ -48,7 +48,7 @@ pub(super) fn scale_accumulate(q: Modulus, acc: &mut [u64], x: &[u64], w: Consta
 }
 
 #[inline(always)]
-pub(super) fn multiply(q: Modulus, x: &[u64], factor: &[u64], out: &mut [u64]) {
+fn multiply(q: Modulus, x: &[u64], factor: &[u64], out: &mut [u64]) {
     for ((out, &x), &factor) in out.iter_mut().zip(x).zip(factor) {
         *out = q.mul_factor(x, factor);
     }
