@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 use support::source::{self, Code};
 
 /// The rooms of `src`, in the order of dependency: a room uses itself and those before it.
-const ROOMS: [&str; 18] = [
+const ROOMS: [&str; 19] = [
     "units",
     "batch",
+    "prefetch",
     "ring",
     "network",
     "security",

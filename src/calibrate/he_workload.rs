@@ -15,13 +15,10 @@
 //! sums made at once, each over all ciphertexts of the set, or 64. Of the others a cold or shared one follows a sweep of as many bytes through the caches;
 //! of rotations, a run of 8 by as many keys.
 
-use std::hint::black_box;
-
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
 
 use super::case::{Case, WorkingSet};
-use super::clock::time;
 use super::sets::{gone_through, spread, swept};
 use super::sweep::Sweep;
 use super::turns::Turns;
@@ -33,14 +30,14 @@ use crate::bfv::{
 use crate::packing::SUMS_AT_ONCE;
 use crate::units::Bytes;
 
+mod in_layers;
+
 /// Keys that rotations take in turn.
 const KEYS: usize = 8;
 /// Ciphertexts of a message: from n = 8192 on more than a core's own caches hold.
 const ROW: usize = 32;
 /// Products between two rotations.
 const RUN: usize = 16;
-/// Products of a sum at most.
-const TERMS: usize = 64;
 /// The rotation that is measured; all cost the same.
 const ROTATION: Rotation = Rotation::rows(1);
 
@@ -166,57 +163,6 @@ impl HeOperands {
             HeOp::LoadKey => Workload::again(bytes, move || self.load_key()),
         };
         Ok(workload.through(unseen))
-    }
-
-    /// Products that share their ciphertexts as a layer has them: several sums at once after a rotation.
-    fn inner_products(&mut self) -> Workload<'_> {
-        let terms = self.terms();
-        let count = SUMS_AT_ONCE * terms;
-        let run = move || {
-            self.rotate(WorkingSet::Hot)?;
-            let weights: Vec<&Plaintext> = self.plaintexts.run(count).iter().collect();
-            let cts: Vec<&Ciphertext> = self.ciphertexts.run(terms).iter().collect();
-            let mut sums = [const { None }; SUMS_AT_ONCE];
-            let ((), taken) = time(|| self.evaluator.add_inner_products(&mut sums, &cts, &weights));
-            black_box(sums);
-            Ok(taken)
-        };
-        Workload::in_parts(Bytes(0), run).for_each_of(count)
-    }
-
-    /// Ciphertexts of a run of [`HeOperands::inner_products`]: all of the set in equal parts.
-    fn terms(&self) -> usize {
-        let all = self.ciphertexts.all.len().max(1);
-        all.div_ceil(all.div_ceil(TERMS))
-    }
-
-    /// Products as a layer has them: a run of them after a rotation, which leaves its key in a core's own caches, and the
-    /// clock at that of its transforms.
-    fn products(&mut self, op: HeOp, set: WorkingSet) -> Workload<'_> {
-        let run = move || {
-            self.rotate(WorkingSet::Hot)?;
-            let (done, taken) = time(|| {
-                (0..RUN).try_for_each(|_| match op {
-                    HeOp::Hadamard => self.hadamard(set).map(drop),
-                    _ => self.multiply_accumulate(set),
-                })
-            });
-            done.map(|()| taken)
-        };
-        Workload::in_parts(Bytes(0), run).for_each_of(RUN)
-    }
-
-    /// Rotations as a layer has them: a run of them by different keys after others have gone through the caches, their
-    /// results kept.
-    fn rotations(&mut self, op: HeOp, set: WorkingSet) -> Workload<'_> {
-        let run = move |()| {
-            let rotated = (0..KEYS).map(|_| match op {
-                HeOp::Rotate => self.rotate(set),
-                _ => self.hoisted_rotate(set),
-            });
-            rotated.collect::<Result<Vec<_>, _>>()
-        };
-        Workload::once(Bytes(0), Sweep::before(set).alone(), run).for_each_of(KEYS)
     }
 
     /// One of the operations that are measured after a sweep.
