@@ -102,43 +102,15 @@ fn rotate_inputs<H: HeOps>(
     rotated.collect()
 }
 
-/// One output ciphertext of every lane.
-fn output<H: HeOps, W: Borrow<H::Plaintext>>(
+/// One output ciphertext of every lane, of these alignments; `next` gives their partial sums, one after the other.
+fn output<H: HeOps>(
     of: &Products,
     ops: &H,
-    products: &[Product],
-    (inputs, rotated): (&[H::Ciphertext], &[Rotated<H::Ciphertext>]),
-    mut weight: impl FnMut() -> Result<W, H::Error>,
+    alignments: &[Alignment],
+    mut next: impl FnMut() -> Result<Vec<Option<H::Ciphertext>>, H::Error>,
 ) -> Result<Vec<Option<H::Ciphertext>>, H::Error> {
-    let (lanes, of_lane) = (of.layout.lanes(), of.layout.channels.input_ciphertexts());
-    let operand = |lane: usize, product: &Product| {
-        let at = lane * of_lane + product.input;
-        rotated[at][product.tap].as_ref().unwrap_or(&inputs[at])
-    };
-    let partials = products.chunk_by(|a, b| a.alignment == b.alignment);
-    let partials: Vec<&[Product]> = partials.collect();
-    let alike = partials.chunk_by(|a, b| same_operands(a, b));
-    let mut alike = alike.flat_map(|alike| alike.chunks(SUMS_AT_ONCE));
-    let mut waiting = VecDeque::new();
-    let mut next = || {
-        if waiting.is_empty()
-            && let Some(partials) = alike.next()
-        {
-            let lane = |lane| {
-                let operands = partials[0].iter().map(|product| operand(lane, product));
-                Lane::of(operands.collect(), partials.len())
-            };
-            let mut lanes: Vec<_> = (0..lanes).map(lane).collect();
-            add_inner_products(ops, &mut lanes, Order::SumBySum, &mut weight)?;
-            for k in 0..partials.len() {
-                let sums = lanes.iter_mut().map(|lane| lane.sums[k].take());
-                waiting.push_back(sums.collect());
-            }
-        }
-        Ok(waiting.pop_front().unwrap_or_default())
-    };
-    let alignments: Vec<Alignment> = partials.iter().map(|sum| sum[0].alignment).collect();
-    let mut turns = Turns(of).of(&alignments);
+    let lanes = of.layout.lanes();
+    let mut turns = Turns(of).of(alignments);
     let mut totals = vec![None; lanes];
     for alignments in alignments.chunk_by(|a, b| a.swap == b.swap) {
         let mut of_swap = vec![None; lanes];
@@ -241,8 +213,9 @@ impl<S: StrideRule> ConvOrder for OutputRotation<S> {
         // Rotated inputs, the outputs, and for each lane a sum of each kind and partial sums; one rotation.
         let layout = &products.layout;
         let rotated = layout.input_ciphertexts() * layout.taps.len();
-        let partials = products.kinds().map(|(kind, _)| alignments(kind).len());
-        let partials = partials.max().unwrap_or(0).min(SUMS_AT_ONCE);
+        let partials = products.kinds();
+        let partials = partials.map(|(kind, times)| alignments(kind).len() * times as usize);
+        let partials = partials.sum::<usize>().min(SUMS_AT_ONCE);
         rotated + layout.output_ciphertexts() + (2 + partials) * layout.lanes() + 1
     }
 
@@ -253,14 +226,44 @@ impl<S: StrideRule> ConvOrder for OutputRotation<S> {
         mut weight: impl FnMut(usize) -> Result<W, H::Error>,
     ) -> Result<Vec<H::Ciphertext>, H::Error> {
         let rotated = rotate_inputs(products, ops, inputs)?;
-        let mut index = 0;
-        let mut outputs = vec![Vec::new(); products.layout.lanes()];
-        for of_output in listed.chunk_by(|a, b| a.output == b.output) {
-            let next = || {
-                index += 1;
-                weight(index - 1)
-            };
-            let totals = output(products, ops, of_output, (inputs, &rotated), next)?;
+        let (lanes, of_lane) = (
+            products.layout.lanes(),
+            products.layout.channels.input_ciphertexts(),
+        );
+        let operand = |lane: usize, product: &Product| {
+            let at = lane * of_lane + product.input;
+            rotated[at][product.tap].as_ref().unwrap_or(&inputs[at])
+        };
+        let partials = listed.chunk_by(|a, b| (a.output, a.alignment) == (b.output, b.alignment));
+        let partials: Vec<&[Product]> = partials.collect();
+        let alike = partials.chunk_by(|a, b| same_operands(a, b));
+        let mut alike = alike.flat_map(|alike| alike.chunks(SUMS_AT_ONCE));
+        let (mut index, mut waiting) = (0, VecDeque::new());
+        let mut next = || {
+            if waiting.is_empty()
+                && let Some(partials) = alike.next()
+            {
+                let lane = |lane| {
+                    let operands = partials[0].iter().map(|product| operand(lane, product));
+                    Lane::of(operands.collect(), partials.len())
+                };
+                let mut lanes: Vec<_> = (0..lanes).map(lane).collect();
+                let weight = || {
+                    index += 1;
+                    weight(index - 1)
+                };
+                add_inner_products(ops, &mut lanes, Order::SumBySum, weight)?;
+                for k in 0..partials.len() {
+                    let sums = lanes.iter_mut().map(|lane| lane.sums[k].take());
+                    waiting.push_back(sums.collect());
+                }
+            }
+            Ok(waiting.pop_front().unwrap_or_default())
+        };
+        let mut outputs = vec![Vec::new(); lanes];
+        for of_output in partials.chunk_by(|a, b| a[0].output == b[0].output) {
+            let alignments: Vec<Alignment> = of_output.iter().map(|sum| sum[0].alignment).collect();
+            let totals = output(products, ops, &alignments, &mut next)?;
             for (lane, total) in outputs.iter_mut().zip(totals) {
                 lane.extend(total);
             }

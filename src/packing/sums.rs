@@ -53,7 +53,7 @@ pub(super) fn add_inner_products<H: HeOps, W: Borrow<H::Plaintext>>(
 ) -> Result<(), H::Error> {
     let sizes = |lane: &Lane<'_, _>| (lane.operands.len(), lane.sums.len());
     let (operands, sums) = lanes.first().map_or((0, 0), sizes);
-    if !ops.are_better_at_once(operands) {
+    if sums < 2 || !ops.are_better_at_once(operands) {
         for (operand, sum) in order.places(operands, sums) {
             let weight = weight()?;
             for lane in &mut *lanes {
