@@ -89,6 +89,18 @@ pub trait HeOps {
         ct: &Self::Ciphertext,
         pt: &Self::Plaintext,
     );
+    /// `sum += ct ⊙ pt`; where there is no sum yet this begins it, so that no encryption of zero is needed.
+    fn accumulate(
+        &self,
+        sum: &mut Option<Self::Ciphertext>,
+        ct: &Self::Ciphertext,
+        pt: &Self::Plaintext,
+    ) {
+        match sum {
+            Some(sum) => self.multiply_accumulate(sum, ct, pt),
+            None => *sum = Some(self.hadamard(ct, pt)),
+        }
+    }
     /// Whether sums of so many products that share their ciphertexts are better made at once, by
     /// [`HeOps::add_inner_products`], than product by product.
     fn are_better_at_once(&self, _products: usize) -> bool {
@@ -103,10 +115,7 @@ pub trait HeOps {
     ) {
         for (sum, weights) in sums.iter_mut().zip(weights.chunks(cts.len().max(1))) {
             for (ct, pt) in cts.iter().zip(weights) {
-                match sum {
-                    Some(sum) => self.multiply_accumulate(sum, ct, pt),
-                    None => *sum = Some(self.hadamard(ct, pt)),
-                }
+                self.accumulate(sum, ct, pt);
             }
         }
     }

@@ -17,7 +17,7 @@ use super::conv_layout::Stride;
 use super::conv_products::{Partial, Product, Products};
 use super::convolution::{ConvOrder, Convolution};
 use super::output_sum::OutputSum;
-use super::sums::{Lane, Order, SUMS_AT_ONCE, add_inner_products, merge};
+use super::sums::{Lane, Order, SUMS_AT_ONCE, add_inner_products, are_alike, merge};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 
 /// DELPHI's schedule of a convolution.
@@ -83,12 +83,6 @@ fn same_input(a: &Product, b: &Product) -> bool {
     (a.alignment.swap, a.input) == (b.alignment.swap, b.input)
 }
 
-/// Whether partial sums of an input are over the same of its rotations.
-fn same_taps(a: &[Product], b: &[Product]) -> bool {
-    let taps = |product: &Product| product.tap;
-    a.iter().map(taps).eq(b.iter().map(taps))
-}
-
 /// One output ciphertext of every lane; `operand` is what a product of a lane is with.
 fn output<'a, H: HeOps, W: Borrow<H::Plaintext>>(
     of: &Products,
@@ -106,7 +100,7 @@ where
         let mut of_swap = vec![None; lanes];
         let partials = products.chunk_by(|a, b| a.alignment == b.alignment);
         let partials: Vec<&[Product]> = partials.collect();
-        for alike in partials.chunk_by(|a, b| same_taps(a, b)) {
+        for alike in partials.chunk_by(|a, b| are_alike(a, b, |product| product.tap)) {
             for partials in alike.chunks(SUMS_AT_ONCE) {
                 let lane = |lane| {
                     let operands = partials[0].iter().map(|product| operand(lane, product));

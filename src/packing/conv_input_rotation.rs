@@ -21,7 +21,7 @@ use super::conv_products::{Partial, Product, Products};
 use super::convolution::{ConvOrder, Convolution};
 use super::output_sum::OutputSum;
 use super::strides::{Decimated, Discarded, StrideRule, stride};
-use super::sums::{Lane, Order, accumulate, add_inner_products};
+use super::sums::{Lane, Order, add_inner_products, are_alike};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 
 /// Input rotation, strides by computing and discarding.
@@ -65,8 +65,7 @@ const TURNS_AT_ONCE: usize = 8;
 
 /// Whether products of two rotations go into the same outputs, one product into each.
 fn same_outputs(a: &[Product], b: &[Product]) -> bool {
-    let outputs = |product: &Product| product.output;
-    are_distinct(a) && a.iter().map(outputs).eq(b.iter().map(outputs))
+    are_distinct(a) && are_alike(a, b, |product| product.output)
 }
 
 /// Whether the products of a rotation go into different outputs: where taps and alignments turn an input alike, several go
@@ -90,7 +89,7 @@ fn add_products<H: HeOps, W: Borrow<H::Plaintext>>(
             let weight = weight()?;
             for (lane, operands) in operands.iter().enumerate() {
                 let sum = &mut sums[place(lane, product)];
-                accumulate(ops, sum, operands[0], weight.borrow());
+                ops.accumulate(sum, operands[0], weight.borrow());
             }
         }
         return Ok(());

@@ -23,7 +23,7 @@ use super::conv_products::{Partial, Product, Products};
 use super::convolution::{ConvOrder, Convolution};
 use super::output_sum::OutputSum;
 use super::strides::{Decimated, Discarded, StrideRule, stride};
-use super::sums::{Lane, Order, SUMS_AT_ONCE, add_inner_products, merge};
+use super::sums::{Lane, Order, SUMS_AT_ONCE, add_inner_products, are_alike, merge};
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 
 /// Output rotation, strides by computing and discarding.
@@ -129,12 +129,6 @@ fn output<H: HeOps>(
     Ok(totals)
 }
 
-/// Whether partial sums are of the same rotated inputs.
-fn same_operands(a: &[Product], b: &[Product]) -> bool {
-    let operands = |product: &Product| (product.input, product.tap);
-    a.iter().map(operands).eq(b.iter().map(operands))
-}
-
 fn rotate_all<H: HeOps>(
     ops: &H,
     sums: &mut [Option<H::Ciphertext>],
@@ -236,7 +230,8 @@ impl<S: StrideRule> ConvOrder for OutputRotation<S> {
         };
         let partials = listed.chunk_by(|a, b| (a.output, a.alignment) == (b.output, b.alignment));
         let partials: Vec<&[Product]> = partials.collect();
-        let alike = partials.chunk_by(|a, b| same_operands(a, b));
+        let alike =
+            partials.chunk_by(|a, b| are_alike(a, b, |product| (product.input, product.tap)));
         let mut alike = alike.flat_map(|alike| alike.chunks(SUMS_AT_ONCE));
         let (mut index, mut waiting) = (0, VecDeque::new());
         let mut next = || {

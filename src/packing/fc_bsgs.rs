@@ -13,7 +13,7 @@ use std::borrow::Borrow;
 
 use super::fc_layout::{Diagonals, FcLayout, Term};
 use super::fully_connected::{DiagonalOrder, FullyConnected, Steps};
-use super::sums::{Lane, Order, SUMS_AT_ONCE, add_inner_products, fold, merge};
+use super::sums::{Lane, Order, SUMS_AT_ONCE, add_inner_products, are_alike, fold, merge};
 use crate::bfv::HeOps;
 
 /// The baby-step giant-step schedule of a fully connected layer.
@@ -62,12 +62,6 @@ fn rotate_inputs<H: HeOps>(
     rotated.collect()
 }
 
-/// Whether inner sums are over the same rotated blocks.
-fn same_operands(steps: &Steps, a: &[Term], b: &[Term]) -> bool {
-    let operands = |term: &Term| (term.block, term.diagonal % steps.baby);
-    a.iter().map(operands).eq(b.iter().map(operands))
-}
-
 impl DiagonalOrder for BabySteps {
     const NAME: &'static str = "fc_bsgs";
     const DIAGONALS: Diagonals = Diagonals::Fewest;
@@ -104,7 +98,8 @@ impl DiagonalOrder for BabySteps {
         let sums = terms.chunk_by(|&a, &b| steps.inner_sum(a) == steps.inner_sum(b));
         let sums: Vec<&[Term]> = sums.collect();
         let mut index = 0;
-        for alike in sums.chunk_by(|a, b| same_operands(steps, a, b)) {
+        let operands = |term: &Term| (term.block, term.diagonal % steps.baby);
+        for alike in sums.chunk_by(|a, b| are_alike(a, b, operands)) {
             for sums in alike.chunks(SUMS_AT_ONCE) {
                 let operand = |term: &Term| {
                     let ct = rotated[term.block][term.diagonal % steps.baby].as_ref();

@@ -19,7 +19,7 @@ use std::marker::PhantomData;
 
 use super::fc_layout::{Diagonals, FcLayout, Term};
 use super::fully_connected::{DiagonalOrder, FullyConnected, Steps};
-use super::sums::{accumulate, fold};
+use super::sums::fold;
 use crate::bfv::HeOps;
 
 /// Gazelle's hybrid.
@@ -98,7 +98,7 @@ impl<R: DiagonalRule> DiagonalOrder for ByDiagonals<R> {
                 let rotated = rotated.transpose()?;
                 for term in terms {
                     let ct = rotated.as_ref().unwrap_or(input);
-                    accumulate(ops, &mut sums[term.group], ct, weight(index)?.borrow());
+                    ops.accumulate(&mut sums[term.group], ct, weight(index)?.borrow());
                     index += 1;
                 }
             }

@@ -13,7 +13,7 @@ use super::output_sum::OutputSum;
 use super::plan::Schedule;
 use super::shape::{LinearShape, PackingError};
 use super::slots::{Slots, residue};
-use super::sums::{accumulate, fold};
+use super::sums::fold;
 use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 
 /// The naive schedule of a fully connected layer.
@@ -134,7 +134,7 @@ impl Schedule for FcNaive {
             let mut sum = None;
             for (block, input) in inputs[..self.blocks()].iter().enumerate() {
                 let plaintext = weight(output * self.blocks() + block)?;
-                accumulate(ops, &mut sum, input, plaintext.borrow());
+                ops.accumulate(&mut sum, input, plaintext.borrow());
             }
             if let Some(sum) = sum {
                 outputs.push(fold(ops, sum, self.slots, self.shifts())?);

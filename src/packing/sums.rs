@@ -24,6 +24,11 @@ impl<'a, C> Lane<'a, C> {
     }
 }
 
+/// Whether two lists of products have the same keys, one by one: the same operands, or the same sums.
+pub(super) fn are_alike<T, K: PartialEq>(a: &[T], b: &[T], key: impl Fn(&T) -> K) -> bool {
+    a.iter().map(&key).eq(b.iter().map(&key))
+}
+
 /// In which order products ask for their weights.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Order {
@@ -58,7 +63,7 @@ pub(super) fn add_inner_products<H: HeOps, W: Borrow<H::Plaintext>>(
             let weight = weight()?;
             for lane in &mut *lanes {
                 let (sum, ct) = (&mut lane.sums[sum], lane.operands[operand]);
-                accumulate(ops, sum, ct, weight.borrow());
+                ops.accumulate(sum, ct, weight.borrow());
             }
         }
         return Ok(());
@@ -74,19 +79,6 @@ pub(super) fn add_inner_products<H: HeOps, W: Borrow<H::Plaintext>>(
         ops.add_inner_products(&mut lane.sums, &lane.operands, &weights);
     }
     Ok(())
-}
-
-/// `sum += ct ⊙ pt`, where there may be no sum yet.
-pub(super) fn accumulate<H: HeOps>(
-    ops: &H,
-    sum: &mut Option<H::Ciphertext>,
-    ct: &H::Ciphertext,
-    pt: &H::Plaintext,
-) {
-    match sum {
-        Some(sum) => ops.multiply_accumulate(sum, ct, pt),
-        None => *sum = Some(ops.hadamard(ct, pt)),
-    }
 }
 
 /// `sum += more`, where either may be absent.

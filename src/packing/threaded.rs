@@ -13,7 +13,6 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::plan::Plan;
-use super::sums::accumulate;
 use crate::batch;
 use crate::bfv::{HeOps, Rotation};
 
@@ -346,9 +345,10 @@ impl<H: HeOps, W: Borrow<H::Plaintext>, F: Fn(usize) -> Result<W, H::Error>> Run
     ) -> Result<(), H::Error> {
         match weight {
             Weight::Numbered(index) => {
-                accumulate(self.ops, sum, ct, (self.weight)(*index)?.borrow());
+                self.ops
+                    .accumulate(sum, ct, (self.weight)(*index)?.borrow());
             }
-            Weight::Encoded(plaintext) => accumulate(self.ops, sum, ct, plaintext),
+            Weight::Encoded(plaintext) => self.ops.accumulate(sum, ct, plaintext),
         }
         Ok(())
     }
