@@ -35,13 +35,19 @@ impl<V: Values> Poly<V> {
         factors: &[&Poly<Factor>],
     ) {
         let mut first = 0;
-        for part in xs.chunks(AT_ONCE) {
+        for part in equal_parts(xs) {
+            let factors = Factors {
+                all: factors,
+                of_a_sum: xs.len(),
+                here: first..first + part.len(),
+                sums: sums.len(),
+            };
             for (limb, q) in basis.moduli().enumerate() {
                 for start in (0..basis.degree()).step_by(BLOCK) {
                     let block = Block::new(basis, limb, start);
                     for (k, sum) in sums.iter_mut().enumerate() {
                         for (i, x) in (first..).zip(part) {
-                            let stream = block.stream(factors, k * xs.len() + i);
+                            let stream = block.stream(&factors, k, i);
                             let x = x.map(|x| block.of(x));
                             let [one, other] = &mut sum.halves;
                             let acc = [block.of_mut(one), block.of_mut(other)];
@@ -56,6 +62,36 @@ impl<V: Values> Poly<V> {
             }
             first += part.len();
         }
+    }
+}
+
+/// At most [`AT_ONCE`] at a time, none much fewer than the others: what is asked for ahead is the more of a short one.
+fn equal_parts<T>(all: &[T]) -> impl Iterator<Item = &[T]> {
+    let parts = all.len().div_ceil(AT_ONCE).max(1);
+    all.chunks(all.len().div_ceil(parts).max(1))
+}
+
+/// The factors of the sums, of which those of some products are gone through.
+struct Factors<'a, 'b> {
+    all: &'a [&'b Poly<Factor>],
+    of_a_sum: usize,
+    here: Range<usize>,
+    sums: usize,
+}
+
+impl<'b> Factors<'_, 'b> {
+    fn get(&self, sum: usize, product: usize) -> Option<&'b Poly<Factor>> {
+        self.all.get(sum * self.of_a_sum + product).copied()
+    }
+
+    /// The factor that comes [`BLOCKS_AHEAD`] after this one, and whether with the next block.
+    fn ahead(&self, sum: usize, product: usize) -> (Option<&'b Poly<Factor>>, bool) {
+        let count = self.here.len().max(1);
+        let at = product - self.here.start + BLOCKS_AHEAD;
+        let sum = sum + at / count;
+        let turn = sum / self.sums.max(1);
+        let factor = self.get(sum % self.sums.max(1), self.here.start + at % count);
+        (factor, turn > 0)
     }
 }
 
@@ -84,16 +120,14 @@ impl Block {
         residues.get_mut(self.here.clone()).unwrap_or_default()
     }
 
-    /// Factor `index`, and what is asked for meanwhile: the one some places on, of the next block where this one has no more.
-    fn stream<'a>(&self, factors: &[&'a Poly<Factor>], index: usize) -> Stream<'a> {
-        let ahead = index + BLOCKS_AHEAD;
-        let factor = factors.get(index).map_or(&[][..], |factor| self.of(factor));
-        let next = match factors.get(ahead) {
-            Some(next) => Some(self.of(next)),
-            None => {
-                let next = factors.get(ahead - factors.len());
-                next.and_then(|next| next.residues().get(self.after.clone()))
-            }
+    /// The factor of a product, and what is asked for meanwhile: the one some places on.
+    fn stream<'a>(&self, factors: &Factors<'_, 'a>, sum: usize, product: usize) -> Stream<'a> {
+        let factor = factors.get(sum, product);
+        let factor = factor.map_or(&[][..], |factor| self.of(factor));
+        let next = match factors.ahead(sum, product) {
+            (Some(next), false) => Some(self.of(next)),
+            (Some(next), true) => next.residues().get(self.after.clone()),
+            (None, _) => None,
         };
         let next = next.unwrap_or(factor);
         Stream { factor, next }
@@ -151,6 +185,46 @@ mod tests {
             let factors: Vec<&Poly<Factor>> = factors.iter().collect();
             Poly::add_inner_products(&basis, &mut places, &xs, &factors);
             prop_assert_eq!(sums, expected);
+        }
+    }
+
+    #[test]
+    fn parts_are_of_nearly_one_size() {
+        let lengths = |count: usize| -> Vec<usize> {
+            let all = vec![(); count];
+            equal_parts(&all).map(<[()]>::len).collect()
+        };
+        assert_eq!(lengths(64), [64]);
+        assert_eq!(lengths(72), [36, 36]);
+        assert_eq!(lengths(144), [48; 3]);
+        assert_eq!(lengths(131), [44, 44, 43]);
+        assert!(lengths(0).is_empty());
+    }
+
+    /// What is asked for ahead is what is multiplied so many products later, here or in the next block.
+    #[test]
+    fn what_comes_next_is_asked_for_ahead() {
+        let basis = RnsBasis::new(16, &[1_073_643_521]).unwrap();
+        let factor = |stream| sampler::uniform::<Ntt>(&basis, &[1; 32], stream).into_factor(&basis);
+        for (sums, of_a_sum, here) in [(8, 72, 36..72), (3, 5, 0..5), (2, 1, 0..1)] {
+            let factors: Vec<Poly<Factor>> = (0..sums * of_a_sum).map(factor).collect();
+            let all: Vec<&Poly<Factor>> = factors.iter().collect();
+            let part = Factors {
+                all: &all,
+                of_a_sum: of_a_sum as usize,
+                here,
+                sums: sums as usize,
+            };
+            let order = (0..part.sums).flat_map(|sum| part.here.clone().map(move |i| (sum, i)));
+            let order: Vec<(usize, usize)> = order.collect();
+            for (at, &(sum, product)) in order.iter().enumerate() {
+                let later = at + BLOCKS_AHEAD;
+                let (next, other) = order[later % order.len()];
+                let expected = part.get(next, other).unwrap();
+                let (ahead, of_next_block) = part.ahead(sum, product);
+                assert!(std::ptr::eq(ahead.unwrap(), expected));
+                assert_eq!(of_next_block, later >= order.len());
+            }
         }
     }
 }
