@@ -126,6 +126,8 @@ pub enum WorkingSet {
     Middle,
     /// Of a product, the encoded plaintext from memory, several sums made at once over ciphertexts of [`FAR`] bytes.
     Far,
+    /// As [`WorkingSet::Far`], with [`OUTSIDE`] bytes.
+    Outside,
 }
 
 /// Size of the ciphertexts that the sums of [`WorkingSet::Near`] products are over.
@@ -137,6 +139,9 @@ pub const MIDDLE: usize = 10 << 20;
 /// Size of the ciphertexts that the sums of [`WorkingSet::Far`] products are over, and of what goes through the
 /// caches where operands are [`WorkingSet::Shared`]: beyond a core's own caches, within what cores share.
 pub const FAR: usize = 24 << 20;
+
+/// Size of the ciphertexts that the sums of [`WorkingSet::Outside`] products are over: beyond what most cores share.
+pub const OUTSIDE: usize = 48 << 20;
 
 /// What goes through the caches where operands are [`WorkingSet::Cold`]. Of a large cache that is shared with other tenants,
 /// what is not touched for some tens of milliseconds is theirs; going through so much takes longer.
@@ -152,6 +157,7 @@ impl WorkingSet {
             Self::Near => "near",
             Self::Middle => "middle",
             Self::Far => "far",
+            Self::Outside => "outside",
         }
     }
 }

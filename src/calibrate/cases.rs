@@ -47,11 +47,12 @@ const OTHERS: [(usize, usize, u32, KeySwitch); 4] = [
     (8192, 4, 44, KeySwitch::Special(&[44, 45])),
 ];
 /// Where products find their operands.
-const STREAMED: [WorkingSet; 4] = [
+const STREAMED: [WorkingSet; 5] = [
     WorkingSet::Cold,
     WorkingSet::Near,
     WorkingSet::Middle,
     WorkingSet::Far,
+    WorkingSet::Outside,
 ];
 /// Where an act finds its operands if others came between it and the last one of its kind.
 const BETWEEN: [WorkingSet; 2] = [WorkingSet::Shared, WorkingSet::Cold];

@@ -13,6 +13,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::case::{Case, Op};
 use super::clock::{now, time};
+use super::nearness::{Near, PROBES, TRIPS, quickest, wait_for_near};
 use super::polling;
 use super::workload::{Workload, WorkloadError};
 use crate::units::{Bytes, Nanos};
@@ -35,7 +36,7 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
     let bytes = bytes
         .filter(allowed)
         .ok_or_else(|| WorkloadError::case(case, "message"))?;
-    let mut loopback = Loopback::to(move |stream| acknowledge(stream, bytes))?;
+    let mut loopback = Loopback::to(move |stream| acknowledge(stream, bytes, places(bytes)))?;
     let mut message = vec![0x5a; bytes];
     let size = Bytes(bytes as u64);
     let workload = if case.op == Op::HandOver {
@@ -44,6 +45,16 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
         Workload::again(size, move || Ok(loopback.exchange(&message)?))
     };
     Ok(workload.through(places(bytes)))
+}
+
+/// Waits until the cores of the loopback's ends are near each other, as in [`wait_for_near`]; the last
+/// round trip.
+pub(super) fn wait(known: Option<Near>, most: Duration) -> Result<Nanos, WorkloadError> {
+    let mut loopback = Loopback::to(answer_probes)?;
+    Ok(wait_for_near(known, most, || {
+        loopback.send(&[1])?;
+        quickest(|| loopback.exchange(&[1]))
+    })?)
 }
 
 /// Places that messages of a length are taken into in turn.
@@ -151,15 +162,26 @@ impl Loopback {
     }
 }
 
-/// Takes in messages of one length, each into memory that left the caches, and answers with one byte.
-fn acknowledge(stream: &TcpStream, bytes: usize) -> io::Result<()> {
-    let mut memory = vec![1; places(bytes) * bytes];
+/// Takes in messages of one length, into so many places in turn, and answers with one byte.
+fn acknowledge(stream: &TcpStream, bytes: usize, places: usize) -> io::Result<()> {
+    let mut memory = vec![1; places * bytes];
     loop {
         for place in memory.chunks_exact_mut(bytes) {
             polling::read_exact(stream, place, now() + PATIENCE)?;
             polling::write_all(stream, &[1], now() + PATIENCE)?;
         }
     }
+}
+
+/// Acknowledges groups of probes, and sleeps between them: a core that slept is placed anew.
+fn answer_probes(stream: &TcpStream) -> io::Result<()> {
+    while polling::read_asleep(stream, &mut [0], now() + PATIENCE)? > 0 {
+        for _ in 0..PROBES * TRIPS {
+            polling::read_exact(stream, &mut [0], now() + PATIENCE)?;
+            polling::write_all(stream, &[1], now() + PATIENCE)?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes in whatever comes, into memory that left the caches.
@@ -190,7 +212,8 @@ mod tests {
     #[test]
     fn messages_of_any_length_are_acknowledged() {
         for bytes in [1, 100_000, 3 << 20] {
-            let mut loopback = Loopback::to(move |end| acknowledge(end, bytes)).unwrap();
+            let mut loopback =
+                Loopback::to(move |end| acknowledge(end, bytes, places(bytes))).unwrap();
             for _ in 0..3 {
                 loopback.exchange(&vec![1; bytes]).unwrap();
                 let mut message = vec![1; bytes];
@@ -209,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_link_that_is_cut_is_an_error() {
-        let mut loopback = Loopback::to(|end| acknowledge(end, 100)).unwrap();
+        let mut loopback = Loopback::to(|end| acknowledge(end, 100, 1)).unwrap();
         loopback.stream.shutdown(Shutdown::Both).unwrap();
         assert!(loopback.exchange(&[1; 100]).is_err());
     }

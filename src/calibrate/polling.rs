@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
+use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
@@ -28,6 +29,8 @@ const POLLED: Duration = Duration::from_secs(10);
 /// # Errors
 /// The stream fails.
 pub(crate) fn ready(stream: &TcpStream) -> io::Result<()> {
+    // The cores are counted here, before a thread is bound to one of them.
+    polled();
     stream.set_nodelay(true)?;
     #[cfg(target_os = "linux")]
     if is_within_machine(stream) {
@@ -85,6 +88,35 @@ pub(crate) fn read_exact(
         }
     }
     Ok(())
+}
+
+/// Reads a message of so many bytes into an empty vector that has room for it.
+///
+/// # Errors
+/// As of [`read_exact`].
+pub(crate) fn read_into(
+    stream: &TcpStream,
+    message: &mut Vec<u8>,
+    length: usize,
+    deadline: Moment,
+) -> io::Result<()> {
+    // Room that is just as long is filled as it is; more room would take in what follows, and is filled with zeros first.
+    while message.capacity() == length && message.len() < length {
+        let ask =
+            || recv(stream, spare_capacity(message), RecvFlags::DONTWAIT).map(|(_, read)| read);
+        match poll(deadline, polled(), ask)? {
+            Some(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let filled = message.len();
+    message.resize(length, 0);
+    read_exact(
+        stream,
+        message.get_mut(filled..).unwrap_or_default(),
+        deadline,
+    )
 }
 
 /// Sends all of `bytes`.
@@ -246,6 +278,29 @@ mod tests {
         let silent = asleep(soon(), |_| Err(io::ErrorKind::WouldBlock.into()));
         assert_eq!(silent.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert!(cores() >= 1);
+    }
+
+    /// Into room that is as long as the message, or longer: what follows it stays in the stream.
+    #[test]
+    fn a_message_is_read_and_no_more() {
+        for room in [300_000, 400_000] {
+            let (near, far) = pair();
+            let sent: Vec<u8> = (0..300_010_u32).map(|i| i.to_le_bytes()[1]).collect();
+            let (first, rest) = sent.split_at(300_000);
+            let (deadline, message) = (now() + Duration::from_secs(30), sent.clone());
+            let sending = thread::spawn(move || {
+                write_all(&near, &message, deadline).unwrap();
+            });
+            let mut read = Vec::with_capacity(room);
+            read_into(&far, &mut read, first.len(), deadline).unwrap();
+            assert_eq!(read, first);
+            let mut after = Vec::with_capacity(room);
+            read_into(&far, &mut after, rest.len(), deadline).unwrap();
+            assert_eq!(after, rest);
+            sending.join().unwrap();
+            let ended = read_into(&far, &mut Vec::with_capacity(room), room, deadline);
+            assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        }
     }
 
     #[test]

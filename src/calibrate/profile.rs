@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::case::{Case, Op, WorkingSet};
 use super::environment::differences;
-use super::pace::OwnPace;
+use super::known::Known;
 use crate::units::{Bytes, Nanos};
 
 /// The columns, in order.
@@ -47,9 +47,6 @@ pub struct Record {
     /// Bytes that the operation sends or stores, where it does.
     pub bytes: Bytes,
 }
-
-/// Key of the environment under which the pace of a processor of one's own stands.
-pub(super) const PACE: &str = "pace";
 
 /// A machine and its measurements.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -164,9 +161,9 @@ impl Profile {
         differences(&self.environment, here)
     }
 
-    /// The pace of a processor of one's own on this machine, where the environment says it.
-    pub fn own_pace(&self) -> Option<OwnPace> {
-        self.environment.get(PACE)?.parse().ok()
+    /// What this machine has shown at its best, as far as the environment says it.
+    pub fn known(&self) -> Known {
+        Known::read(&self.environment)
     }
 
     /// The profile as text.
@@ -309,6 +306,7 @@ impl<'a> Row<'a> {
             "near" => WorkingSet::Near,
             "middle" => WorkingSet::Middle,
             "far" => WorkingSet::Far,
+            "outside" => WorkingSet::Outside,
             _ => return Err(self.refused(7, "`hot`, `cold`, `shared`, `near`, `middle` or `far`")),
         };
         let record = Record {

@@ -17,12 +17,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Range;
+use std::time::Duration;
 
 use super::case::{Case, Op};
 use super::clock::{Effort, now};
 use super::environment::environment;
-use super::pace::OwnPace;
-use super::profile::{PACE, Profile, Record};
+use super::known::Known;
+use super::link_workload;
+use super::profile::{Profile, Record};
 use super::sampling::{Sample, sample};
 use super::statistics::{RESAMPLES, Summary, summarize};
 use super::workload::{Operands, WorkloadError};
@@ -34,6 +36,8 @@ const LEAST_SHARE: f64 = 0.01;
 const FOR_ROUNDS: f64 = 0.9;
 /// Samples taken on a processor of one's own from which no others are needed.
 const LEAST_UNDISTURBED: usize = 3;
+/// How long it waits for near cores, at most, before each case of the loopback.
+const NEAR_WAITING: Duration = Duration::from_secs(3);
 
 /// What was measured, and what could not be.
 #[derive(Debug)]
@@ -53,53 +57,41 @@ pub struct Sampled {
     pub samples: Vec<Sample>,
     /// Those that count, summed up.
     pub summary: Summary,
-    /// The pace of a processor of one's own, which judges theirs, where they were watched.
-    own_pace: Option<OwnPace>,
+    /// What judges them.
+    known: Known,
 }
 
 impl Sampled {
     /// Of some samples; `None` of none.
-    fn of(samples: Vec<Sample>, own_pace: Option<OwnPace>) -> Option<Self> {
+    fn of(samples: Vec<Sample>, known: Known) -> Option<Self> {
         let mut counted = samples.clone();
-        counted.sort_by(|a, b| pace_of(a).0.total_cmp(&pace_of(b).0));
-        let own = counted.partition_point(|sample| !disturbed(sample, own_pace));
+        counted.sort_by(|a, b| known.excess(a).total_cmp(&known.excess(b)));
+        let own = counted.partition_point(|sample| !known.is_disturbed(sample));
         counted.truncate(own.max(LEAST_UNDISTURBED));
-        let counted: Vec<Nanos> = counted.iter().map(|sample| sample.time).collect();
+        let counted: Vec<Nanos> = counted.iter().map(|s| known.usual_time(s)).collect();
         let summary = summarize(&counted)?;
         Some(Self {
             samples,
             summary,
-            own_pace,
+            known,
         })
     }
 
-    /// Samples that were taken while the processor was shared.
+    /// Samples that were taken while the processor was shared, or the link's ends were far from each other.
     pub fn disturbed(&self) -> usize {
         let all = self.samples.iter();
-        all.filter(|sample| disturbed(sample, self.own_pace))
-            .count()
+        all.filter(|sample| self.known.is_disturbed(sample)).count()
     }
 
     /// Whether too few others were left, so that some of them count too.
     pub fn disturbed_throughout(&self) -> bool {
-        disturbed_throughout(&self.samples, self.own_pace)
+        disturbed_throughout(&self.samples, self.known)
     }
 }
 
-/// The pace around a sample; nothing is quicker than where it was not watched.
-fn pace_of(sample: &Sample) -> Nanos {
-    sample.pace.unwrap_or_default()
-}
-
-/// Whether the processor was shared when a sample was taken.
-fn disturbed(sample: &Sample, own_pace: Option<OwnPace>) -> bool {
-    let judged = sample.pace.zip(own_pace);
-    judged.is_some_and(|(pace, own)| !own.undisturbed(pace))
-}
-
-/// Whether hardly any sample was taken on a processor of one's own.
-fn disturbed_throughout(samples: &[Sample], own_pace: Option<OwnPace>) -> bool {
-    let own = samples.iter().filter(|sample| !disturbed(sample, own_pace));
+/// Whether hardly any sample was taken undisturbed.
+fn disturbed_throughout(samples: &[Sample], known: Known) -> bool {
+    let own = samples.iter().filter(|sample| !known.is_disturbed(sample));
     own.count() < LEAST_UNDISTURBED.min(samples.len())
 }
 
@@ -120,32 +112,40 @@ impl Calibration {
         let (mut cases, mut samples) = (Vec::new(), Vec::new());
         for Taking { case, bytes, times } in taken {
             cases.push(case);
-            let unwatched = |time| Sample { time, pace: None };
+            let unwatched = |time| Sample {
+                time,
+                pace: None,
+                usual: None,
+                near: None,
+            };
             samples.push(Samples {
                 taken: times.into_iter().map(unwatched).collect(),
                 bytes,
                 failure: None,
             });
         }
-        sum_up(&cases, samples, None)
+        sum_up(&cases, samples, Known::default())
     }
 
     /// The samples as CSV: the columns of a case as in the profile, then one sample a row, with the processor's pace
-    /// where it was watched, and 1 for those that were disturbed and for outliers.
+    /// and the round trip between a link's ends where they were watched, and 1 for those that were disturbed and for outliers.
     pub fn samples_csv(&self) -> String {
-        let columns =
-            "op,n,limbs,q_bits,p_bits,param,threads,working_set,ns,pace_ns,disturbed,outlier\n";
+        let columns = "op,n,limbs,q_bits,p_bits,param,threads,working_set,ns,pace_ns,usual_ns,near_ns,disturbed,outlier\n";
         let mut text = String::from(columns);
         for (record, sampled) in self.profile.records.iter().zip(&self.samples) {
             let key = record.case.key();
             for sample in &sampled.samples {
-                let time = sample.time;
-                let pace = sample
-                    .pace
-                    .map_or_else(String::new, |p| format!("{:.0}", p.0));
-                let disturbed = u8::from(disturbed(sample, sampled.own_pace));
+                let time = sampled.known.usual_time(sample);
+                let told =
+                    |time: Option<Nanos>| time.map_or_else(String::new, |t| format!("{:.0}", t.0));
+                let [pace, usual, near] = [sample.pace, sample.usual, sample.near].map(told);
+                let disturbed = u8::from(sampled.known.is_disturbed(sample));
                 let outlier = u8::from(sampled.summary.is_outlier(time));
-                let _ = writeln!(text, "{key},{:.2},{pace},{disturbed},{outlier}", time.0);
+                let _ = writeln!(
+                    text,
+                    "{key},{:.2},{pace},{usual},{near},{disturbed},{outlier}",
+                    sample.time.0
+                );
             }
         }
         text
@@ -175,19 +175,26 @@ impl Samples {
     }
 }
 
-/// Measures cases, those of one thread on the caller's, for a round's part of `effort`, on a processor that showed `known`
-/// before.
+/// Measures cases, those of one thread on the caller's, for a round's part of `effort`, on a machine of which so much is
+/// `known`.
 pub fn measure<'a>(
     cases: impl IntoIterator<Item = &'a Case>,
     effort: Effort,
-    known: Option<OwnPace>,
+    known: Known,
 ) -> Vec<Outcome> {
     let effort = effort.of_a_round();
-    let (mut operands, mut watch) = (Operands::default(), effort.watch().knowing(known));
+    let (mut operands, mut watch) = (Operands::default(), effort.watch().knowing(known.pace));
     let mut one = |case: &Case| {
+        let near = is_loopback(case.op)
+            .then(|| link_workload::wait(known.near, effort.most_waiting.min(NEAR_WAITING)))
+            .transpose()?;
         let mut workload = operands.workload(case)?;
         workload.go_through()?;
-        let taken = sample(effort, &mut watch, &mut workload)?;
+        let usual = watch.usual();
+        let mut taken = sample(effort, &mut watch, &mut workload)?;
+        taken
+            .iter_mut()
+            .for_each(|sample| (sample.usual, sample.near) = (Some(usual), near));
         Ok((taken, workload.bytes()))
     };
     let measured = cases.into_iter().map(|case| {
@@ -195,6 +202,11 @@ pub fn measure<'a>(
         outcome.map_err(|failure| failure.to_string())
     });
     measured.collect()
+}
+
+/// Whether the loopback's two ends take part.
+const fn is_loopback(op: Op) -> bool {
+    matches!(op, Op::Send | Op::HandOver | Op::RoundTrip)
 }
 
 /// Runs of neighbouring cases that share operands, or are of one kind.
@@ -232,12 +244,12 @@ fn alike(a: &Case, b: &Case) -> bool {
     (kind(a), a.threads, ring(a)) == (kind(b), b.threads, ring(b))
 }
 
-/// Measures `cases`, part by part: `take` is given the places of some of one part among them and the pace that is known by
+/// Measures `cases`, part by part: `take` is given the places of some of one part among them and what is known by
 /// then, and gives back what it made of each ([`measure`]). `progress` is told how much is done, of how much, and what comes next.
 pub fn calibrate(
     cases: &[Case],
     effort: Effort,
-    mut take: impl FnMut(&[usize], Option<OwnPace>) -> Vec<Outcome>,
+    mut take: impl FnMut(&[usize], Known) -> Vec<Outcome>,
     mut progress: impl FnMut(usize, usize, &Case),
 ) -> Calibration {
     let mut samples: Vec<Samples> = cases.iter().map(|_| Samples::default()).collect();
@@ -264,16 +276,16 @@ pub fn calibrate(
         if start.elapsed() > effort.budget {
             break;
         }
-        let own = own_pace(&samples);
+        let known = known(&samples);
         let shared = |at: &usize| {
             let samples = samples.get(*at);
-            samples.is_some_and(|samples| disturbed_throughout(&samples.taken, own))
+            samples.is_some_and(|samples| disturbed_throughout(&samples.taken, known))
         };
         let shared: Vec<usize> = part.clone().filter(shared).collect();
         take_some(&mut samples, shared, &mut take);
     }
-    let own_pace = own_pace(&samples);
-    let mut calibration = sum_up(cases, samples, own_pace);
+    let known = known(&samples);
+    let mut calibration = sum_up(cases, samples, known);
     let environment = &mut calibration.profile.environment;
     environment.insert("rounds".to_owned(), gone_through.to_string());
     calibration
@@ -283,14 +295,14 @@ pub fn calibrate(
 fn take_some(
     samples: &mut [Samples],
     places: impl IntoIterator<Item = usize>,
-    take: &mut impl FnMut(&[usize], Option<OwnPace>) -> Vec<Outcome>,
+    take: &mut impl FnMut(&[usize], Known) -> Vec<Outcome>,
 ) {
     let sound = |at: &usize| samples.get(*at).is_some_and(|s| s.failure.is_none());
     let places: Vec<usize> = places.into_iter().filter(sound).collect();
     if places.is_empty() {
         return;
     }
-    let known = own_pace(samples);
+    let known = known(samples);
     for (&at, outcome) in places.iter().zip(take(&places, known)) {
         if let Some(samples) = samples.get_mut(at) {
             samples.add(outcome);
@@ -298,13 +310,12 @@ fn take_some(
     }
 }
 
-/// The pace of a processor of one's own, by all samples.
-fn own_pace(samples: &[Samples]) -> Option<OwnPace> {
-    let taken = samples.iter().flat_map(|samples| &samples.taken);
-    OwnPace::among(taken.filter_map(|sample| sample.pace))
+/// What all samples show.
+fn known(samples: &[Samples]) -> Known {
+    Known::among(samples.iter().flat_map(|samples| &samples.taken))
 }
 
-fn sum_up(cases: &[Case], samples: Vec<Samples>, own_pace: Option<OwnPace>) -> Calibration {
+fn sum_up(cases: &[Case], samples: Vec<Samples>, known: Known) -> Calibration {
     let mut records = Vec::new();
     let (mut failed, mut kept) = (Vec::new(), Vec::new());
     for (
@@ -316,7 +327,7 @@ fn sum_up(cases: &[Case], samples: Vec<Samples>, own_pace: Option<OwnPace>) -> C
         },
     ) in cases.iter().zip(samples)
     {
-        match (failure, Sampled::of(taken, own_pace)) {
+        match (failure, Sampled::of(taken, known)) {
             (Some(failure), _) => failed.push((case.clone(), failure)),
             (None, Some(sampled)) => {
                 let summary = sampled.summary;
@@ -335,7 +346,7 @@ fn sum_up(cases: &[Case], samples: Vec<Samples>, own_pace: Option<OwnPace>) -> C
     }
     take_off_round_trip(&mut records);
     let profile = Profile {
-        environment: environment_of(cases, &kept),
+        environment: environment_of(cases, &kept, known),
         records,
     };
     Calibration {
@@ -346,22 +357,20 @@ fn sum_up(cases: &[Case], samples: Vec<Samples>, own_pace: Option<OwnPace>) -> C
 }
 
 /// The machine, and how times were summed up.
-fn environment_of(cases: &[Case], kept: &[Sampled]) -> BTreeMap<String, String> {
+fn environment_of(cases: &[Case], kept: &[Sampled], known: Known) -> BTreeMap<String, String> {
     let threads = cases.iter().map(|case| case.threads).max().unwrap_or(1);
     let mut environment = environment(threads);
     let interval = format!("95 %, percentile bootstrap of {RESAMPLES} medians");
     let of = |count: fn(&Summary) -> u64| kept.iter().map(|s| count(&s.summary)).sum::<u64>();
     let (outliers, samples) = (of(|s| s.outliers), of(|s| s.samples));
     let outliers = format!("{outliers} of {samples} samples, modified z-score above 3.5");
-    if kept.iter().any(|sampled| sampled.own_pace.is_some()) {
+    if known != Known::default() {
         let taken: usize = kept.iter().map(|s| s.samples.len()).sum();
         let disturbed: usize = kept.iter().map(Sampled::disturbed).sum();
-        let disturbed = format!("{disturbed} of {taken} samples, by the processor's pace");
+        let disturbed = format!("{disturbed} of {taken} samples, by pace and round trip");
         environment.insert("disturbed".to_owned(), disturbed);
     }
-    if let Some(own) = kept.iter().find_map(|sampled| sampled.own_pace) {
-        environment.insert(PACE.to_owned(), own.to_string());
-    }
+    known.enter(&mut environment);
     environment.insert("interval".to_owned(), interval);
     environment.insert("outliers".to_owned(), outliers);
     environment
@@ -386,10 +395,9 @@ fn take_off_round_trip(records: &mut [Record]) {
 
 #[cfg(test)]
 mod tests {
-    use crate::gc::GarblingHash;
-    use std::time::Duration;
-
+    use super::super::pace::OwnPace;
     use super::*;
+    use crate::gc::GarblingHash;
     use crate::protocol::OtRole;
 
     fn calibrated(
@@ -456,7 +464,8 @@ mod tests {
         assert!(seen.is_sorted() && seen[0] == (0, all), "{seen:?}");
         let read = Profile::from_csv(&profile.to_csv()).unwrap();
         assert_eq!(read.records.len(), cases.len());
-        assert!(read.own_pace().is_some_and(|own| own.time().0 > 100.0));
+        assert!(read.known().pace.is_some_and(|own| own.time().0 > 100.0));
+        assert!(read.known().near.is_some() && read.known().usual.is_some());
         assert!(
             profile
                 .records
@@ -472,17 +481,22 @@ mod tests {
         let sample = |time: f64, pace: f64| Sample {
             time: Nanos(time),
             pace: Some(Nanos(pace)),
+            usual: None,
+            near: None,
         };
-        let own_pace = OwnPace::of([Nanos(10.0)]);
+        let known = Known {
+            pace: OwnPace::of([Nanos(10.0)]),
+            ..Known::default()
+        };
         let own = [5.0, 6.0, 7.0].map(|time| sample(time, 10.5));
         let shared = [90.0, 91.0].map(|time| sample(time, 15.0));
         let both = [&own[..], &shared].concat();
-        let of = |samples: &[Sample], own_pace| Sampled::of(samples.to_vec(), own_pace).unwrap();
-        let kept = of(&both, own_pace);
+        let of = |samples: &[Sample], known| Sampled::of(samples.to_vec(), known).unwrap();
+        let kept = of(&both, known);
         assert_eq!((kept.summary.samples, kept.summary.median), (3, Nanos(6.0)));
         assert_eq!((kept.samples.len(), kept.disturbed()), (5, 2));
         assert!(!kept.disturbed_throughout());
-        let few = of(&[&both[1..], &[sample(95.0, 14.0)]].concat(), own_pace);
+        let few = of(&[&both[1..], &[sample(95.0, 14.0)]].concat(), known);
         assert_eq!(few.summary.samples, 3, "too few others");
         assert_eq!(
             few.summary.median,
@@ -490,9 +504,9 @@ mod tests {
             "6, 7 and that of the quickest pace"
         );
         assert!(few.disturbed_throughout());
-        let unwatched = of(&both, None);
+        let unwatched = of(&both, Known::default());
         assert_eq!((unwatched.summary.samples, unwatched.disturbed()), (5, 0));
-        assert!(Sampled::of(Vec::new(), own_pace).is_none());
+        assert!(Sampled::of(Vec::new(), known).is_none());
     }
 
     #[test]

@@ -25,6 +25,10 @@ pub struct Sample {
     pub time: Nanos,
     /// The slower of the processor's paces directly before and after, as a [`Watch`] sees them; `None` where there was none.
     pub pace: Option<Nanos>,
+    /// The usual pace shortly before it ([`Watch::usual`]).
+    pub usual: Option<Nanos>,
+    /// The round trip between its two ends' cores before it, where it has two.
+    pub near: Option<Nanos>,
 }
 
 /// Samples an operation. `watch` waits before each sample, within its limits.
@@ -57,6 +61,8 @@ pub fn sample(
         samples.push(Sample {
             time: taken? * (1.0 / runs as f64),
             pace: Some(watch.worked(all - waited)),
+            usual: None,
+            near: None,
         });
     }
     Ok(samples)

@@ -1,6 +1,6 @@
 //! Where the operands of a case come from, by its working set.
 
-use super::case::{BEYOND, FAR, MIDDLE, NEAR, WorkingSet};
+use super::case::{BEYOND, FAR, MIDDLE, NEAR, OUTSIDE, WorkingSet};
 use crate::bfv::HeOp;
 
 /// Bytes of ciphertexts that products of several sums share.
@@ -10,6 +10,7 @@ pub(super) const fn spread(set: WorkingSet) -> Option<usize> {
         WorkingSet::Near => Some(NEAR),
         WorkingSet::Middle => Some(MIDDLE),
         WorkingSet::Far => Some(FAR),
+        WorkingSet::Outside => Some(OUTSIDE),
     }
 }
 
@@ -19,7 +20,11 @@ pub(super) const fn gone_through(set: WorkingSet) -> Option<usize> {
     match set {
         WorkingSet::Hot => None,
         WorkingSet::Shared => Some(FAR),
-        WorkingSet::Cold | WorkingSet::Near | WorkingSet::Middle | WorkingSet::Far => Some(BEYOND),
+        WorkingSet::Cold
+        | WorkingSet::Near
+        | WorkingSet::Middle
+        | WorkingSet::Far
+        | WorkingSet::Outside => Some(BEYOND),
     }
 }
 

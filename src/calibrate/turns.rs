@@ -47,7 +47,8 @@ impl<T: Clone> Turns<T> {
             | WorkingSet::Shared
             | WorkingSet::Near
             | WorkingSet::Middle
-            | WorkingSet::Far => {
+            | WorkingSet::Far
+            | WorkingSet::Outside => {
                 self.next = if self.next + 1 < self.all.len() {
                     self.next + 1
                 } else {

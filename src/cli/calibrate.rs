@@ -19,7 +19,9 @@ use super::error::Failure;
 use super::globals::Globals;
 use super::output::{self, Progress};
 use super::token::TokenArgs;
-use crate::calibrate::{Calibration, Case, Effort, Outcome, OwnPace, Profile, calibrate};
+use crate::calibrate::{
+    Calibration, Case, Effort, Known, Near, Outcome, OwnPace, Profile, calibrate,
+};
 use crate::predict::PriceList;
 
 /// Measure what this machine takes for each operation, and write its profile
@@ -47,6 +49,9 @@ pub(super) struct Args {
     /// The pace of a processor of one's own, with --part
     #[arg(long, value_name = "PACE", requires = "part", hide = true)]
     pace: Option<OwnPace>,
+    /// The round trip between near cores, with --part
+    #[arg(long, value_name = "NEAR", requires = "part", hide = true)]
+    near: Option<Near>,
     /// Measure nothing: tell how far the profile agrees with this one
     #[arg(long, value_name = "OTHER", conflicts_with_all = ["quick", "link"])]
     compare: Option<PathBuf>,
@@ -78,7 +83,12 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
     };
     let threads = threads(globals);
     if let Some(places) = &args.part {
-        return process::serve(places, &cases(threads)?, effort, args.pace);
+        let known = Known {
+            pace: args.pace,
+            near: args.near,
+            usual: None,
+        };
+        return process::serve(places, &cases(threads)?, effort, known);
     }
     let path = args.output.unwrap_or_else(calibration::of_this_host);
     if path.is_dir() {
@@ -106,11 +116,11 @@ pub(super) fn run(args: Args, globals: &Globals) -> Result<(), Failure> {
         peer => {
             let link = peer.map(|peer| peer.measure(budget)).transpose()?;
             let quick = args.quick;
-            let take = |part: &[usize], pace| {
+            let take = |part: &[usize], known| {
                 let told = process::Told {
                     quick,
                     threads,
-                    pace,
+                    known,
                 };
                 process::take(part, told)
             };
@@ -150,7 +160,7 @@ fn cases(threads: usize) -> Result<Vec<Case>, Failure> {
 fn measure(
     cases: &[Case],
     effort: Effort,
-    take: impl FnMut(&[usize], Option<OwnPace>) -> Vec<Outcome>,
+    take: impl FnMut(&[usize], Known) -> Vec<Outcome>,
     globals: &Globals,
 ) -> Calibration {
     let mut bar: Option<Progress> = None;

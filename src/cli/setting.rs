@@ -6,7 +6,7 @@ use super::calibration;
 use super::error::Failure;
 use super::globals::Globals;
 use super::output;
-use crate::calibrate::OwnPace;
+use crate::calibrate::Known;
 use crate::params::{Limits, MAX_WINDOWS, Objective, PlaintextBound, Request};
 use crate::predict::{HeReport, PriceList, Setting};
 use crate::protocol::{Link, ProtocolSettings};
@@ -139,8 +139,8 @@ pub(super) struct SettingArgs {
 pub(super) struct OwnedSetting {
     /// The link that sendings imitate.
     pub(super) shaped: Option<Link>,
-    /// The pace of a processor of one's own, where the profile is this machine's.
-    pub(super) pace: Option<OwnPace>,
+    /// What the profile's machine showed at its best, where it is this one.
+    pub(super) known: Known,
     /// How the profile's machine differs from this one.
     elsewhere: Option<String>,
     request: Request,
@@ -204,9 +204,11 @@ impl SettingArgs {
         let elsewhere = calibration.elsewhere();
         let prices = PriceList::new(&calibration.profile);
         let link = link(&self.link, &prices)?;
-        let pace = calibration.profile.own_pace();
         Ok(OwnedSetting {
-            pace: pace.filter(|_| elsewhere.is_none()),
+            known: match elsewhere {
+                None => calibration.profile.known(),
+                Some(_) => Known::default(),
+            },
             elsewhere,
             shaped: (self.link != "loopback").then_some(link),
             request: self.request(),

@@ -87,8 +87,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const WARM_UP: usize = 1;
 /// How long a party waits for a processor that is not shared, for each time that it computes.
 const WAITING_SHARE: f64 = 3.0;
-/// And at most without computing; for near cores as well.
+/// And at most without computing.
 const MOST_WAITING: Duration = Duration::from_secs(3);
+/// How long both wait before an inference for cores that are near each other.
+const MOST_NEARING: Duration = Duration::from_secs(10);
 /// How long a server waits for its client.
 const WAITING: Duration = Duration::from_secs(600);
 
@@ -231,18 +233,21 @@ impl Session {
 
     /// Networks are judged by the wall clock: their parties' cores are to be as near as they were in this machine's profile.
     fn nearness(&self) -> Option<Nearness> {
-        let nearness = Nearness {
-            link: self.setting.setting().link,
-            most: MOST_WAITING.min(self.patience / 4),
-        };
-        let known = self.setting.pace.is_some();
-        (self.layers.is_none() && known).then_some(nearness)
+        let near = self.setting.known.near.filter(|_| self.layers.is_none());
+        let most = MOST_NEARING.min(self.patience / 4);
+        near.map(|near| Nearness { near, most })
     }
 
     /// Watches this party's processor; it never waits for as long as the other party has patience.
     fn watch(&self) -> Watch {
         let watch = Watch::start(WAITING_SHARE, MOST_WAITING.min(self.patience / 4));
-        watch.knowing(self.setting.pace)
+        watch.knowing(self.setting.known.pace)
+    }
+
+    /// What was seen of the processors, and what of them the profile tells.
+    fn paces(&self, seen: Paces) -> Paces {
+        let usual = self.setting.known.usual;
+        Paces { usual, ..seen }
     }
 
     fn channel(&self, stream: TcpStream) -> Result<Channel, Failure> {
@@ -299,7 +304,7 @@ impl Session {
         let run = request(channel, script, input, settings, &mut watch, rng);
         let run = run.map_err(Failure::job)?;
         let setting = self.setting.setting();
-        let paces = run.paces;
+        let paces = self.paces(run.paces);
         let own = run.tally.undisturbed(script, paces);
         let acts = acts(script, &own, setting.prices, &setting.link).map_err(Failure::input)?;
         let mut verification = compare(prediction, script, &run, paces, &expected);
@@ -350,7 +355,7 @@ impl Session {
         let (mut random_layers, mut all_acts) = (Vec::new(), Vec::new());
         let mut peak_memory = PeakMemory::default();
         let all = runs.iter().map(|run| run.paces);
-        let paces = all.fold(Paces::default(), Paces::merged);
+        let paces = self.paces(all.fold(Paces::default(), Paces::merged));
         for (job, run) in self.jobs.iter().zip(runs) {
             let (script, input) = (&job.script, &job.input);
             let expected = evaluate(&script.network, &job.weights, input).map_err(Failure::job)?;

@@ -193,6 +193,18 @@ impl<S: StrideRule> ConvOrder for OutputRotation<S> {
         counts
     }
 
+    /// Sums made at once are turned one after the other.
+    fn turns_of_keys(products: &Products) -> u64 {
+        let of_output = |kind| {
+            let turns = Turns(products).all(kind);
+            let runs = turns.chunk_by(|a, b| a == b);
+            let reads = runs.map(|run| run.len().div_ceil(SUMS_AT_ONCE));
+            reads.sum::<usize>() as u64
+        };
+        let kinds = products.kinds();
+        kinds.map(|(kind, times)| times * of_output(kind)).sum()
+    }
+
     fn output_sum(products: &Products, kind: &[Partial]) -> OutputSum {
         let rotated = |partial| products.inputs_of(partial) * products.taps_of(partial).turning;
         OutputSum {

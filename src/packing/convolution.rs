@@ -16,7 +16,7 @@ use super::listed::Listed;
 use super::output_sum::OutputSum;
 use super::plan::Schedule;
 use super::shape::{LinearShape, PackingError};
-use crate::bfv::{HeOps, OpCounts, Rotation};
+use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
 
 /// In what order a convolution is computed. Counts are those of one lane.
 pub(super) trait ConvOrder: Sized {
@@ -35,6 +35,11 @@ pub(super) trait ConvOrder: Sized {
 
     /// How often each rotation is carried out; the identity is none.
     fn rotation_counts(products: &Products) -> BTreeMap<Rotation, u64>;
+
+    /// As [`Schedule::turns_of_keys`], of one lane or of all: they are turned one after the other.
+    fn turns_of_keys(products: &Products) -> u64 {
+        Self::counts(products)[HeOp::Rotate] * products.layout.lanes() as u64
+    }
 
     /// What an output of a kind is a sum of.
     fn output_sum(products: &Products, kind: &[Partial]) -> OutputSum;
@@ -114,6 +119,10 @@ impl<O: ConvOrder> Schedule for Convolution<O> {
         let lanes = self.products.layout.lanes() as u64;
         counts.values_mut().for_each(|count| *count *= lanes);
         counts
+    }
+
+    fn turns_of_keys(&self) -> u64 {
+        O::turns_of_keys(&self.products)
     }
 
     fn input_ciphertexts(&self) -> usize {

@@ -15,6 +15,9 @@ pub struct Counter {
     n: usize,
     counts: Cell<OpCounts>,
     rotations: RefCell<BTreeMap<Rotation, u64>>,
+    /// Of the last rotation, if no product came after it.
+    last: Cell<Option<Rotation>>,
+    turns: Cell<u64>,
 }
 
 impl Counter {
@@ -34,6 +37,11 @@ impl Counter {
     /// How often each rotation happened so far, the identity left out.
     pub fn rotation_counts(&self) -> BTreeMap<Rotation, u64> {
         self.rotations.borrow().clone()
+    }
+
+    /// How many rotations, hoisted ones apart, did not follow one by the same key directly.
+    pub fn turns_of_keys(&self) -> u64 {
+        self.turns.get()
     }
 
     fn record(&self, rotation: Rotation) {
@@ -67,14 +75,19 @@ impl HeOps for Counter {
     }
 
     fn hadamard(&self, _ct: &(), _pt: &()) {
+        self.last.set(None);
         self.count(HeOp::Hadamard);
     }
 
     fn multiply_accumulate(&self, _acc: &mut (), _ct: &(), _pt: &()) {
+        self.last.set(None);
         self.count(HeOp::MultiplyAccumulate);
     }
 
     fn rotate(&self, _ct: &(), rotation: Rotation) -> Result<(), Infallible> {
+        if self.last.replace(Some(rotation)) != Some(rotation) {
+            self.turns.set(self.turns.get() + 1);
+        }
         self.count(HeOp::Rotate);
         self.record(rotation);
         Ok(())

@@ -8,8 +8,19 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use super::plan::Plan;
 use crate::bfv::Rotation;
+
+/// How a plan's rotations read their keys. A key and what it turns hardly fit into a core's own caches together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct KeyReads {
+    /// Keys that there are: each comes from memory once.
+    pub keys: u64,
+    /// About how many rotations, hoisted ones apart, do not follow one by the same key directly.
+    pub turns: u64,
+}
 
 /// Which Galois keys there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

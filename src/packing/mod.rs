@@ -77,7 +77,7 @@ pub use fc_bsgs::{BabySteps, FcBsgs};
 pub use fc_hybrid::{AllDiagonals, ByDiagonals, DiagonalRule, FcDiagonal, FcHybrid, Hybrid};
 pub use fc_naive::FcNaive;
 pub use fully_connected::FullyConnected;
-pub use keys::KeyPolicy;
+pub use keys::{KeyPolicy, KeyReads};
 pub use layouts::Layouts;
 pub use output_sum::OutputSum;
 pub use plain_slots::PlainSlots;

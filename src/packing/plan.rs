@@ -14,6 +14,7 @@ use super::conv_output_rotation::{ConvOutputRotation, ConvOutputRotationDecimate
 use super::fc_bsgs::FcBsgs;
 use super::fc_hybrid::{FcDiagonal, FcHybrid};
 use super::fc_naive::FcNaive;
+use super::keys::KeyReads;
 use super::layouts::Layouts;
 use super::output_sum::OutputSum;
 use super::shape::{LinearShape, PackingError};
@@ -51,6 +52,11 @@ pub trait Schedule: Sized {
 
     /// How often each rotation is carried out, hoisted or not; the identity is none.
     fn rotation_counts(&self) -> BTreeMap<Rotation, u64>;
+
+    /// About how many rotations that are not hoisted do not follow one by the same key directly.
+    fn turns_of_keys(&self) -> u64 {
+        self.counts()[HeOp::Rotate]
+    }
 
     /// Ciphertexts from client to server.
     fn input_ciphertexts(&self) -> usize;
@@ -180,6 +186,11 @@ macro_rules! schedules {
             /// How often each rotation is carried out, hoisted or not; the identity is none.
             pub fn rotation_counts(&self) -> BTreeMap<Rotation, u64> {
                 match self { $(Self::$name(plan) => plan.rotation_counts()),+ }
+            }
+
+            /// About how many rotations that are not hoisted do not follow one by the same key directly.
+            fn turns_of_keys(&self) -> u64 {
+                match self { $(Self::$name(plan) => plan.turns_of_keys()),+ }
             }
 
             /// Ciphertexts from client to server.
@@ -316,6 +327,14 @@ impl Plan {
     /// The rotations whose Galois keys the server needs.
     pub fn rotations(&self) -> BTreeSet<Rotation> {
         self.rotation_counts().into_keys().collect()
+    }
+
+    /// How the rotations of [`Plan::run`] read their keys.
+    pub fn key_reads(&self) -> KeyReads {
+        KeyReads {
+            keys: self.rotation_counts().len() as u64,
+            turns: self.turns_of_keys(),
+        }
     }
 
     /// Bytes of the encoded weights, in words of 64 bits, over `limbs` primes.

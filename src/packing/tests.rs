@@ -155,6 +155,10 @@ fn check_counts(plan: &Plan, n: usize) {
     assert_eq!(plan.rotation_counts(), counter.rotation_counts());
     let rotated: u64 = plan.rotation_counts().values().sum();
     assert_eq!(rotated, plan.key_switches());
+    // An estimate: sums that share no ciphertexts are not made at once, and in small rings fewer of them are.
+    let (turns, counted) = (plan.key_reads().turns, counter.turns_of_keys());
+    assert!(turns <= plan.counts()[HeOp::Rotate]);
+    assert!(turns * SUMS_AT_ONCE as u64 >= counted);
     // Tiles of an image share the plaintexts.
     let products = plan.counts()[HeOp::Hadamard] + plan.counts()[HeOp::MultiplyAccumulate];
     assert_eq!(products % plan.weight_count() as u64, 0);

@@ -7,7 +7,7 @@ use super::noise_form::LayerNoise;
 use super::prices::{LayerWork, working_set};
 use crate::bfv::{HeOp, OpCounts, reply_bytes, seeded_ciphertext_bytes};
 use crate::network::Origin;
-use crate::packing::{LinearShape, OutputSum, PackingError, Plan, Windows};
+use crate::packing::{KeyReads, LinearShape, OutputSum, PackingError, Plan, Windows};
 use crate::units::Bytes;
 
 /// A plan in numbers, over whole weights.
@@ -28,7 +28,7 @@ pub(super) struct Packed {
     /// Ciphertexts held at once besides the inputs.
     working: u64,
     /// Keys of rotations, once they were counted.
-    keys: OnceCell<u64>,
+    keys: OnceCell<KeyReads>,
     sums: Vec<OutputSum>,
 }
 
@@ -129,13 +129,13 @@ impl Packed {
     }
 
     /// The keys that the plan reads. Planning is repeated for it, once.
-    fn keys(&self, keys: Keys<'_>) -> u64 {
+    fn keys(&self, keys: Keys<'_>) -> KeyReads {
         let count = |shape| {
             let plan = Plan::named(self.schedule, shape, self.n);
-            plan.map_or(0, |plan| plan.rotations().len() as u64)
+            plan.map_or_else(|_| KeyReads::default(), |plan| plan.key_reads())
         };
         match keys {
-            Keys::Unknown => 0,
+            Keys::Unknown => KeyReads::default(),
             Keys::Of(shape) => *self.keys.get_or_init(|| count(shape)),
         }
     }

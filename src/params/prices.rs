@@ -8,6 +8,7 @@ use super::request::LayerCost;
 use super::widths::KeySwitching;
 use crate::bfv::{HeOp, OpCounts};
 use crate::gc::ShareCircuit;
+use crate::packing::KeyReads;
 use crate::units::{Bytes, Nanos};
 
 /// One linear layer's work, online, both parties.
@@ -25,8 +26,8 @@ pub struct LayerWork {
     pub weights: Bytes,
     /// Ciphertexts that sums go through again and again.
     pub ciphertexts: Bytes,
-    /// Keys of rotations: each is read from memory once.
-    pub keys: u64,
+    /// How rotations read their keys.
+    pub keys: KeyReads,
     /// Encrypted inputs, in one message.
     pub to_server: Bytes,
     /// Replies, in one message.
@@ -183,7 +184,7 @@ mod tests {
             counts,
             weights: Bytes(0),
             ciphertexts: Bytes(0),
-            keys: 0,
+            keys: KeyReads::default(),
             to_server: Bytes(0),
             to_client: Bytes(0),
         }

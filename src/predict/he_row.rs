@@ -2,7 +2,8 @@
 
 use super::reach::Reach;
 use crate::bfv::HeOp;
-use crate::calibrate::{FAR, MIDDLE, NEAR, WorkingSet};
+use crate::calibrate::{FAR, MIDDLE, NEAR, OUTSIDE, WorkingSet};
+use crate::packing::KeyReads;
 use crate::protocol::Streams;
 use crate::units::Nanos;
 
@@ -15,17 +16,18 @@ pub(super) struct Row {
     shared: Prices,
     /// With operands from memory: weights, a key, what an act begins with; by the size of the set that sums go through. Beyond
     /// none it was measured of several sums at once; the few schedules that go product by product are priced alike.
-    streamed: [(f64, Prices); 4],
+    streamed: [(f64, Prices); 5],
 }
 
 type Prices = [f64; HeOp::ALL.len()];
 
 impl Row {
-    const SETS: [(usize, WorkingSet); 4] = [
+    const SETS: [(usize, WorkingSet); 5] = [
         (0, WorkingSet::Cold),
         (NEAR, WorkingSet::Near),
         (MIDDLE, WorkingSet::Middle),
         (FAR, WorkingSet::Far),
+        (OUTSIDE, WorkingSet::Outside),
     ];
 
     /// From the price of an operation by where it reads from, where there is one.
@@ -39,16 +41,20 @@ impl Row {
     }
 
     /// The price of `count` operations of an action, of data that `reach` is gone through between. A product reads its
-    /// weights, the first rotation by each key that, and a later one finds it in the cache that cores share, since others
-    /// came between; of what else an action does, the first one finds nothing at hand. None of these costs less than it
-    /// would with everything at hand.
+    /// weights, the first rotation by each key that; a later one finds the key in the cache that cores share where another one
+    /// was in use before, else at hand; of what else an action does, the first one finds nothing at hand. None of these costs
+    /// less than it would with everything at hand.
     pub(super) fn price(&self, (op, count, streams): (HeOp, u64, Streams), reach: Reach) -> f64 {
-        let first = match op {
-            _ if reach.at_hand() => 0,
-            HeOp::Hadamard | HeOp::MultiplyAccumulate if streams.weights.0 > 0 => count,
-            HeOp::Rotate | HeOp::HoistedRotate => streams.keys.min(count),
-            HeOp::Hadamard | HeOp::MultiplyAccumulate | HeOp::Add => 0,
-            _ => count.min(1),
+        let KeyReads { keys, turns } = streams.keys;
+        let (first, later) = match op {
+            _ if reach.at_hand() => (0, 0),
+            HeOp::Hadamard | HeOp::MultiplyAccumulate if streams.weights.0 > 0 => (count, 0),
+            HeOp::Rotate | HeOp::HoistedRotate => {
+                let first = keys.min(count);
+                (first, turns.min(count).saturating_sub(first))
+            }
+            HeOp::Hadamard | HeOp::MultiplyAccumulate | HeOp::Add => (0, 0),
+            _ => (count.min(1), 0),
         };
         let hot = of(&self.hot, op);
         let each = |price: f64, count: u64| {
@@ -63,14 +69,11 @@ impl Row {
         let spared = memory - reach.between(shared, memory);
         let streamed = self.streamed(op, streams.ciphertexts.0 as f64) - spared.max(0.0);
         let streamed = streamed.max(hot);
-        let later = match op {
-            HeOp::Rotate | HeOp::HoistedRotate if !reach.at_hand() => shared.min(streamed).max(hot),
-            _ => hot,
-        };
-        each(streamed, first) + each(later, count - first)
+        let shared = shared.min(streamed).max(hot);
+        each(streamed, first) + each(shared, later) + each(hot, count - first - later)
     }
 
-    /// Lines through what was measured, from none to [`FAR`] bytes, where they end.
+    /// Lines through what was measured, from none to [`OUTSIDE`] bytes, where they end.
     fn streamed(&self, op: HeOp, at: f64) -> f64 {
         let above = self.streamed.iter().position(|(bytes, _)| *bytes >= at);
         let above = above.unwrap_or(self.streamed.len() - 1).max(1);
@@ -95,13 +98,14 @@ mod tests {
     use crate::calibrate::BEYOND;
     use crate::units::Bytes;
 
-    /// Products cost 100 ns with everything at hand, 110 with weights from the shared cache, 150 with weights from memory
-    /// and 170 with ciphertexts from a set of the greatest size.
+    /// Products cost 100 ns with everything at hand, 110 with weights from the shared cache, 150 with weights from memory,
+    /// 170 and 180 with ciphertexts from the sets of the greatest sizes.
     fn row() -> Row {
         Row::new(|op, set| match (op, set) {
             (HeOp::MultiplyAccumulate, WorkingSet::Hot) => Some(Nanos(100.0)),
             (HeOp::MultiplyAccumulate, WorkingSet::Shared) => Some(Nanos(110.0)),
             (HeOp::MultiplyAccumulate, WorkingSet::Far) => Some(Nanos(170.0)),
+            (HeOp::MultiplyAccumulate, WorkingSet::Outside) => Some(Nanos(180.0)),
             (HeOp::MultiplyAccumulate, _) => Some(Nanos(150.0)),
             (HeOp::Rotate, WorkingSet::Hot) => Some(Nanos(200.0)),
             (HeOp::Rotate, WorkingSet::Shared) => Some(Nanos(240.0)),
@@ -117,7 +121,7 @@ mod tests {
         let streams = Streams {
             weights: Bytes(1),
             ciphertexts: Bytes(ciphertexts as u64),
-            keys: 0,
+            keys: KeyReads::default(),
         };
         let reach = Reach::of(Bytes(reach as u64));
         row().price((HeOp::MultiplyAccumulate, 10, streams), reach) / 10.0
@@ -132,6 +136,8 @@ mod tests {
         assert!((product(middle, 0) - 130.0).abs() < 1e-3);
         assert_eq!(product(BEYOND, 0), 150.0);
         assert_eq!(product(1 << 40, FAR), 170.0);
+        assert_eq!(product(1 << 40, (FAR + OUTSIDE) / 2), 175.0);
+        assert_eq!(product(1 << 40, 2 * OUTSIDE), 180.0);
         assert_eq!(product(8 << 20, FAR), 130.0, "40 less for the weights");
     }
 
@@ -140,10 +146,11 @@ mod tests {
         let streams = Streams {
             weights: Bytes(1),
             ciphertexts: Bytes(0),
-            keys: 2,
+            keys: KeyReads { keys: 2, turns: 3 },
         };
         let price = |op, count| row().price((op, count, streams), Reach::MEMORY);
-        assert_eq!(price(HeOp::Rotate, 5), 2.0 * 300.0 + 3.0 * 240.0);
+        assert_eq!(price(HeOp::Rotate, 5), 2.0 * 300.0 + 240.0 + 2.0 * 200.0);
+        assert_eq!(price(HeOp::Rotate, 1), 300.0);
         assert_eq!(price(HeOp::Add, 1), f64::INFINITY);
         assert_eq!(price(HeOp::Decrypt, 3), 90.0 + 2.0 * 40.0);
         let at_hand = row().price((HeOp::Rotate, 5, streams), Reach::of(Bytes(1)));

@@ -311,7 +311,7 @@ impl PriceList {
 
 /// Where an operation was measured, from this place to the ones that stand for it.
 const fn next_places(set: WorkingSet) -> &'static [WorkingSet] {
-    use WorkingSet::{Cold, Far, Hot, Middle, Near, Shared};
+    use WorkingSet::{Cold, Far, Hot, Middle, Near, Outside, Shared};
     match set {
         Hot => &[Hot],
         // Profiles that know no shared cache have what lay beyond a core's own.
@@ -320,6 +320,7 @@ const fn next_places(set: WorkingSet) -> &'static [WorkingSet] {
         Near => &[Near, Cold, Shared, Hot],
         Middle => &[Middle, Near, Cold, Shared, Hot],
         Far => &[Far, Middle, Near, Cold, Shared, Hot],
+        Outside => &[Outside, Far, Middle, Near, Cold, Shared, Hot],
     }
 }
 

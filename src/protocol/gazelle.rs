@@ -353,7 +353,7 @@ impl Writer<'_> {
         let streams = Streams {
             weights: waiting,
             ciphertexts: set_of(crypto, plan),
-            keys: plan.rotations().len() as u64,
+            keys: plan.key_reads(),
         };
         let counts = around + crypto.windows().counts(plan.counts());
         let mut tasks = Task::he(&counts, ring_size(crypto), streams);

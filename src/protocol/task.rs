@@ -6,6 +6,7 @@ use super::roles::{Delivery, OtRole, RingSize};
 use super::values::ValueOp;
 use crate::bfv::{HeOp, OpCounts};
 use crate::gc::{Extension, GarblingHash, ShareCircuit};
+use crate::packing::KeyReads;
 use crate::units::Bytes;
 
 /// Sizes of what the products and rotations of an action read besides their operands.
@@ -15,8 +16,8 @@ pub struct Streams {
     pub weights: Bytes,
     /// Ciphertexts, read and written in turn again and again, and what comes between.
     pub ciphertexts: Bytes,
-    /// Keys of rotations, by how many there are: each is read from memory once.
-    pub keys: u64,
+    /// Keys of rotations.
+    pub keys: KeyReads,
 }
 
 /// A computation that has a price.
@@ -130,15 +131,21 @@ impl Task {
         counts: &OpCounts,
         streams: Streams,
     ) -> impl Iterator<Item = (HeOp, u64, Streams)> + '_ {
-        let mut keys = streams.keys;
+        let KeyReads { mut keys, turns } = streams.keys;
         counts.iter().map(move |(op, count)| {
             let reads = match op {
-                HeOp::Hadamard | HeOp::MultiplyAccumulate => Streams { keys: 0, ..streams },
+                HeOp::Hadamard | HeOp::MultiplyAccumulate => Streams {
+                    keys: KeyReads::default(),
+                    ..streams
+                },
                 HeOp::Rotate | HeOp::HoistedRotate => {
                     let own = keys.min(count);
                     keys -= own;
+                    // Hoisted rotations of a ciphertext are each by a key of its own.
+                    let hoisted = op == HeOp::HoistedRotate;
+                    let turns = if hoisted { count } else { turns.min(count) };
                     Streams {
-                        keys: own,
+                        keys: KeyReads { keys: own, turns },
                         weights: Bytes(0),
                         ..streams
                     }

@@ -74,7 +74,9 @@ pub(super) fn verified_layers(
     header.extend(PROCESSOR.map(str::to_owned));
     header.extend(JUDGED.map(|name| format!("judged.{name}")));
     header.extend(["error.seconds", "error.bytes"].map(str::to_owned));
-    header.extend(["measured", "error", "share"].map(|name| format!("undisturbed.{name}")));
+    header.extend(
+        ["measured", "error", "share", "slowing"].map(|name| format!("undisturbed.{name}")),
+    );
     let rows = layers.iter().map(|layer| {
         let mut row = layer_row(circuits, &layer.predicted, &ops);
         row.extend(seconds(&layer.measured.seconds));
@@ -95,7 +97,8 @@ pub(super) fn verified_layers(
             layer.error.bytes.to_string(),
         ]);
         let own = layer.undisturbed;
-        let own = own.map(|own| [own.measured, own.error, own.share].map(|x| x.to_string()));
+        let own =
+            own.map(|own| [own.measured, own.error, own.share, own.slowing].map(|x| x.to_string()));
         row.extend(own.unwrap_or_default());
         row
     });

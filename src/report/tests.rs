@@ -134,6 +134,7 @@ const UNDISTURBED: Option<Undisturbed> = Some(Undisturbed {
     measured: 0.2,
     error: 0.125,
     share: 0.75,
+    slowing: 1.04,
 });
 
 fn verification() -> Verification {
@@ -261,7 +262,7 @@ fn a_verification_puts_measured_beside_predicted() {
     assert!(!more.holds());
     let csv = shown.csv().unwrap();
     assert!(
-        csv.lines().all(|line| line.split(',').count() == 66),
+        csv.lines().all(|line| line.split(',').count() == 67),
         "{csv}"
     );
     let mut older = shown.clone();
@@ -279,7 +280,7 @@ fn a_verification_puts_measured_beside_predicted() {
         read.csv()
             .unwrap()
             .lines()
-            .all(|line| line.split(',').count() == 66)
+            .all(|line| line.split(',').count() == 67)
     );
     let wrong = Verification {
         output_equal: false,

@@ -51,9 +51,6 @@ pub enum ChannelError {
     },
 }
 
-/// Bytes that are read at once.
-const PART: usize = 128 << 10;
-
 /// A connection to the other party that counts what it carries.
 #[derive(Debug)]
 pub struct Channel {
@@ -173,12 +170,8 @@ impl Channel {
             });
         }
         let mut payload = Vec::with_capacity(expected as usize);
-        while payload.len() < expected as usize {
-            let (filled, left) = (payload.len(), expected as usize - payload.len());
-            // Zeros are written only where the stream's bytes follow at once, while both are in a cache.
-            payload.resize(filled + left.min(PART), 0);
-            self.read(&mut payload[filled..], deadline)?;
-        }
+        polling::read_into(&self.stream, &mut payload, expected as usize, deadline)
+            .map_err(|e| self.failed(e))?;
         self.received += FRAME_HEADER + expected;
         Ok(payload)
     }

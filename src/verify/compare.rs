@@ -20,7 +20,7 @@ pub fn compare(
     expected: &[i64],
 ) -> Verification {
     let own = run.tally.undisturbed(script, paces);
-    let share = |step| run.tally.undisturbed_share(script, paces, step);
+    let conditions = |step| conditions(run, script, paces, step);
     let mut layers = Vec::new();
     for (step, predicted) in prediction.layers.into_iter().enumerate() {
         let (measured, spread) = run.tally.step(script, step);
@@ -30,7 +30,7 @@ pub fn compare(
         };
         layers.push(VerifiedLayer {
             error: error(judged, predicted.bytes.total, &measured),
-            undisturbed: undisturbed(judged, own.step(script, step).1, share(Some(step))),
+            undisturbed: undisturbed(judged, own.step(script, step).1, conditions(Some(step))),
             predicted,
             measured,
             judged,
@@ -44,7 +44,7 @@ pub fn compare(
         measured: spread.median,
     };
     let error = error(judged, predicted.bytes.total, &measured);
-    let undisturbed = undisturbed(judged, own.total(script).1, share(None));
+    let undisturbed = undisturbed(judged, own.total(script).1, conditions(None));
     let [summary, summary_undisturbed] = both_summaries(&layers);
     let setup = run.tally.setup(script);
     let [client, server] = run.peak_memory;
@@ -100,8 +100,8 @@ pub fn compare_layer(
     };
     layer.error = error(layer.judged, predicted.bytes.total, &layer.measured);
     let own = run.tally.undisturbed(script, paces).on_processor(script);
-    let share = run.tally.undisturbed_share(script, paces, None);
-    layer.undisturbed = undisturbed(layer.judged, own, share);
+    let conditions = conditions(run, script, paces, None);
+    layer.undisturbed = undisturbed(layer.judged, own, conditions);
     Some(layer)
 }
 
@@ -112,13 +112,21 @@ fn error(judged: Judged, bytes: u64, measured: &Measured) -> PredictionError {
     }
 }
 
-fn undisturbed(judged: Judged, own: Spread, share: f64) -> Option<Undisturbed> {
+/// The share of a step's time, or of all, in which processors were not shared, and how much longer it took for the clock.
+fn conditions(run: &Run, script: &Script, paces: Paces, step: Option<usize>) -> [f64; 2] {
+    let share = run.tally.undisturbed_share(script, paces, step);
+    [share, run.tally.slowing(script, paces, step)]
+}
+
+fn undisturbed(judged: Judged, own: Spread, conditions: [f64; 2]) -> Option<Undisturbed> {
+    let [share, slowing] = conditions;
     let measured = own.median;
     let error = relative(judged.predicted, measured);
     Some(Undisturbed {
         measured,
         error,
         share,
+        slowing,
     })
 }
 

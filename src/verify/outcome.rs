@@ -60,6 +60,13 @@ pub struct Undisturbed {
     pub error: f64,
     /// Share of the measured time in which the processor was not shared.
     pub share: f64,
+    /// Times the profile's pace that the clock's was: what was computed took so much longer for it.
+    #[serde(default = "as_long")]
+    pub slowing: f64,
+}
+
+const fn as_long() -> f64 {
+    1.0
 }
 
 /// One layer, predicted and measured.

@@ -166,7 +166,7 @@ pub fn serve<R: CryptoRng>(
     agree(channel, script, session.inferences)?;
     let mut server = Server::new(script, weights, rng)?;
     let (inferences, inbox) = (session.inferences, &mut session.inbox);
-    let mut report = Vec::new();
+    let (mut report, mut usual) = (Vec::new(), Vec::new());
     let first = first(script);
     for inference in 0..inferences {
         for (index, action) in round(script, inference) {
@@ -188,7 +188,9 @@ pub fn serve<R: CryptoRng>(
                 inbox.put(action, message, channel.receive(message)?)?;
             }
         }
+        usual.extend_from_slice(&watch.usual().seconds().to_le_bytes());
     }
+    report.extend_from_slice(&usual);
     report.extend_from_slice(&watch.own_pace().time().seconds().to_le_bytes());
     report.extend_from_slice(&peak_memory().to_le_bytes());
     report.extend_from_slice(&inbox.stored().0.to_le_bytes());
@@ -210,7 +212,7 @@ pub fn request<R: CryptoRng>(
     agree(channel, script, session.inferences)?;
     let mut client = Client::new(script, input, rng)?;
     let (inferences, inbox) = (session.inferences, &mut session.inbox);
-    let (mut costs, mut results) = (Vec::new(), Vec::new());
+    let (mut costs, mut results, mut usual) = (Vec::new(), Vec::new(), Vec::new());
     let first = first(script);
     for inference in 0..inferences {
         for (index, action) in round(script, inference) {
@@ -239,31 +241,64 @@ pub fn request<R: CryptoRng>(
             costs.push(cost);
         }
         results.push(client.result().ok_or(RunError::NoResult)?.to_vec());
+        usual.push(watch.usual());
     }
     let of_server = |cost: &&Cost| script.actions[cost.action].party == Party::Server;
-    let report = channel.receive_raw(REPORT * costs.iter().filter(of_server).count())?;
-    let last = |channel: &mut Channel| -> Result<u64, ChannelError> {
-        let bytes = channel.receive_raw(8)?;
-        Ok(bytes.try_into().map_or(0, u64::from_le_bytes))
-    };
-    let pace = reported(last(channel)?.to_le_bytes());
-    let (peak, stored) = (last(channel)?, last(channel)?);
+    let actions = costs.iter().filter(of_server).count();
+    let report = Report::receive(channel, actions, inferences)?;
     let paces = Paces {
         client: Some(watch.own_pace()),
-        server: OwnPace::of(Some(pace).filter(|pace| pace.0 > 0.0)),
+        server: OwnPace::of(Some(report.pace).filter(|pace| pace.0 > 0.0)),
+        usual: None,
     };
     let each = inferences.max(1) as u64;
-    attribute(script, &report, &mut costs);
+    attribute(script, &report, &usual, &mut costs);
     Ok(Run {
         results,
         tally: Tally { costs },
         paces,
         stored: StoredBytes {
             client: inbox.stored().0 / each,
-            server: stored / each,
+            server: report.stored / each,
         },
-        peak_memory: [peak_memory(), peak],
+        peak_memory: [peak_memory(), report.peak],
     })
+}
+
+/// What the server reports at the end.
+struct Report {
+    /// Of each of its actions.
+    times: Vec<u8>,
+    /// The usual pace at the end of each inference.
+    usual: Vec<Nanos>,
+    /// The pace of a processor of its own.
+    pace: Nanos,
+    /// Most memory, in bytes.
+    peak: u64,
+    /// Bytes of circuits that waited.
+    stored: u64,
+}
+
+impl Report {
+    fn receive(
+        channel: &mut Channel,
+        actions: usize,
+        inferences: usize,
+    ) -> Result<Self, ChannelError> {
+        let times = channel.receive_raw(REPORT * actions)?;
+        let mut word = || -> Result<[u8; 8], ChannelError> {
+            let bytes = channel.receive_raw(8)?;
+            Ok(bytes.try_into().unwrap_or_default())
+        };
+        let usual = (0..inferences).map(|_| word().map(reported));
+        Ok(Self {
+            times,
+            usual: usual.collect::<Result<_, _>>()?,
+            pace: reported(word()?),
+            peak: u64::from_le_bytes(word()?),
+            stored: u64::from_le_bytes(word()?),
+        })
+    }
 }
 
 /// A time that the server reports.
@@ -273,12 +308,17 @@ fn reported(bytes: [u8; 8]) -> Nanos {
     Nanos::from_seconds(finite.clamp(0.0, 1e9))
 }
 
-/// Enters the server's times, and what of the client's waiting was the link's.
-fn attribute(script: &Script, times: &[u8], costs: &mut [Cost]) {
-    let mut times = times.as_chunks().0.iter().copied().map(reported);
+/// Enters the server's times, the usual paces (`usual` are the client's), and what of the client's waiting was the link's.
+fn attribute(script: &Script, report: &Report, usual: &[Nanos], costs: &mut [Cost]) {
+    let mut times = report.times.as_chunks().0.iter().copied().map(reported);
     let (mut client, mut server) = (0.0_f64, 0.0_f64);
     for cost in costs {
         let action = &script.actions[cost.action];
+        let usual = match action.party {
+            Party::Client => usual,
+            Party::Server => &report.usual,
+        };
+        cost.usual = usual.get(cost.inference).copied();
         match action.party {
             Party::Client => {
                 client += cost.delay.0 + cost.taken.wall.0 + cost.link.0;

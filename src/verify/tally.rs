@@ -33,6 +33,8 @@ pub struct Cost {
     pub delay: Nanos,
     /// The slower of the processor's paces before and after it; `None` where its party told none.
     pub pace: Option<Nanos>,
+    /// Its party's usual pace at the end of its inference.
+    pub usual: Option<Nanos>,
 }
 
 impl Cost {
@@ -90,6 +92,8 @@ pub struct Paces {
     pub client: Option<OwnPace>,
     /// The server's.
     pub server: Option<OwnPace>,
+    /// The usual pace that the prediction's times are of.
+    pub usual: Option<Nanos>,
 }
 
 impl Paces {
@@ -102,17 +106,27 @@ impl Paces {
         Self {
             client: quicker(self.client, other.client),
             server: quicker(self.server, other.server),
+            usual: self.usual.or(other.usual),
+        }
+    }
+
+    const fn own(self, action: &Action) -> Option<OwnPace> {
+        match action.party {
+            Party::Client => self.client,
+            Party::Server => self.server,
         }
     }
 
     /// Whether an action's processor was shared with others, as far as is known.
     fn shared(self, action: &Action, cost: &Cost) -> bool {
-        let own_pace = match action.party {
-            Party::Client => self.client,
-            Party::Server => self.server,
-        };
-        let known = own_pace.zip(cost.pace);
+        let known = self.own(action).zip(cost.pace);
         known.is_some_and(|(own, pace)| !own.undisturbed(pace))
+    }
+
+    /// How much longer an action took for the clock, as far as is known.
+    fn slowing(self, action: &Action, cost: &Cost) -> f64 {
+        let known = self.own(action).zip(cost.usual).zip(self.usual);
+        known.map_or(1.0, |((own, at), usual)| own.slowing(at, usual))
     }
 }
 
@@ -124,12 +138,21 @@ fn middle_of(times: impl Iterator<Item = Taken>) -> Taken {
 }
 
 impl Tally {
-    /// The same without the times in which a party's processor was shared: in their place stands the median of the same
-    /// action in the other inferences; where there are none, its time in that of the quickest pace.
+    /// The same at the usual pace that the prediction is of, without the times in which a party's processor was shared: in
+    /// their place stands the median of the same action in the other inferences; where there are none, its time in that of
+    /// the quickest pace.
     pub fn undisturbed(&self, script: &Script, paces: Paces) -> Self {
         let shared = |cost: &Cost| paces.shared(&script.actions[cost.action], cost);
+        let at_usual = |cost: &Cost| {
+            let rate = 1.0 / paces.slowing(&script.actions[cost.action], cost);
+            let Taken { wall, cpu } = cost.taken;
+            let (wall, cpu) = (wall * rate, cpu * rate);
+            let taken = Taken { wall, cpu };
+            Cost { taken, ..*cost }
+        };
+        let costs: Vec<Cost> = self.costs.iter().map(at_usual).collect();
         let mut all: BTreeMap<usize, Vec<&Cost>> = BTreeMap::new();
-        for cost in &self.costs {
+        for cost in &costs {
             all.entry(cost.action).or_default().push(cost);
         }
         let own = |costs: &mut Vec<&Cost>| {
@@ -147,7 +170,7 @@ impl Tally {
             _ => *cost,
         };
         Self {
-            costs: self.costs.iter().map(in_place).collect(),
+            costs: costs.iter().map(in_place).collect(),
         }
     }
 
@@ -165,6 +188,20 @@ impl Tally {
             }
         }
         if all > 0.0 { own / all } else { 1.0 }
+    }
+
+    /// How much longer the computation of a step's actions, or of all, took for the clock.
+    pub fn slowing(&self, script: &Script, paces: Paces, step: Option<usize>) -> f64 {
+        let (mut usual, mut all) = (0.0, 0.0);
+        for cost in &self.costs {
+            let action = &script.actions[cost.action];
+            if in_setup(action) || step.is_some_and(|step| action.step != Some(step)) {
+                continue;
+            }
+            all += cost.taken.wall.0;
+            usual += cost.taken.wall.0 / paces.slowing(action, cost);
+        }
+        if usual > 0.0 { all / usual } else { 1.0 }
     }
 
     /// What the actions chosen took, in each inference.

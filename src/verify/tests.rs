@@ -142,6 +142,12 @@ fn cost(action: usize, inference: usize, wall: f64, pace: f64) -> Cost {
     }
 }
 
+/// The same, in the first inference at a pace of 1.5.
+fn at_pace(cost: &Cost) -> Cost {
+    let usual = Some(Nanos(1.5)).filter(|_| cost.inference == 0);
+    Cost { usual, ..*cost }
+}
+
 /// Each party is judged by its own pace, an action without a pace by none.
 #[test]
 fn disturbed_times_give_way_to_the_median_of_the_others() {
@@ -165,6 +171,7 @@ fn disturbed_times_give_way_to_the_median_of_the_others() {
     let paces = Paces {
         client: of_pace(1.0),
         server: of_pace(2.0),
+        usual: None,
     };
     let walls =
         |tally: Tally| -> Vec<f64> { tally.costs.iter().map(|cost| cost.taken.wall.0).collect() };
@@ -182,11 +189,25 @@ fn disturbed_times_give_way_to_the_median_of_the_others() {
         [10.0, 70.0, 10.0, 70.0],
         "the quickest pace there is"
     );
+    // A clock that was a quarter slower in the first inference, and of which nothing is known in the others.
+    let slower = Tally {
+        costs: tally.costs.iter().map(at_pace).collect(),
+    };
+    let known = Paces {
+        client: of_pace(1.3),
+        server: of_pace(1.3),
+        usual: Some(Nanos(1.2)),
+    };
+    let own = slower.undisturbed(&script, known);
+    assert_eq!(walls(own)[..3], [8.0, 80.0, 90.0]);
+    let slowing = slower.slowing(&script, known, None);
+    assert!((slowing - 314.0 / (314.0 - 12.0)).abs() < 1e-12);
     let unknown = tally.undisturbed(&script, Paces::default());
     assert_eq!(walls(unknown), walls(tally));
     let merged = paces.merged(Paces {
         client: of_pace(3.0),
         server: of_pace(1.5),
+        usual: None,
     });
     assert_eq!((merged.client, merged.server), (of_pace(1.0), of_pace(1.5)));
 }

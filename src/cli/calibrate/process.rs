@@ -6,7 +6,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::calibrate::{Case, Effort, Outcome, OwnPace, measure};
+use crate::calibrate::{Case, Effort, Known, Outcome, measure};
 use crate::cli::error::Failure;
 
 /// What the processes are told besides the cases.
@@ -16,8 +16,8 @@ pub(super) struct Told {
     pub(super) quick: bool,
     /// Threads that share what several share.
     pub(super) threads: usize,
-    /// The pace of a processor of one's own, as far as it is known.
-    pub(super) pace: Option<OwnPace>,
+    /// What is known of this machine.
+    pub(super) known: Known,
 }
 
 /// Measures the cases at these places among all, in another process.
@@ -41,8 +41,11 @@ fn run(places: &[usize], told: Told) -> anyhow::Result<Vec<Outcome>> {
     if told.quick {
         command.arg("--quick");
     }
-    if let Some(pace) = told.pace {
+    if let Some(pace) = told.known.pace {
         command.args(["--pace", &pace.to_string()]);
+    }
+    if let Some(near) = told.known.near {
+        command.args(["--near", &near.to_string()]);
     }
     let child = command.stdin(Stdio::null()).stderr(Stdio::inherit());
     let output = child.output()?;
@@ -57,14 +60,14 @@ pub(super) fn serve(
     places: &[usize],
     cases: &[Case],
     effort: Effort,
-    pace: Option<OwnPace>,
+    known: Known,
 ) -> Result<(), Failure> {
     let part: Option<Vec<&Case>> = places.iter().map(|&at| cases.get(at)).collect();
     let part = part.ok_or_else(|| {
         let of = cases.len();
         Failure::unusable(format_args!("--part: expected numbers below {of}"))
     })?;
-    let outcomes = measure(part, effort, pace);
+    let outcomes = measure(part, effort, known);
     let text = serde_json::to_string(&outcomes).map_err(Failure::job)?;
     crate::cli::output::print(&text)
 }
