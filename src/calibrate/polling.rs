@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, IoSlice, Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::OnceLock;
 use std::thread;
@@ -15,12 +15,14 @@ use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 
 use super::clock::{Moment, now};
 
 /// Longest time for which a thread asks again and again.
 const POLLED: Duration = Duration::from_secs(10);
+/// Sends what the system takes, without waiting, and tells a closed end as an error.
+const AT_ONCE: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 
 /// Readies a stream for messages that are waited for: without Nagle's delay, and within a machine without a congestion
 /// control that paces what is sent. There is no congestion, and BBR takes half as long again to hand a megabyte over
@@ -133,10 +135,30 @@ pub(crate) fn write_all(stream: &TcpStream, mut bytes: &[u8], deadline: Moment) 
     Ok(())
 }
 
+/// Sends a head and what follows it, together as far as the system takes them.
+///
+/// # Errors
+/// As of [`write_all`].
+pub(crate) fn write_headed(
+    stream: &TcpStream,
+    head: &[u8],
+    rest: &[u8],
+    deadline: Moment,
+) -> io::Result<()> {
+    let both = [head, rest].map(IoSlice::new);
+    let ask = || {
+        let mut nothing_else = SendAncillaryBuffer::default();
+        sendmsg(stream, &both, &mut nothing_else, AT_ONCE)
+    };
+    let written = poll(deadline, polled(), ask)?.unwrap_or(0);
+    let of_rest = written.saturating_sub(head.len());
+    write_all(stream, head.get(written..).unwrap_or_default(), deadline)?;
+    write_all(stream, rest.get(of_rest..).unwrap_or_default(), deadline)
+}
+
 /// Writes as much as is taken, as soon as something is.
 fn write(mut stream: &TcpStream, bytes: &[u8], deadline: Moment) -> io::Result<usize> {
-    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-    if let Some(written) = poll(deadline, polled(), || send(stream, bytes, flags))? {
+    if let Some(written) = poll(deadline, polled(), || send(stream, bytes, AT_ONCE))? {
         return Ok(written);
     }
     asleep(deadline, |left| {
@@ -278,6 +300,25 @@ mod tests {
         let silent = asleep(soon(), |_| Err(io::ErrorKind::WouldBlock.into()));
         assert_eq!(silent.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert!(cores() >= 1);
+    }
+
+    #[test]
+    fn a_head_goes_with_what_follows() {
+        let (near, far) = pair();
+        let deadline = now() + Duration::from_secs(30);
+        let rest: Vec<u8> = (0..300_000_u32).map(|i| i.to_le_bytes()[1]).collect();
+        for (head, length) in [(&[7, 8, 9][..], rest.len()), (&[], 2), (&[1], 0)] {
+            let expected = [head, &rest[..length]].concat();
+            let reading = thread::scope(|scope| {
+                let reading = scope.spawn(|| {
+                    let mut read = vec![0; expected.len()];
+                    read_exact(&far, &mut read, deadline).map(|()| read)
+                });
+                write_headed(&near, head, &rest[..length], deadline).unwrap();
+                reading.join().unwrap()
+            });
+            assert_eq!(reading.unwrap(), expected);
+        }
     }
 
     /// Into room that is as long as the message, or longer: what follows it stays in the stream.

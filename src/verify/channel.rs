@@ -106,25 +106,21 @@ impl Channel {
         header[0] = kind.tag();
         header[1..].copy_from_slice(&(payload.len() as u64).to_le_bytes());
         self.sent += FRAME_HEADER + payload.len() as u64;
-        self.write(&[&header, payload])
+        self.write(&header, payload)
     }
 
     /// Sends bytes that are no part of the protocol, uncounted.
     pub fn send_raw(&mut self, bytes: &[u8]) -> Result<(), ChannelError> {
-        self.write(&[bytes])
+        self.write(&[], bytes)
     }
 
-    fn write(&mut self, parts: &[&[u8]]) -> Result<(), ChannelError> {
+    fn write(&mut self, head: &[u8], rest: &[u8]) -> Result<(), ChannelError> {
         let deadline = now() + self.patience;
-        if let Some(shaper) = &mut self.shaper {
-            return shaper
-                .send(parts.concat(), deadline)
-                .map_err(|e| self.failed(e));
-        }
-        for part in parts {
-            polling::write_all(&self.stream, part, deadline).map_err(|e| self.failed(e))?;
-        }
-        Ok(())
+        let written = match &mut self.shaper {
+            Some(shaper) => shaper.send([head, rest].concat(), deadline),
+            None => polling::write_headed(&self.stream, head, rest, deadline),
+        };
+        written.map_err(|error| self.failed(error))
     }
 
     /// Receives bytes that are no part of the protocol, uncounted.
