@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::nearness::Near;
 use super::pace::OwnPace;
 use super::sampling::Sample;
+use super::statistics::median_of_sorted;
 use crate::units::Nanos;
 
 /// Key of a profile's environment under which the pace of a processor of one's own stands.
@@ -19,7 +20,7 @@ const NEAR: &str = "near";
 pub struct Known {
     /// The pace of a processor of one's own.
     pub pace: Option<OwnPace>,
-    /// The pace that the machine had for the most part.
+    /// The pace that it had for the most part while it was not shared.
     pub usual: Option<Nanos>,
     /// The round trip between near cores.
     pub near: Option<Near>,
@@ -28,9 +29,11 @@ pub struct Known {
 impl Known {
     /// What these samples show.
     pub fn among<'a>(samples: impl Iterator<Item = &'a Sample> + Clone) -> Self {
+        let pace = OwnPace::among(samples.clone().filter_map(|sample| sample.pace));
+        let usual = samples.clone().filter_map(|sample| sample.usual);
         Self {
-            pace: OwnPace::among(samples.clone().filter_map(|sample| sample.pace)),
-            usual: median(samples.clone().filter_map(|sample| sample.usual)),
+            pace,
+            usual: median(usual.filter(|&usual| pace.is_some_and(|own| own.undisturbed(usual)))),
             near: Near::among(samples.filter_map(|sample| sample.near)),
         }
     }
@@ -80,9 +83,9 @@ impl Known {
 
 /// The middle one; none of none.
 fn median(times: impl Iterator<Item = Nanos>) -> Option<Nanos> {
-    let mut times: Vec<Nanos> = times.collect();
-    times.sort_by(|a, b| a.0.total_cmp(&b.0));
-    times.get(times.len() / 2).copied()
+    let mut times: Vec<f64> = times.map(|time| time.0).collect();
+    times.sort_by(f64::total_cmp);
+    median_of_sorted(&times).map(Nanos)
 }
 
 #[cfg(test)]
@@ -109,6 +112,8 @@ mod tests {
         let shared = sample(100.0, 20.0);
         assert_eq!(known.usual_time(&shared), Nanos(100.0), "not the clock's");
         assert_eq!(Known::default().usual_time(&shared), Nanos(100.0));
+        let beside_others = samples.iter().chain([&shared; 9]);
+        assert_eq!(Known::among(beside_others).usual, Some(Nanos(11.0)));
     }
 
     #[test]

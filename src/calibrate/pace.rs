@@ -12,6 +12,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::clock::time;
+use super::statistics::median_of_sorted;
 use crate::units::Nanos;
 
 /// Steps of the work, which take some 15 µs.
@@ -95,10 +96,9 @@ impl Watch {
     /// do moves by a tenth within minutes, and what is computed with it: of nine rounds of a calibration on a Zen 5 the
     /// medians of garbling and evaluation followed those of the pace, time ∝ pace^1.1 (correlation 0.98).
     pub fn usual(&mut self) -> Nanos {
-        let mut row = [(); USUAL].map(|()| pace());
-        row.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let middle = row.get(USUAL / 2).copied().unwrap_or_default();
-        self.look(middle)
+        let mut row = [(); USUAL].map(|()| pace().0);
+        row.sort_by(f64::total_cmp);
+        self.look(Nanos(median_of_sorted(&row).unwrap_or_default()))
     }
 
     /// Looks at the pace before a piece of work; how long that took.
@@ -209,11 +209,15 @@ impl OwnPace {
         self.excess(pace) <= 1.0
     }
 
-    /// How much longer it takes at the pace `usual` than at `then`; as long where the processor was shared, which
-    /// says nothing of the clock.
-    pub fn slowing(self, usual: Nanos, then: Nanos) -> f64 {
-        let own = self.undisturbed(usual) && usual.0 > 0.0 && then.0 > 0.0;
-        if own { usual.0 / then.0 } else { 1.0 }
+    /// How much longer what is computed takes at a pace than at the usual one; as long where the processor was shared, which
+    /// says nothing of the clock. No clock moves by as much as a neighbour slows it.
+    pub fn slowing(self, pace: Nanos, usual: Nanos) -> f64 {
+        let own = self.undisturbed(pace) && self.undisturbed(usual) && usual.0 > 0.0;
+        if own {
+            (pace.0 / usual.0).clamp(1.0 / DISTURBED, DISTURBED)
+        } else {
+            1.0
+        }
     }
 
     /// How much longer the work took than on one that is just this process's own: 1 or less on one that is.
@@ -305,6 +309,28 @@ mod tests {
             watch.wait_by(|| told.next().unwrap()),
             Nanos(1e4),
             "none is needed"
+        );
+    }
+
+    #[test]
+    fn a_clock_slows_within_reason() {
+        let own = OwnPace::of([Nanos(10.0)]).unwrap();
+        let slowing = |pace, usual| own.slowing(Nanos(pace), Nanos(usual));
+        assert_eq!(
+            [slowing(11.0, 10.0), slowing(10.0, 11.0)],
+            [1.1, 10.0 / 11.0]
+        );
+        assert_eq!(
+            [slowing(14.0, 10.0), slowing(10.0, 14.0)],
+            [1.0; 2],
+            "shared"
+        );
+        for nothing in [0.0, f64::NAN] {
+            assert_eq!(slowing(10.0, nothing), 1.0);
+        }
+        assert_eq!(
+            [slowing(5e-324, 10.0), slowing(10.0, 5e-324)],
+            [1.0 / DISTURBED, DISTURBED]
         );
     }
 

@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_goes_with_what_follows() {
+    fn a_head_and_what_follows_arrive_in_this_order() {
         let (near, far) = pair();
         let deadline = now() + Duration::from_secs(30);
         let rest: Vec<u8> = (0..300_000_u32).map(|i| i.to_le_bytes()[1]).collect();

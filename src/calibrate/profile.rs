@@ -307,7 +307,12 @@ impl<'a> Row<'a> {
             "middle" => WorkingSet::Middle,
             "far" => WorkingSet::Far,
             "outside" => WorkingSet::Outside,
-            _ => return Err(self.refused(7, "`hot`, `cold`, `shared`, `near`, `middle` or `far`")),
+            _ => {
+                return Err(self.refused(
+                    7,
+                    "`hot`, `cold`, `shared`, `near`, `middle`, `far` or `outside`",
+                ));
+            }
         };
         let record = Record {
             case: Case {

@@ -2,15 +2,15 @@
 //!
 //! The cases are gone through in rounds, as many as the time allows ([`Effort`]), each from another part on, and the
 //! samples of all are pooled: with several, each case is measured at times that lie apart. What time is left then goes to
-//! the cases that have met a processor shared with others alone.
+//! the cases whose samples were all disturbed.
 //!
 //! A part is the cases that share operands ([`parts`]). Who calibrates says how one is measured: [`measure`] does it here;
 //! in a process of its own rotations are as quick as in sessions, and slower in one that has measured other rings before.
 //!
-//! Each sample is a loop of runs ([`sample`]). Those that were taken while the processor was shared are set aside,
-//! whatever they are, by its pace before and after them ([`OwnPace`]); where fewer than [`LEAST_UNDISTURBED`] are left,
-//! so many of the quickest pace count. Of several threads it is the core of the one that starts them. Medians and
-//! intervals are those of [`summarize`].
+//! Each sample is a loop of runs ([`sample`]). Those that were disturbed are set aside, whatever they are: taken while the
+//! processor was shared, by its pace before and after them, or while the loopback's ends were far from each other
+//! ([`Known`]); where fewer than [`LEAST_UNDISTURBED`] are left, so many of the least disturbed count. Of several threads it is the core
+//! of the one that starts them. The others are told at the usual pace. Medians and intervals are those of [`summarize`].
 //!
 //! A case that cannot be run does not end the calibration; it is named in the result.
 
@@ -32,9 +32,9 @@ use crate::units::{Bytes, Nanos};
 
 /// What is left of a sending's time at least, when the round trip is taken off it.
 const LEAST_SHARE: f64 = 0.01;
-/// Share of the time that goes to the rounds; the rest is for cases that met a shared processor alone.
+/// Share of the time that goes to the rounds; the rest is for cases whose samples were all disturbed.
 const FOR_ROUNDS: f64 = 0.9;
-/// Samples taken on a processor of one's own from which no others are needed.
+/// Undisturbed samples from which no others are needed.
 const LEAST_UNDISTURBED: usize = 3;
 /// How long it waits for near cores, at most, before each case of the loopback.
 const NEAR_WAITING: Duration = Duration::from_secs(3);
@@ -128,7 +128,9 @@ impl Calibration {
     }
 
     /// The samples as CSV: the columns of a case as in the profile, then one sample a row, with the processor's pace
-    /// and the round trip between a link's ends where they were watched, and 1 for those that were disturbed and for outliers.
+    /// and the round trip between a link's ends where they were watched,
+    /// the usual pace, and 1 for those that were disturbed and for outliers. Times are as they were measured; outliers are those at
+    /// the usual pace.
     pub fn samples_csv(&self) -> String {
         let columns = "op,n,limbs,q_bits,p_bits,param,threads,working_set,ns,pace_ns,usual_ns,near_ns,disturbed,outlier\n";
         let mut text = String::from(columns);

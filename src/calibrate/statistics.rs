@@ -74,7 +74,7 @@ pub fn summarize(times: &[Nanos]) -> Option<Summary> {
     Some(summary)
 }
 
-fn median_of_sorted(sorted: &[f64]) -> Option<f64> {
+pub(super) fn median_of_sorted(sorted: &[f64]) -> Option<f64> {
     let middle = sorted.len() / 2;
     let upper = *sorted.get(middle)?;
     Some(if sorted.len() % 2 == 1 {

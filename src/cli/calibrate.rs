@@ -247,7 +247,7 @@ fn warn_of_sharing(calibration: &Calibration, globals: &Globals) {
     if shared > 0 {
         let of = calibration.samples.len();
         let told = format!(
-            "{shared} of {of} cases met a processor shared with others alone, and their times are of that"
+            "{shared} of {of} cases met a processor shared with others, or far ends of the loopback, alone, and their times are of that"
         );
         output::warn(globals, &told);
     }

@@ -193,7 +193,7 @@ impl<S: StrideRule> ConvOrder for OutputRotation<S> {
         counts
     }
 
-    /// Sums made at once are turned one after the other.
+    /// Sums made at once are turned one after the other, and so are all lanes.
     fn turns_of_keys(products: &Products) -> u64 {
         let of_output = |kind| {
             let turns = Turns(products).all(kind);

@@ -36,7 +36,7 @@ pub(super) trait ConvOrder: Sized {
     /// How often each rotation is carried out; the identity is none.
     fn rotation_counts(products: &Products) -> BTreeMap<Rotation, u64>;
 
-    /// As [`Schedule::turns_of_keys`], of one lane or of all: they are turned one after the other.
+    /// As [`Schedule::turns_of_keys`], of all lanes.
     fn turns_of_keys(products: &Products) -> u64 {
         Self::counts(products)[HeOp::Rotate] * products.layout.lanes() as u64
     }

@@ -15,7 +15,7 @@ pub struct Counter {
     n: usize,
     counts: Cell<OpCounts>,
     rotations: RefCell<BTreeMap<Rotation, u64>>,
-    /// Of the last rotation, if no product came after it.
+    /// The last rotation, hoisted ones apart, if no product came after it.
     last: Cell<Option<Rotation>>,
     turns: Cell<u64>,
 }

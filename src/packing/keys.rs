@@ -1,4 +1,4 @@
-//! Which Galois keys a plan needs, and how many key switches it makes, under a policy for keys.
+//! Which Galois keys a plan needs, how it reads them, and how many key switches it makes, under a policy for keys.
 //!
 //! With a key for each rotation a rotation is one key switch. With keys for the powers of two alone, as SEAL
 //! makes them by default (steps ±2^k and the exchange of rows: 2·(lg n − 1) elements, as ±n/4 are one), a rotation by a

@@ -164,6 +164,22 @@ fn check_counts(plan: &Plan, n: usize) {
     assert_eq!(products % plan.weight_count() as u64, 0);
 }
 
+/// The convolutions of `gazelle-cifar10` by output rotation: 64 channels to 64, 3×3.
+#[test]
+fn keys_are_turned_about_as_often_as_is_counted() {
+    for side in [32, 16, 8] {
+        let layer = conv([64, side, side], 64, 3, 1);
+        let plan = Plan::named("conv_output_rotation", &layer, 8192).unwrap();
+        let counter = Counter::new(8192);
+        let inputs = vec![(); plan.input_ciphertexts()];
+        plan.run_with(&counter, &inputs, |_| Ok(())).unwrap();
+        let (told, counted) = (plan.key_reads().turns, counter.turns_of_keys());
+        let close = 2 * told >= counted && 2 * told <= 3 * counted;
+        assert!(close, "{side}: {told}, {counted}");
+        assert!(3 * told < plan.counts()[HeOp::Rotate] * 2, "{side}: {told}");
+    }
+}
+
 /// With weights that are all 1, no plaintext is zero: nothing needless is multiplied.
 fn check_no_zero_plaintext(layer: &LinearShape, n: usize) {
     for plan in Plan::candidates(layer, n).unwrap() {

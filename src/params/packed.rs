@@ -27,7 +27,7 @@ pub(super) struct Packed {
     weights: u64,
     /// Ciphertexts held at once besides the inputs.
     working: u64,
-    /// Keys of rotations, once they were counted.
+    /// How rotations read their keys, once that was counted.
     keys: OnceCell<KeyReads>,
     sums: Vec<OutputSum>,
 }

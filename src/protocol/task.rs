@@ -139,11 +139,11 @@ impl Task {
                     ..streams
                 },
                 HeOp::Rotate | HeOp::HoistedRotate => {
-                    let own = keys.min(count);
-                    keys -= own;
                     // Hoisted rotations of a ciphertext are each by a key of its own.
                     let hoisted = op == HeOp::HoistedRotate;
                     let turns = if hoisted { count } else { turns.min(count) };
+                    let own = keys.min(turns);
+                    keys -= own;
                     Streams {
                         keys: KeyReads { keys: own, turns },
                         weights: Bytes(0),

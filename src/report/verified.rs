@@ -343,11 +343,16 @@ fn sharing<'a>(all: impl Iterator<Item = &'a Undisturbed>) -> String {
     if whole <= 0.0 {
         return String::new();
     }
-    let (shared, clock) = (100.0 * (1.0 - own / whole), slowed / whole);
+    let shared = 100.0 * (1.0 - own / whole);
+    // It is exactly 1 where the profile tells no pace of this machine.
+    let clock = Some(slowed / whole).filter(|_| slowed != whole);
+    let clock = clock.map_or_else(String::new, |clock| {
+        format!(", and tells all at the pace of the profile: here fixed work took {clock:.3} times as long as there")
+    });
     format!(
         " In {shared:.0} % of the time a party's processor was shared with others, by its pace before and after each \
-         action; `undisturbed` puts the same action's other inferences in the place of those times, where there are any, \
-         and tells all at the pace of the profile: here fixed work took {clock:.3} times as long as there."
+         action; `undisturbed` puts the same action's other inferences in the place of those times, where there are any\
+         {clock}."
     )
 }
 

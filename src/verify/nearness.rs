@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use super::channel::{Channel, ChannelError};
 use super::session::RunError;
-use crate::calibrate::{Near, PROBES, TRIPS, quickest, wait_for_near};
+use crate::calibrate::{Near, PROBES, TRIPS, now, quickest, wait_for_near};
 
 /// The inference begins.
 const START: u8 = 0x21;
-/// A group of probes follows.
+/// A group of probes follows, a byte of one, or its acknowledgement.
 const GROUP: u8 = 0x22;
-/// Groups that a server answers before one inference.
-const PATIENT: usize = 100_000;
+/// How long a server answers groups before one inference.
+const PATIENT: Duration = Duration::from_secs(60);
 
 /// How near the parties' cores are to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,9 +28,14 @@ pub struct Nearness {
 /// The client's side: waits as long as `nearness` says, where both parties are on this machine, and starts the inference.
 pub(super) fn start(channel: &mut Channel, nearness: Option<Nearness>) -> Result<(), ChannelError> {
     if let Some(Nearness { near, most }) = nearness.filter(|_| channel.within_machine()) {
+        let end = now() + 2 * most;
         wait_for_near(Some(near), most, || {
             channel.send_raw(&[GROUP])?;
             quickest(|| {
+                if now() > end {
+                    let seconds = (2 * most).as_secs_f64();
+                    return Err(ChannelError::Silent { seconds });
+                }
                 channel.send_raw(&[GROUP])?;
                 channel.receive_raw_into(&mut [0])
             })
@@ -41,11 +46,15 @@ pub(super) fn start(channel: &mut Channel, nearness: Option<Nearness>) -> Result
 
 /// The server's side: acknowledges probes until the client starts the inference.
 pub(super) fn started(channel: &mut Channel) -> Result<(), RunError> {
-    for _ in 0..PATIENT {
+    let end = now() + PATIENT;
+    while now() < end {
         match channel.receive_asleep()? {
             START => return Ok(()),
             GROUP => {
                 for _ in 0..PROBES * TRIPS {
+                    if now() > end {
+                        return Err(RunError::Start(GROUP));
+                    }
                     channel.receive_raw_into(&mut [0])?;
                     channel.send_raw(&[GROUP])?;
                 }
@@ -60,7 +69,6 @@ pub(super) fn started(channel: &mut Channel) -> Result<(), RunError> {
 mod tests {
     use super::super::tests::pair;
     use super::*;
-    use crate::calibrate::now;
     use crate::protocol::Link;
 
     /// The most that is waited.

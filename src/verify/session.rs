@@ -11,7 +11,7 @@
 //!
 //! Before an action for which the other one waits a party waits for a processor that is not shared, and it takes the pace
 //! before and after every action ([`Watch`]). Before an inference they wait for cores that are near each other
-//! ([`super::nearness`]). None of that is counted, but for waits in which a shaped link went on to send.
+//! ([`super::nearness`]), and after it they look how fast the clock is ([`Watch::usual`]). None of that is counted, but for waits in which a shaped link went on to send.
 
 use rand::CryptoRng;
 use thiserror::Error;
@@ -116,6 +116,8 @@ pub struct SessionSettings {
     pub nearness: Option<Nearness>,
 }
 
+/// Which messages there are beside the script's: both parties must know the same.
+const SESSION: u64 = 2;
 /// Bytes of the server's report on one action: what the wait before it delayed, wall and thread time, the processor's pace.
 const REPORT: usize = 32;
 
@@ -286,17 +288,16 @@ impl Report {
         inferences: usize,
     ) -> Result<Self, ChannelError> {
         let times = channel.receive_raw(REPORT * actions)?;
-        let mut word = || -> Result<[u8; 8], ChannelError> {
-            let bytes = channel.receive_raw(8)?;
-            Ok(bytes.try_into().unwrap_or_default())
-        };
-        let usual = (0..inferences).map(|_| word().map(reported));
+        let words = channel.receive_raw(8 * (inferences + 3))?;
+        let mut words = words.as_chunks().0.iter().copied();
+        let usual = words.by_ref().take(inferences).map(reported).collect();
+        let mut next = || words.next().unwrap_or_default();
         Ok(Self {
             times,
-            usual: usual.collect::<Result<_, _>>()?,
-            pace: reported(word()?),
-            peak: u64::from_le_bytes(word()?),
-            stored: u64::from_le_bytes(word()?),
+            usual,
+            pace: reported(next()),
+            peak: u64::from_le_bytes(next()),
+            stored: u64::from_le_bytes(next()),
         })
     }
 }
@@ -378,7 +379,7 @@ fn digest(script: &Script, inferences: usize) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
     hasher.update(&(inferences as u64).to_le_bytes());
-    hasher.update(&(REPORT as u64).to_le_bytes());
+    hasher.update(&SESSION.to_le_bytes());
     // Writing plain data to memory does not fail; if it did, both sides would differ and stop.
     if let Ok(text) = serde_json::to_vec(script) {
         hasher.update(&text);

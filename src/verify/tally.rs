@@ -85,7 +85,8 @@ impl Spread {
     }
 }
 
-/// The pace of a processor of one's own, for each party, where it is known.
+/// The paces that a session is judged by, where they are known: of a processor of one's own, for each party, and of the
+/// prediction.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Paces {
     /// The client's.
@@ -97,7 +98,7 @@ pub struct Paces {
 }
 
 impl Paces {
-    /// The quicker ones of both.
+    /// The quicker ones of both parties; the prediction is one.
     #[must_use]
     pub fn merged(self, other: Self) -> Self {
         let quicker = |a: Option<OwnPace>, b: Option<OwnPace>| {
