@@ -93,8 +93,7 @@ impl Watch {
     }
 
     /// The usual pace at the moment, the middle one of a row: how fast the clock is. One that adapts itself to what its neighbours
-    /// do moves by a tenth within minutes, and what is computed with it: of nine rounds of a calibration on a Zen 5 the
-    /// medians of garbling and evaluation followed those of the pace, time ∝ pace^1.1 (correlation 0.98).
+    /// do moves by some per cent within minutes, and what is computed with it: the files of samples tell both, round by round.
     pub fn usual(&mut self) -> Nanos {
         let mut row = [(); USUAL].map(|()| pace().0);
         row.sort_by(f64::total_cmp);
