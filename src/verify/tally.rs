@@ -177,32 +177,35 @@ impl Tally {
 
     /// Share of the time of a step's actions, or of all, in which the processor was not shared.
     pub fn undisturbed_share(&self, script: &Script, paces: Paces, step: Option<usize>) -> f64 {
-        let (mut own, mut all) = (0.0, 0.0);
-        for cost in &self.costs {
-            let action = &script.actions[cost.action];
-            if in_setup(action) || step.is_some_and(|step| action.step != Some(step)) {
-                continue;
-            }
-            all += cost.taken.wall.0;
-            if !paces.shared(action, cost) {
-                own += cost.taken.wall.0;
-            }
-        }
-        if all > 0.0 { own / all } else { 1.0 }
+        self.weighted(script, step, |action, cost| {
+            f64::from(u8::from(!paces.shared(action, cost)))
+        })
     }
 
     /// How much longer the computation of a step's actions, or of all, took for the clock.
     pub fn slowing(&self, script: &Script, paces: Paces, step: Option<usize>) -> f64 {
-        let (mut usual, mut all) = (0.0, 0.0);
+        1.0 / self.weighted(script, step, |action, cost| {
+            1.0 / paces.slowing(action, cost)
+        })
+    }
+
+    /// The mean of a measure over a step's actions, or all, by the time that each computed; 1 of none.
+    fn weighted(
+        &self,
+        script: &Script,
+        step: Option<usize>,
+        of: impl Fn(&Action, &Cost) -> f64,
+    ) -> f64 {
+        let (mut sum, mut all) = (0.0, 0.0);
         for cost in &self.costs {
             let action = &script.actions[cost.action];
             if in_setup(action) || step.is_some_and(|step| action.step != Some(step)) {
                 continue;
             }
             all += cost.taken.wall.0;
-            usual += cost.taken.wall.0 / paces.slowing(action, cost);
+            sum += cost.taken.wall.0 * of(action, cost);
         }
-        if usual > 0.0 { all / usual } else { 1.0 }
+        if all > 0.0 { sum / all } else { 1.0 }
     }
 
     /// What the actions chosen took, in each inference.
