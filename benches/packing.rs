@@ -21,6 +21,10 @@ use nass::packing::{ConvShape, LinearShape, Plan};
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 
+// As the program has it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const N: usize = 4096;
 const P: u64 = 1_032_193;
 /// Primes just below 2^50, 1 modulo 16384.

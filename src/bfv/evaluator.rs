@@ -7,10 +7,10 @@ use super::ciphertext::{Ciphertext, Reply};
 use super::encode::Plaintext;
 use super::error::BfvError;
 use super::galois::{Decomposed, GaloisKeys};
-use super::ops::{HeOps, Rotation};
+use super::ops::{HeOps, Lane, Rotation};
 use super::params::BfvParams;
 use super::public_key::PublicKey;
-use crate::ring::{Poly, SumOfBoth};
+use crate::ring::{Ntt, Poly, SumOfBoth, SumsOfBoth};
 
 /// Ciphertexts of so many bytes stay in a core's own caches from sum to sum by themselves.
 const AT_HAND: usize = 1 << 20;
@@ -92,6 +92,14 @@ impl Evaluator {
     /// The parameters.
     pub const fn params(&self) -> &BfvParams {
         &self.params
+    }
+
+    /// Where a sum of products stands, or is going to.
+    fn place_of<'a>(&self, sum: &'a mut Option<Ciphertext>) -> SumOfBoth<'a, Poly<Ntt>> {
+        let begun = sum.is_some();
+        let sum = sum.get_or_insert_with(|| Ciphertext::arbitrary(&self.params));
+        let halves = [&mut sum.c0, &mut sum.c1];
+        SumOfBoth { halves, begun }
     }
 
     /// Touches memory for `count` ciphertexts, so that operations find it at hand later: the first touch of
@@ -178,25 +186,17 @@ impl HeOps for Evaluator {
         products * bytes > AT_HAND
     }
 
-    fn add_inner_products(
-        &self,
-        sums: &mut [Option<Ciphertext>],
-        cts: &[&Ciphertext],
-        weights: &[&Plaintext],
-    ) {
-        if cts.is_empty() {
+    fn add_inner_products(&self, lanes: &mut [Lane<'_, Ciphertext>], weights: &[&Plaintext]) {
+        if lanes.iter().any(|lane| lane.operands.is_empty()) {
             return;
         }
-        let each = sums.iter_mut().map(|sum| {
-            let begun = sum.is_some();
-            let sum = sum.get_or_insert_with(|| Ciphertext::arbitrary(&self.params));
-            let halves = [&mut sum.c0, &mut sum.c1];
-            SumOfBoth { halves, begun }
+        let lanes = lanes.iter_mut().map(|lane| SumsOfBoth {
+            xs: lane.operands.iter().map(|ct| [&ct.c0, &ct.c1]).collect(),
+            sums: lane.sums.iter_mut().map(|sum| self.place_of(sum)).collect(),
         });
-        let mut each: Vec<_> = each.collect();
-        let cts: Vec<_> = cts.iter().map(|ct| [&ct.c0, &ct.c1]).collect();
+        let mut lanes: Vec<_> = lanes.collect();
         let weights: Vec<_> = weights.iter().map(|pt| &pt.0).collect();
-        Poly::add_inner_products(self.params.basis(), &mut each, &cts, &weights);
+        Poly::add_inner_products(self.params.basis(), &mut lanes, &weights);
     }
 
     fn rotate(&self, ct: &Ciphertext, rotation: Rotation) -> Result<Ciphertext, BfvError> {

@@ -75,7 +75,7 @@ pub use error::BfvError;
 pub use evaluator::Evaluator;
 pub use galois::{Decomposed, GaloisKeys};
 pub use key_switch::digit_ranges;
-pub use ops::{HeOp, HeOps, OpCounts, Rotation};
+pub use ops::{HeOp, HeOps, Lane, OpCounts, Rotation};
 pub use params::{BfvLiteral, BfvParams};
 pub use public_key::PublicKey;
 pub use secret_key::{Encrypted, Noise, SecretKey};

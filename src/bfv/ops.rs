@@ -61,6 +61,22 @@ impl fmt::Display for Rotation {
     }
 }
 
+/// Sums of products over the same ciphertexts.
+pub struct Lane<'a, C> {
+    /// What is multiplied.
+    pub operands: Vec<&'a C>,
+    /// The sums, as far as they have begun.
+    pub sums: Vec<Option<C>>,
+}
+
+impl<'a, C> Lane<'a, C> {
+    /// So many sums that have not begun.
+    pub fn of(operands: Vec<&'a C>, sums: usize) -> Self {
+        let sums = (0..sums).map(|_| None).collect();
+        Self { operands, sums }
+    }
+}
+
 /// The operations on packed ciphertexts that a linear layer is built from.
 ///
 /// Methods take `&self`: an implementation that counts or tracks uses interior mutability.
@@ -106,16 +122,18 @@ pub trait HeOps {
     fn are_better_at_once(&self, _products: usize) -> bool {
         false
     }
-    /// Adds to sum k, where there is none yet begins it with, Σ_i cts\[i\] ⊙ weights\[k·cts.len() + i\].
+    /// Adds to sum k of every lane, where there is none yet begins it with, Σ_i operands\[i\] ⊙ weights\[k·I + i\] of I
+    /// operands. The lanes have equally many operands and sums, and share the weights.
     fn add_inner_products(
         &self,
-        sums: &mut [Option<Self::Ciphertext>],
-        cts: &[&Self::Ciphertext],
+        lanes: &mut [Lane<'_, Self::Ciphertext>],
         weights: &[&Self::Plaintext],
     ) {
-        for (sum, weights) in sums.iter_mut().zip(weights.chunks(cts.len().max(1))) {
-            for (ct, pt) in cts.iter().zip(weights) {
-                self.accumulate(sum, ct, pt);
+        for Lane { operands, sums } in lanes {
+            for (sum, weights) in sums.iter_mut().zip(weights.chunks(operands.len().max(1))) {
+                for (ct, pt) in operands.iter().zip(weights) {
+                    self.accumulate(sum, ct, pt);
+                }
             }
         }
     }

@@ -5,7 +5,8 @@
 //!
 //! y_o = Σ_i Σ_swap rot_swap( Σ_δ rot_δ( Σ_t x_{i,t} ⊙ W_{o,A,i,t} ) ).
 //!
-//! Each partial sum of each input is rotated by its own δ, I·O·(c_n − 1) rotations with a key for each.
+//! Each partial sum of each input is rotated by its own δ, I·O·(c_n − 1) rotations with a key for each; what needs no
+//! rotation is one sum over all inputs. Those of a few outputs are made at once.
 //!
 //! Source: Mishra et al., "DELPHI" (USENIX Security 2020), and its released code (`conv2d.cpp`).
 
@@ -17,8 +18,8 @@ use super::conv_layout::Stride;
 use super::conv_products::{Partial, Product, Products};
 use super::convolution::{ConvOrder, Convolution};
 use super::output_sum::OutputSum;
-use super::sums::{Lane, Order, SUMS_AT_ONCE, add_inner_products, are_alike, merge};
-use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
+use super::sums::{Order, SUMS_AT_ONCE, add_inner_products, are_alike, merge};
+use crate::bfv::{HeOp, HeOps, Lane, OpCounts, Rotation};
 
 /// DELPHI's schedule of a convolution.
 pub type ConvClientRotation = Convolution<ClientRotation>;
@@ -69,23 +70,71 @@ fn turns(products: &Products, kind: &[Partial]) -> impl Iterator<Item = (Rotatio
     rows.chain(swaps.map(|partial| (products.swap(), products.inputs_of(partial))))
 }
 
-/// Partial sums of an input at most.
+/// Whose partial sums are made together: of all inputs those that need no rotation, then those of each input
+/// that share their swap.
+type Group = (bool, Option<usize>);
+
+const fn group(alignment: Alignment, input: usize) -> Group {
+    let others = alignment.swap || alignment.delta != 0;
+    (alignment.swap, if others { Some(input) } else { None })
+}
+
+fn of_product(product: &Product) -> Group {
+    group(product.alignment, product.input)
+}
+
+/// Sums that an output of a kind is made of.
+fn partials(products: &Products, kind: &[Partial]) -> u64 {
+    let (aligned, others): (Vec<&Partial>, _) = kind
+        .iter()
+        .partition(|partial| group(partial.alignment, partial.run).1.is_none());
+    let others: u64 = others.iter().map(|p| products.inputs_of(p)).sum();
+    others + u64::from(!aligned.is_empty())
+}
+
+/// Partial sums of a group and an output, at most.
 fn most_partials(products: &Products) -> usize {
-    products
-        .kinds()
-        .map(|(kind, _)| kind.len())
-        .max()
-        .unwrap_or(0)
+    let of_kind = |kind: &[Partial]| {
+        let groups = kind.iter().map(|p| group(p.alignment, p.run));
+        let mut groups: Vec<Group> = groups.filter(|group| group.1.is_some()).collect();
+        groups.sort_unstable();
+        groups.chunk_by(|a, b| a == b).map(<[_]>::len).max()
+    };
+    let most = products.kinds().filter_map(|(kind, _)| of_kind(kind));
+    most.max().unwrap_or(1)
 }
 
-/// Whether two partial sums are of the same input, and share their swap.
-fn same_input(a: &Product, b: &Product) -> bool {
-    (a.alignment.swap, a.input) == (b.alignment.swap, b.input)
+/// Outputs of a lane whose partial sums are made at once.
+fn outputs_at_once(products: &Products) -> usize {
+    (SUMS_AT_ONCE / most_partials(products)).max(1)
 }
 
-/// One output ciphertext of every lane; `operand` is what a product of a lane is with.
-fn output<'a, H: HeOps, W: Borrow<H::Plaintext>>(
-    of: &Products,
+/// Whether two products are of the same partial sum.
+fn same_partial(a: &Product, b: &Product) -> bool {
+    (a.alignment, a.output) == (b.alignment, b.output)
+}
+
+/// Outputs of a lane, and the lanes.
+struct Outputs {
+    first: usize,
+    count: usize,
+    lanes: usize,
+}
+
+impl Outputs {
+    /// Nothing yet for each output of each lane, lane by lane.
+    fn none<C: Clone>(&self) -> Vec<Option<C>> {
+        vec![None; self.lanes * self.count]
+    }
+
+    const fn place(&self, lane: usize, product: &Product) -> usize {
+        lane * self.count + product.output - self.first
+    }
+}
+
+/// The output ciphertexts, lane by lane; `operand` is what a product of a lane is with.
+fn compute<'a, H: HeOps, W: Borrow<H::Plaintext>>(
+    (of, outputs): (&Products, &Outputs),
     ops: &H,
     products: &[Product],
     operand: impl Fn(usize, &Product) -> &'a H::Ciphertext,
@@ -94,24 +143,25 @@ fn output<'a, H: HeOps, W: Borrow<H::Plaintext>>(
 where
     H::Ciphertext: 'a,
 {
-    let lanes = of.layout.lanes();
-    let mut totals = vec![None; lanes];
-    for products in products.chunk_by(same_input) {
-        let mut of_swap = vec![None; lanes];
-        let partials = products.chunk_by(|a, b| a.alignment == b.alignment);
-        let partials: Vec<&[Product]> = partials.collect();
-        for alike in partials.chunk_by(|a, b| are_alike(a, b, |product| product.tap)) {
+    let mut totals = outputs.none();
+    for products in products.chunk_by(|a, b| of_product(a) == of_product(b)) {
+        let mut of_swap = outputs.none();
+        let partials: Vec<&[Product]> = products.chunk_by(same_partial).collect();
+        for alike in
+            partials.chunk_by(|a, b| are_alike(a, b, |product| (product.input, product.tap)))
+        {
             for partials in alike.chunks(SUMS_AT_ONCE) {
                 let lane = |lane| {
                     let operands = partials[0].iter().map(|product| operand(lane, product));
                     Lane::of(operands.collect(), partials.len())
                 };
-                let mut sums: Vec<_> = (0..lanes).map(lane).collect();
-                add_inner_products(ops, &mut sums, Order::SumBySum, &mut weight)?;
-                for (of_swap, lane) in of_swap.iter_mut().zip(sums) {
-                    for (products, mut sum) in partials.iter().zip(lane.sums) {
+                let mut lanes: Vec<_> = (0..outputs.lanes).map(lane).collect();
+                add_inner_products(ops, &mut lanes, Order::SumBySum, &mut weight)?;
+                for (k, products) in partials.iter().enumerate() {
+                    for (lane, done) in lanes.iter_mut().enumerate() {
+                        let mut sum = done.sums[k].take();
                         rotate(ops, &mut sum, turn(of, products[0].alignment))?;
-                        merge(ops, of_swap, sum);
+                        merge(ops, &mut of_swap[outputs.place(lane, &products[0])], sum);
                     }
                 }
             }
@@ -144,18 +194,19 @@ impl ConvOrder for ClientRotation {
         products.layout.taps.len() > 1
     }
 
-    fn sort(_products: &Products, listed: &mut [Product]) {
+    fn sort(products: &Products, listed: &mut [Product]) {
+        let at_once = outputs_at_once(products);
         listed.sort_by_key(|product| {
-            let alignment = product.alignment;
-            let of_input = (alignment.swap, product.input, alignment.delta);
-            (product.output, of_input, product.tap)
+            let (delta, output) = (product.alignment.delta, product.output);
+            let partial = (of_product(product), delta, output);
+            (output / at_once, partial, product.input, product.tap)
         });
     }
 
     fn counts(products: &Products) -> OpCounts {
         let mut counts = OpCounts::default();
         for (kind, times) in products.kinds() {
-            let partials: u64 = kind.iter().map(|p| products.inputs_of(p)).sum();
+            let partials = partials(products, kind);
             counts[HeOp::Hadamard] += times * partials;
             counts[HeOp::MultiplyAccumulate] += times * (products.count(kind) - partials);
             counts[HeOp::Add] += times * (partials - 1);
@@ -174,6 +225,16 @@ impl ConvOrder for ClientRotation {
         counts
     }
 
+    /// The partial sums of outputs made at once, of all lanes, are turned one after the other.
+    fn turns_of_keys(products: &Products) -> u64 {
+        let at_once = outputs_at_once(products) as u64;
+        let of_kind = |kind| turns(products, kind).map(|(_, often)| often).sum::<u64>();
+        let kinds = products.kinds();
+        kinds
+            .map(|(kind, times)| times.div_ceil(at_once) * of_kind(kind))
+            .sum()
+    }
+
     fn output_sum(products: &Products, kind: &[Partial]) -> OutputSum {
         OutputSum {
             products: products.count(kind),
@@ -187,9 +248,10 @@ impl ConvOrder for ClientRotation {
     }
 
     fn working_ciphertexts(products: &Products) -> usize {
-        // The outputs; for each lane a sum of each kind and partial sums; a rotation.
-        let partials = most_partials(products).min(SUMS_AT_ONCE);
-        products.layout.output_ciphertexts() + (1 + partials) * products.layout.lanes() + 1
+        // The outputs; of those at once, in each lane, the sums of an input and its partial sums; a rotation.
+        let at_once = outputs_at_once(products).min(products.outputs());
+        let partials = (at_once * most_partials(products)).min(SUMS_AT_ONCE);
+        products.layout.output_ciphertexts() + (at_once + partials) * products.layout.lanes() + 1
     }
 
     fn pack_input(products: &Products, values: &[u64]) -> Vec<Vec<u64>> {
@@ -217,18 +279,26 @@ impl ConvOrder for ClientRotation {
             let within = taps.partition_point(|&tap| tap < product.tap);
             &inputs[lane * of_lane + first[product.input] + within]
         };
+        let (at_once, lanes) = (outputs_at_once(products), products.layout.lanes());
         let mut index = 0;
-        let mut outputs = vec![Vec::new(); products.layout.lanes()];
-        for of_output in listed.chunk_by(|a, b| a.output == b.output) {
+        let mut by_lane = vec![Vec::new(); lanes];
+        for listed in listed.chunk_by(|a, b| a.output / at_once == b.output / at_once) {
+            let first = listed[0].output / at_once * at_once;
+            let outputs = Outputs {
+                first,
+                count: at_once.min(products.outputs() - first),
+                lanes,
+            };
             let next = || {
                 index += 1;
                 weight(index - 1)
             };
-            let totals = output(products, ops, of_output, operand, next)?;
-            for (lane, total) in outputs.iter_mut().zip(totals) {
-                lane.extend(total);
+            let totals = compute((products, &outputs), ops, listed, operand, next)?;
+            let mut totals = totals.into_iter();
+            for of_lane in &mut by_lane {
+                of_lane.extend(totals.by_ref().take(outputs.count).flatten());
             }
         }
-        Ok(outputs.into_iter().flatten().collect())
+        Ok(by_lane.into_iter().flatten().collect())
     }
 }

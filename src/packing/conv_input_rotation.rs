@@ -21,8 +21,8 @@ use super::conv_products::{Partial, Product, Products};
 use super::convolution::{ConvOrder, Convolution};
 use super::output_sum::OutputSum;
 use super::strides::{Decimated, Discarded, StrideRule, stride};
-use super::sums::{Lane, Order, add_inner_products, are_alike};
-use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
+use super::sums::{Order, add_inner_products, are_alike};
+use crate::bfv::{HeOp, HeOps, Lane, OpCounts, Rotation};
 
 /// Input rotation, strides by computing and discarding.
 pub type ConvInputRotation = Convolution<InputRotation<Discarded>>;

@@ -23,8 +23,8 @@ use super::conv_products::{Partial, Product, Products};
 use super::convolution::{ConvOrder, Convolution};
 use super::output_sum::OutputSum;
 use super::strides::{Decimated, Discarded, StrideRule, stride};
-use super::sums::{Lane, Order, SUMS_AT_ONCE, add_inner_products, are_alike, merge};
-use crate::bfv::{HeOp, HeOps, OpCounts, Rotation};
+use super::sums::{Order, SUMS_AT_ONCE, add_inner_products, are_alike, merge};
+use crate::bfv::{HeOp, HeOps, Lane, OpCounts, Rotation};
 
 /// Output rotation, strides by computing and discarding.
 pub type ConvOutputRotation = Convolution<OutputRotation<Discarded>>;

@@ -13,8 +13,8 @@ use std::borrow::Borrow;
 
 use super::fc_layout::{Diagonals, FcLayout, Term};
 use super::fully_connected::{DiagonalOrder, FullyConnected, Steps};
-use super::sums::{Lane, Order, SUMS_AT_ONCE, add_inner_products, are_alike, fold, merge};
-use crate::bfv::HeOps;
+use super::sums::{Order, SUMS_AT_ONCE, add_inner_products, are_alike, fold, merge};
+use crate::bfv::{HeOps, Lane};
 
 /// The baby-step giant-step schedule of a fully connected layer.
 pub type FcBsgs = FullyConnected<BabySteps>;

@@ -3,26 +3,10 @@
 use std::borrow::Borrow;
 
 use super::slots::Slots;
-use crate::bfv::HeOps;
+use crate::bfv::{HeOps, Lane};
 
 /// Sums that are made at once: each block of ciphertexts that they share is taken for all of them.
 pub const SUMS_AT_ONCE: usize = 8;
-
-/// Sums of products that share their ciphertexts, over the ciphertexts of one lane.
-pub(super) struct Lane<'a, C> {
-    /// What is multiplied.
-    pub(super) operands: Vec<&'a C>,
-    /// The sums, as far as they have begun.
-    pub(super) sums: Vec<Option<C>>,
-}
-
-impl<'a, C> Lane<'a, C> {
-    /// So many sums that have not begun.
-    pub(super) fn of(operands: Vec<&'a C>, sums: usize) -> Self {
-        let sums = (0..sums).map(|_| None).collect();
-        Self { operands, sums }
-    }
-}
 
 /// Whether two lists of products have the same keys, one by one: the same operands, or the same sums.
 pub(super) fn are_alike<T, K: PartialEq>(a: &[T], b: &[T], key: impl Fn(&T) -> K) -> bool {
@@ -75,9 +59,7 @@ pub(super) fn add_inner_products<H: HeOps, W: Borrow<H::Plaintext>>(
         ordered[sum * operands + operand] = Some(weight.borrow());
     }
     let weights: Vec<&H::Plaintext> = ordered.into_iter().flatten().collect();
-    for lane in lanes {
-        ops.add_inner_products(&mut lane.sums, &lane.operands, &weights);
-    }
+    ops.add_inner_products(lanes, &weights);
     Ok(())
 }
 

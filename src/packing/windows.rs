@@ -25,7 +25,7 @@ use super::counter::Counter;
 use super::plain_slots::PlainSlots;
 use super::plan::Plan;
 use super::shape::PackingError;
-use crate::bfv::{BfvError, Evaluator, HeOp, HeOps, OpCounts, Rotation};
+use crate::bfv::{BfvError, Evaluator, HeOp, HeOps, Lane, OpCounts, Rotation};
 
 /// How encoded weights are cut into digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -319,19 +319,24 @@ impl<H: DigitEncoder> HeOps for Windowed<'_, H> {
 
     fn add_inner_products(
         &self,
-        sums: &mut [Option<Self::Ciphertext>],
-        cts: &[&Self::Ciphertext],
+        lanes: &mut [Lane<'_, Self::Ciphertext>],
         weights: &[&Self::Plaintext],
     ) {
-        let mut parts: Vec<Option<H::Ciphertext>> = sums
-            .iter_mut()
-            .map(|sum| sum.take().and_then(|mut sum| sum.0.pop()))
-            .collect();
-        let cts: Vec<&H::Ciphertext> = cts.iter().flat_map(|ct| &ct.0).collect();
+        let parts = lanes.iter_mut().map(|lane| {
+            let sums = lane.sums.iter_mut().map(|sum| sum.take()?.0.pop());
+            Lane {
+                operands: lane.operands.iter().flat_map(|ct| &ct.0).collect(),
+                sums: sums.collect(),
+            }
+        });
+        let mut parts: Vec<_> = parts.collect();
         let weights: Vec<&H::Plaintext> = weights.iter().copied().flatten().collect();
-        self.ops.add_inner_products(&mut parts, &cts, &weights);
-        for (sum, part) in sums.iter_mut().zip(parts) {
-            *sum = part.map(|part| WindowedCiphertext(vec![part]));
+        self.ops.add_inner_products(&mut parts, &weights);
+        for (lane, part) in lanes.iter_mut().zip(parts) {
+            let sums = part.sums.into_iter();
+            lane.sums = sums
+                .map(|sum| Some(WindowedCiphertext(vec![sum?])))
+                .collect();
         }
     }
 

@@ -2,11 +2,13 @@
 //!
 //! A layer multiplies the same few dozen ciphertexts with thousands of weights, sum after sum. Sum by sum, each product
 //! would bring its ciphertext back from the cache that cores share, or from memory; so here one block of all of
-//! them is multiplied for several sums before the next block's turn comes. The weights alone stream, each read once, and are asked for ahead.
+//! them is multiplied for several sums before the next block's turn comes. The weights alone stream, and are asked for
+//! ahead. Ciphertexts of several lanes are multiplied with the same weights, each of which then is read once for a few lanes.
 
 use std::ops::Range;
 
 use super::basis::RnsBasis;
+use super::modulus::Modulus;
 use super::pointwise::{self, Stream};
 use super::poly::{Factor, Poly, Values};
 use crate::prefetch::AHEAD;
@@ -15,6 +17,8 @@ use crate::prefetch::AHEAD;
 const BLOCK: usize = 512;
 /// Ciphertexts that are gone through at once: their blocks, 512 KiB, stay in a core's own caches.
 const AT_ONCE: usize = 64;
+/// Lanes that are gone through at once: the blocks of eight sums of each, 64 KiB, stay there too.
+const LANES_AT_ONCE: usize = 4;
 /// So many blocks of factors are asked for ahead.
 const BLOCKS_AHEAD: usize = AHEAD / (BLOCK * size_of::<u64>());
 
@@ -26,49 +30,48 @@ pub struct SumOfBoth<'a, P> {
     pub begun: bool,
 }
 
+/// Sums over the same ciphertexts.
+pub struct SumsOfBoth<'a, P> {
+    /// The ciphertexts' halves; in every lane as many.
+    pub xs: Vec<[&'a P; 2]>,
+    /// In every lane as many.
+    pub sums: Vec<SumOfBoth<'a, P>>,
+}
+
 impl<V: Values> Poly<V> {
-    /// sums\[k\] += Σ_i xs\[i\]·factors\[k·xs.len() + i\], for both halves.
+    /// sums\[k\] += Σ_i xs\[i\]·factors\[k·xs.len() + i\], for both halves, in every lane.
     pub fn add_inner_products(
         basis: &RnsBasis,
-        sums: &mut [SumOfBoth<'_, Self>],
-        xs: &[[&Self; 2]],
+        lanes: &mut [SumsOfBoth<'_, Self>],
         factors: &[&Poly<Factor>],
     ) {
-        let mut first = 0;
-        for part in equal_parts(xs) {
-            let factors = Factors {
-                all: factors,
-                of_a_sum: xs.len(),
-                here: first..first + part.len(),
-                sums: sums.len(),
-            };
-            for (limb, q) in basis.moduli().enumerate() {
-                for start in (0..basis.degree()).step_by(BLOCK) {
-                    let block = Block::new(basis, limb, start);
-                    for (k, sum) in sums.iter_mut().enumerate() {
-                        for (i, x) in (first..).zip(part) {
-                            let stream = block.stream(&factors, k, i);
-                            let x = x.map(|x| block.of(x));
-                            let [one, other] = &mut sum.halves;
-                            let acc = [block.of_mut(one), block.of_mut(other)];
-                            if i > 0 || sum.begun {
-                                pointwise::multiply_accumulate_both(q, acc, x, stream);
-                            } else {
-                                pointwise::multiply_both(q, x, stream, acc);
-                            }
-                        }
+        let sizes = |lane: &SumsOfBoth<'_, Self>| (lane.xs.len(), lane.sums.len());
+        let (terms, sums) = lanes.first().map_or((0, 0), sizes);
+        let group = equal_part(lanes.len(), LANES_AT_ONCE);
+        for lanes in lanes.chunks_mut(group) {
+            let part = equal_part(terms, AT_ONCE / lanes.len());
+            for first in (0..terms).step_by(part) {
+                let factors = Factors {
+                    all: factors,
+                    of_a_sum: terms,
+                    here: first..terms.min(first + part),
+                    sums,
+                };
+                for (limb, q) in basis.moduli().enumerate() {
+                    for start in (0..basis.degree()).step_by(BLOCK) {
+                        let block = Block::new(basis, limb, start);
+                        block.multiply(q, lanes, &factors);
                     }
                 }
             }
-            first += part.len();
         }
     }
 }
 
-/// At most [`AT_ONCE`] at a time, none much fewer than the others: what is asked for ahead is the more of a short one.
-fn equal_parts<T>(all: &[T]) -> impl Iterator<Item = &[T]> {
-    let parts = all.len().div_ceil(AT_ONCE).max(1);
-    all.chunks(all.len().div_ceil(parts).max(1))
+/// The length of parts of `most` at most, none much shorter than the others: what is asked for ahead is the more of a
+/// short one.
+fn equal_part(all: usize, most: usize) -> usize {
+    all.div_ceil(all.div_ceil(most).max(1)).max(1)
 }
 
 /// The factors of the sums, of which those of some products are gone through.
@@ -120,6 +123,31 @@ impl Block {
         residues.get_mut(self.here.clone()).unwrap_or_default()
     }
 
+    /// Adds the block's products with these factors to the sums of a few lanes.
+    fn multiply<V: Values>(
+        &self,
+        q: Modulus,
+        lanes: &mut [SumsOfBoth<'_, Poly<V>>],
+        factors: &Factors<'_, '_>,
+    ) {
+        for k in 0..factors.sums {
+            for i in factors.here.clone() {
+                let mut stream = self.stream(factors, k, i);
+                for SumsOfBoth { xs, sums } in &mut *lanes {
+                    let (x, sum) = (xs[i].map(|x| self.of(x)), &mut sums[k]);
+                    let acc = sum.halves.each_mut().map(|half| self.of_mut(half));
+                    if i > 0 || sum.begun {
+                        pointwise::multiply_accumulate_both(q, acc, x, stream);
+                    } else {
+                        pointwise::multiply_both(q, x, stream, acc);
+                    }
+                    // It is at hand for the next lane, and what comes later is asked for.
+                    stream.next = stream.factor;
+                }
+            }
+        }
+    }
+
     /// The factor of a product, and what is asked for meanwhile: the one some places on.
     fn stream<'a>(&self, factors: &Factors<'_, 'a>, sum: usize, product: usize) -> Stream<'a> {
         let factor = factors.get(sum, product);
@@ -149,56 +177,54 @@ mod tests {
         #[test]
         fn they_are_sums_of_products(
             n in prop::sample::select(vec![16_usize, 512, 2048]),
-            terms in prop_oneof![1_usize..5, Just(70)],
+            terms in prop_oneof![1_usize..5, Just(35), Just(70)],
+            lanes in 1_usize..7,
             begun in prop::collection::vec(any::<bool>(), 1..4),
             seed in any::<[u8; 32]>(),
         ) {
+            let basis = RnsBasis::new(n, &[1_073_643_521, 1_125_899_906_826_241]).unwrap();
             let basis = RnsBasis::new(n, &[1_073_643_521, 1_125_899_906_826_241]).unwrap();
             let mut streams = 0..;
             let mut both = || [(); 2].map(|()| {
                 let stream = streams.next().unwrap();
                 sampler::uniform::<Ntt>(&basis, &seed, stream)
             });
-            let xs: Vec<[Poly<Ntt>; 2]> = (0..terms).map(|_| both()).collect();
             let factors = (0..terms * begun.len()).map(|_| both()[0].clone().into_factor(&basis));
             let factors: Vec<Poly<Factor>> = factors.collect();
-            let mut sums: Vec<[Poly<Ntt>; 2]> = begun.iter().map(|_| both()).collect();
+            let mut several = |count: usize| -> Vec<[Poly<Ntt>; 2]> { (0..count).map(|_| both()).collect() };
+            let xs: Vec<_> = (0..lanes).map(|_| several(terms)).collect();
+            let mut sums: Vec<_> = (0..lanes).map(|_| several(begun.len())).collect();
             let mut expected = sums.clone();
-            for (k, sum) in expected.iter_mut().enumerate() {
-                for half in 0..2 {
-                    let mut rest = factors[k * terms..][..terms].iter().zip(&xs);
-                    if !begun[k] {
-                        let (factor, x) = rest.next().unwrap();
-                        sum[half] = Poly::zero(n, 2);
-                        sum[half].multiply_accumulate(&basis, &x[half], factor);
-                    }
-                    for (factor, x) in rest {
-                        sum[half].multiply_accumulate(&basis, &x[half], factor);
+            for (sums, xs) in expected.iter_mut().zip(&xs) {
+                for (k, sum) in sums.iter_mut().enumerate() {
+                    for half in 0..2 {
+                        if !begun[k] {
+                            sum[half] = Poly::zero(n, 2);
+                        }
+                        for (factor, x) in factors[k * terms..][..terms].iter().zip(xs) {
+                            sum[half].multiply_accumulate(&basis, &x[half], factor);
+                        }
                     }
                 }
             }
-            let places = sums.iter_mut().zip(&begun);
-            let mut places: Vec<_> = places
-                .map(|(sum, &begun)| SumOfBoth { halves: sum.each_mut(), begun })
-                .collect();
-            let xs: Vec<[&Poly<Ntt>; 2]> = xs.iter().map(|x| x.each_ref()).collect();
+            let lane = |(sums, xs): (&mut Vec<[Poly<Ntt>; 2]>, &Vec<[Poly<Ntt>; 2]>)| SumsOfBoth {
+                xs: xs.iter().map(|x| x.each_ref()).collect(),
+                sums: sums.iter_mut().zip(&begun).map(|(sum, &begun)| SumOfBoth { halves: sum.each_mut(), begun }).collect(),
+            };
+            let mut places: Vec<_> = sums.iter_mut().zip(&xs).map(lane).collect();
             let factors: Vec<&Poly<Factor>> = factors.iter().collect();
-            Poly::add_inner_products(&basis, &mut places, &xs, &factors);
+            Poly::add_inner_products(&basis, &mut places, &factors);
             prop_assert_eq!(sums, expected);
         }
     }
 
     #[test]
     fn parts_are_of_nearly_one_size() {
-        let lengths = |count: usize| -> Vec<usize> {
-            let all = vec![(); count];
-            equal_parts(&all).map(<[()]>::len).collect()
-        };
-        assert_eq!(lengths(64), [64]);
-        assert_eq!(lengths(72), [36, 36]);
-        assert_eq!(lengths(144), [48; 3]);
-        assert_eq!(lengths(131), [44, 44, 43]);
-        assert!(lengths(0).is_empty());
+        let parts = |count| equal_part(count, AT_ONCE);
+        assert_eq!([64, 72, 144, 131].map(parts), [64, 36, 48, 44]);
+        assert_eq!([0, 1].map(parts), [1, 1]);
+        let groups = |count| equal_part(count, LANES_AT_ONCE);
+        assert_eq!([1, 4, 5, 8, 9].map(groups), [1, 4, 3, 4, 3]);
     }
 
     /// What is asked for ahead is what is multiplied so many products later, here or in the next block.

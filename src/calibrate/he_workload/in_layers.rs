@@ -7,7 +7,7 @@ use super::super::clock::time;
 use super::super::sweep::Sweep;
 use super::super::workload::Workload;
 use super::{HeOperands, KEYS, RUN};
-use crate::bfv::{Ciphertext, HeOp, HeOps, Plaintext};
+use crate::bfv::{Ciphertext, HeOp, HeOps, Lane, Plaintext};
 use crate::packing::SUMS_AT_ONCE;
 use crate::units::Bytes;
 
@@ -23,9 +23,9 @@ impl HeOperands {
             self.rotate(WorkingSet::Hot)?;
             let weights: Vec<&Plaintext> = self.plaintexts.run(count).iter().collect();
             let cts: Vec<&Ciphertext> = self.ciphertexts.run(terms).iter().collect();
-            let mut sums = [const { None }; SUMS_AT_ONCE];
-            let ((), taken) = time(|| self.evaluator.add_inner_products(&mut sums, &cts, &weights));
-            black_box(sums);
+            let mut lanes = [Lane::of(cts, SUMS_AT_ONCE)];
+            let ((), taken) = time(|| self.evaluator.add_inner_products(&mut lanes, &weights));
+            black_box(lanes.map(|lane| lane.sums));
             Ok(taken)
         };
         Workload::in_parts(Bytes(0), run).for_each_of(count)
