@@ -140,7 +140,9 @@ impl Case {
         }
         cases.extend(TOUCHED.map(|bytes| Self::link(Op::Touch, bytes)));
         cases.push(Self::link(Op::RoundTrip, 1));
-        cases.extend(SENT.map(|bytes| Self::link(Op::Send, bytes)));
+        let sent = SENT.map(|bytes| Self::link(Op::Send, bytes));
+        let sets = [WorkingSet::Hot, WorkingSet::Cold];
+        cases.extend(sent.iter().flat_map(|case| case.among(&sets)));
         cases.push(Self::link(Op::HandOver, HANDED_OVER));
         Ok(cases)
     }

@@ -2,7 +2,8 @@
 //!
 //! One run sends a message and waits for the single byte that says it has all arrived. With a message
 //! of one byte that is a round trip; the runner takes the round trip off the time of longer ones. A sender goes on as soon
-//! as the system has its message, before it has arrived: that is measured apart.
+//! as the system has its message, before it has arrived: that is measured apart. So are messages of a sender that has just
+//! gone through other things: what the system needs for the sending has left the caches too.
 
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -11,10 +12,11 @@ use std::time::Duration;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use super::case::{Case, Op};
+use super::case::{Case, Op, WorkingSet};
 use super::clock::{now, time};
 use super::nearness::{Near, PROBES, TRIPS, quickest, wait_for_near};
 use super::polling;
+use super::sweep::Sweep;
 use super::workload::{Workload, WorkloadError};
 use crate::units::{Bytes, Nanos};
 
@@ -39,10 +41,20 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
     let mut loopback = Loopback::to(move |stream| acknowledge(stream, bytes, places(bytes)))?;
     let mut message = vec![0x5a; bytes];
     let size = Bytes(bytes as u64);
-    let workload = if case.op == Op::HandOver {
-        Workload::in_parts(size, move || Ok(loopback.hand_over(&mut message)?))
-    } else {
-        Workload::again(size, move || Ok(loopback.exchange(&message)?))
+    let workload = match (case.op, case.working_set) {
+        (Op::HandOver, _) => {
+            Workload::in_parts(size, move || Ok(loopback.hand_over(&mut message)?))
+        }
+        (_, WorkingSet::Hot) => Workload::again(size, move || Ok(loopback.exchange(&message)?)),
+        (_, set) => {
+            let sweep = Sweep::before(set);
+            Workload::in_parts(size, move || {
+                sweep.run();
+                write_anew(&mut message);
+                let (answered, taken) = time(|| loopback.exchange(&message));
+                Ok(answered.map(|()| taken)?)
+            })
+        }
     };
     Ok(workload.through(places(bytes)))
 }
@@ -55,6 +67,12 @@ pub(super) fn wait(known: Option<Near>, most: Duration) -> Result<Nanos, Workloa
         loopback.send(&[1])?;
         quickest(|| loopback.exchange(&[1]))
     })?)
+}
+
+/// Writes a message anew, so that it is as near as what was just made.
+fn write_anew(message: &mut [u8]) {
+    let other = message.first().map_or(0, |byte| byte ^ 1);
+    message.fill(other);
 }
 
 /// Places that messages of a length are taken into in turn.
@@ -142,11 +160,10 @@ impl Loopback {
         self.acknowledged()
     }
 
-    /// Writes a message anew, so that it is as near as what was just made, and sends it to a thread that acknowledges; how
+    /// Writes a message anew and sends it to a thread that acknowledges; how
     /// long this end took over the sending.
     fn hand_over(&mut self, message: &mut [u8]) -> io::Result<Nanos> {
-        let other = message.first().map_or(0, |byte| byte ^ 1);
-        message.fill(other);
+        write_anew(message);
         let (sent, taken) = time(|| self.send(message));
         sent?;
         self.acknowledged().map(|()| taken)

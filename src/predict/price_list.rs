@@ -96,7 +96,8 @@ impl PriceList {
         }
         let hand_over = per_byte(&batches, Op::HandOver);
         let loopback = link(&batches, Op::Send, Op::RoundTrip).map(|link| Link {
-            by_size: by_size(&batches),
+            by_size: by_size(&batches, WorkingSet::Hot),
+            after_others: by_size(&batches, WorkingSet::Cold),
             ..link
         });
         let [link, distant] =
@@ -343,14 +344,14 @@ fn not_measured(op: Op, detail: String) -> PriceError {
 }
 
 /// What was measured of an operation of a link, by bytes.
-fn sizes(batches: &Batches, op: Op) -> Option<&Sizes> {
+fn sizes(batches: &Batches, op: Op, set: WorkingSet) -> Option<&Sizes> {
     let sets = batches.get(&(op, None, Variant::Only))?;
-    sets.get(&WorkingSet::Hot)
+    sets.get(&set)
 }
 
 /// Nanoseconds of each byte: the slope over the sizes, or those of the one there is.
 fn per_byte(batches: &Batches, op: Op) -> Option<f64> {
-    let measured = sizes(batches, op)?;
+    let measured = sizes(batches, op, WorkingSet::Hot)?;
     let alone = measured.first().map(|(bytes, time)| time / bytes);
     let fitted = fit_line(measured).map(|(slope, _)| slope);
     fitted.filter(|slope| *slope > 0.0).or(alone)
@@ -359,18 +360,19 @@ fn per_byte(batches: &Batches, op: Op) -> Option<f64> {
 /// The link that these two operations measured.
 fn link(batches: &Batches, send: Op, trip: Op) -> Option<Link> {
     let mbit_per_s = 8e3 / per_byte(batches, send)?;
-    let (_, round_trip) = sizes(batches, trip)?.first()?;
+    let (_, round_trip) = sizes(batches, trip, WorkingSet::Hot)?.first()?;
     Some(Link {
         mbit_per_s,
         rtt_ms: round_trip / 1e6,
         hand_over: None,
         by_size: None,
+        after_others: None,
     })
 }
 
 /// What messages of three sizes took over the loopback, if there are as many and each longer one took longer.
-fn by_size(batches: &Batches) -> Option<BySize> {
-    let measured = <BySize>::try_from(sizes(batches, Op::Send)?.as_slice()).ok()?;
+fn by_size(batches: &Batches, set: WorkingSet) -> Option<BySize> {
+    let measured = <BySize>::try_from(sizes(batches, Op::Send, set)?.as_slice()).ok()?;
     measured
         .is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1)
         .then_some(measured)

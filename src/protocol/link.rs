@@ -1,6 +1,7 @@
 //! The link between the parties: bandwidth each way and round-trip time.
 //!
-//! A message of B bytes takes the time of its bits, B / bandwidth or as it was measured by size, and rtt/2. One that follows another in its direction, with none the other
+//! A message of B bytes takes the time of its bits, B / bandwidth or as it was measured by size, and rtt/2; its bits take
+//! longer where its sender has waited and worked on other things since its last one, if that was measured. One that follows another in its direction, with none the other
 //! way between them (`work::TransferTimes`), takes that of its bits less what its sender has computed since: the system sends
 //! what it was handed meanwhile. It takes no less than to be handed over, which is known where a profile measured it;
 //! elsewhere a sender is taken to wait until its message has arrived.
@@ -22,6 +23,9 @@ pub struct Link {
     /// What the bits of messages took by size, where that was measured and is no line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_size: Option<BySize>,
+    /// The same of messages whose sender has gone through other things since it last sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_others: Option<BySize>,
 }
 
 /// Bytes of three messages, the least first, and nanoseconds of each.
@@ -69,6 +73,7 @@ impl Link {
         rtt_ms: 0.5,
         hand_over: None,
         by_size: None,
+        after_others: None,
     };
     /// 100 Mbit/s, 40 ms: a wide-area network.
     pub const WAN: Self = Self {
@@ -76,11 +81,16 @@ impl Link {
         rtt_ms: 40.0,
         hand_over: None,
         by_size: None,
+        after_others: None,
     };
 
-    /// Time of one message of `bytes`.
+    /// Time of one message of `bytes` that follows none.
     pub fn time(&self, bytes: Bytes) -> Nanos {
-        self.time_in_stream(bytes) + Nanos(self.rtt_ms * 1e6 / 2.0)
+        let bits = match self.after_others {
+            Some(sizes) => Nanos(along(sizes, bytes.0 as f64)),
+            None => self.time_in_stream(bytes),
+        };
+        bits + Nanos(self.rtt_ms * 1e6 / 2.0)
     }
 
     /// Time of a message's bits alone: that of one which follows another one the same way, without a gap.
@@ -129,6 +139,7 @@ impl Link {
                 rtt_ms,
                 hand_over: None,
                 by_size: None,
+                after_others: None,
             }),
             _ => Err(LinkError::Form(text.to_owned())),
         }
@@ -165,6 +176,15 @@ mod tests {
         ] {
             assert_eq!(link.time_in_stream(Bytes(bytes)).0, taken, "{bytes}");
         }
+        let trip = Link::LAN.rtt_ms * 1e6 / 2.0;
+        assert_eq!(link.time(Bytes(150)).0, 55.0 + trip);
+        let after_others = Some([(100.0, 90.0), (200.0, 110.0), (400.0, 180.0)]);
+        let link = Link {
+            after_others,
+            ..link
+        };
+        assert_eq!(link.time(Bytes(150)).0, 100.0 + trip);
+        assert_eq!(link.time_in_stream(Bytes(150)).0, 55.0);
     }
 
     /// A megabyte in 100 ms on the link; in 1 ms it is handed over.
@@ -175,6 +195,7 @@ mod tests {
             rtt_ms: 40.0,
             hand_over: Some(1.0),
             by_size: None,
+            after_others: None,
         };
         let beyond = |link: Link, computed| link.time_beyond(Bytes(1_000_000), Nanos(computed)).0;
         for (computed, left) in [(0.0, 1e8), (3e7, 7e7), (99.5e6, 1e6), (1e9, 1e6)] {

@@ -336,6 +336,7 @@ mod tests {
             rtt_ms: 2.0,
             hand_over: Some(0.0),
             by_size: None,
+            after_others: None,
         };
         let megabyte = Bytes(1_000_000 - FRAME_HEADER);
         let (client, server) = (Party::Client, Party::Server);

@@ -295,6 +295,7 @@ mod tests {
             rtt_ms: 6.0,
             hand_over: None,
             by_size: None,
+            after_others: None,
         };
         let mut near = channel(near).shaped(link(200.0)).unwrap();
         let mut far = channel(far).shaped(link(50.0)).unwrap();

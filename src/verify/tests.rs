@@ -238,6 +238,7 @@ fn a_shaped_channel_takes_the_time_of_its_link() {
         rtt_ms: 40.0,
         hand_over: None,
         by_size: None,
+        after_others: None,
     };
     let (near, mut far) = pair();
     let mut near = near.shaped(link).unwrap();

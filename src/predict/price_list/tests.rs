@@ -220,12 +220,35 @@ fn the_loopback_is_what_was_sent() {
             records: sizes.iter().map(sent).chain([trip]).collect(),
             ..Profile::default()
         };
-        PriceList::new(&profile).loopback().unwrap().by_size
+        let link = PriceList::new(&profile).loopback().unwrap();
+        assert_eq!(link.after_others, None, "nothing was measured so");
+        link.by_size
     };
     let sizes = [(1e3, 10.0), (1e6, 90.0), (1e7, 2e3)];
     assert_eq!(by_size(&sizes), Some(sizes));
     assert_eq!(by_size(&sizes[..2]), None);
     assert_eq!(by_size(&[(1e3, 10.0), (1e6, 9.0), (1e7, 2e3)]), None);
+}
+
+/// Sent once by a sender whose caches hold other things, and once in a stream.
+#[test]
+fn the_loopback_is_apart_after_other_work() {
+    let sent = |working_set, bytes: usize, time| {
+        let mut record = record(Op::Send, 0, 0, &format!("bytes={bytes}"), time);
+        record.case.working_set = working_set;
+        record
+    };
+    let sizes = [1000, 2000, 4000];
+    let hot = sizes.map(|bytes| sent(WorkingSet::Hot, bytes, bytes as f64));
+    let cold = sizes.map(|bytes| sent(WorkingSet::Cold, bytes, 500.0 + bytes as f64));
+    let trip = record(Op::RoundTrip, 0, 0, "bytes=1", 2e4);
+    let profile = Profile {
+        records: hot.into_iter().chain(cold).chain([trip]).collect(),
+        ..Profile::default()
+    };
+    let link = PriceList::new(&profile).loopback().unwrap();
+    assert_eq!(link.time_in_stream(Bytes(3000)).0, 3000.0);
+    assert_eq!(link.time(Bytes(3000)).0, 3500.0 + 1e4);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::arch::x86_64::*;
 use bytemuck::must_cast;
 
 use super::portable;
+use crate::prefetch::prefetch_ahead;
 use crate::ring::automorphism::Automorphism;
 use crate::ring::modulus::Modulus;
 
@@ -64,8 +65,9 @@ fearless_simd::kernel!(
         let _ = token;
         let m = splat(q.value());
         let ((acc, acc_rest), (x, x_rest)) = (acc.as_chunks_mut(), x.as_chunks());
-        for (acc, x) in acc.iter_mut().zip(x) {
-            *acc = store(fold(_mm512_add_epi64(load(acc), load(x)), m));
+        for (i, (acc, lanes)) in acc.iter_mut().zip(x).enumerate() {
+            prefetch_ahead(x, i);
+            *acc = store(fold(_mm512_add_epi64(load(acc), load(lanes)), m));
         }
         portable::add_assign(q, acc_rest, x_rest);
     }
