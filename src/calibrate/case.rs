@@ -116,7 +116,8 @@ pub enum WorkingSet {
     /// The same operands again and again.
     Hot,
     /// From memory. One operand taken in turn from a set of [`BEYOND`] bytes: a product's plaintext, the tables of circuits.
-    /// Of what an action does once or a few times, and of runs of rotations: after so much has been swept through the caches.
+    /// Of what an action does once or a few times, of runs of rotations, and of messages: after so much has been swept through
+    /// the caches.
     Cold,
     /// From the cache that cores share: as [`WorkingSet::Cold`], with [`FAR`] bytes.
     Shared,
@@ -128,6 +129,8 @@ pub enum WorkingSet {
     Far,
     /// As [`WorkingSet::Far`], with [`OUTSIDE`] bytes.
     Outside,
+    /// Of a rotation, one alone after [`BEYOND`] bytes of other data: what it works in is not at hand either.
+    Alone,
 }
 
 /// Size of the ciphertexts that the sums of [`WorkingSet::Near`] products are over.
@@ -158,6 +161,7 @@ impl WorkingSet {
             Self::Middle => "middle",
             Self::Far => "far",
             Self::Outside => "outside",
+            Self::Alone => "alone",
         }
     }
 }

@@ -60,11 +60,12 @@ const BETWEEN: [WorkingSet; 2] = [WorkingSet::Shared, WorkingSet::Cold];
 const AMID: [WorkingSet; 1] = [WorkingSet::Shared];
 /// What is measured with operands that are not at hand. Those that walk through the same operands stand together: they are
 /// made once.
-const ELSEWHERE: [(HeOp, &[WorkingSet]); 12] = [
+const ELSEWHERE: [(HeOp, &[WorkingSet]); 13] = [
     (HeOp::Hadamard, &BETWEEN),
     (HeOp::MultiplyAccumulate, &AMID),
     (HeOp::MultiplyAccumulate, &STREAMED),
     (HeOp::Rotate, &BETWEEN),
+    (HeOp::Rotate, &[WorkingSet::Alone]),
     (HeOp::HoistedRotate, &BETWEEN),
     // What an act begins with.
     (HeOp::EncryptSecret, &BETWEEN),

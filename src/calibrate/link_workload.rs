@@ -39,22 +39,24 @@ pub(super) fn workload(case: &Case) -> Result<Workload<'static>, WorkloadError> 
         .filter(allowed)
         .ok_or_else(|| WorkloadError::case(case, "message"))?;
     let mut loopback = Loopback::to(move |stream| acknowledge(stream, bytes, places(bytes)))?;
-    let mut message = vec![0x5a; bytes];
     let size = Bytes(bytes as u64);
-    let workload = match (case.op, case.working_set) {
-        (Op::HandOver, _) => {
-            Workload::in_parts(size, move || Ok(loopback.hand_over(&mut message)?))
-        }
-        (_, WorkingSet::Hot) => Workload::again(size, move || Ok(loopback.exchange(&message)?)),
-        (_, set) => {
-            let sweep = Sweep::before(set);
-            Workload::in_parts(size, move || {
-                sweep.run();
-                write_anew(&mut message);
-                let (answered, taken) = time(|| loopback.exchange(&message));
-                Ok(answered.map(|()| taken)?)
-            })
-        }
+    if case.working_set != WorkingSet::Hot {
+        let sweep = Sweep::before(case.working_set);
+        let prepare = move || {
+            sweep.run();
+            Ok(vec![0x5a; bytes])
+        };
+        let run = move |message: Vec<u8>| {
+            loopback.exchange(&message)?;
+            Ok(message)
+        };
+        return Ok(Workload::once(size, prepare, run));
+    }
+    let mut message = vec![0x5a; bytes];
+    let workload = if case.op == Op::HandOver {
+        Workload::in_parts(size, move || Ok(loopback.hand_over(&mut message)?))
+    } else {
+        Workload::again(size, move || Ok(loopback.exchange(&message)?))
     };
     Ok(workload.through(places(bytes)))
 }
@@ -67,12 +69,6 @@ pub(super) fn wait(known: Option<Near>, most: Duration) -> Result<Nanos, Workloa
         loopback.send(&[1])?;
         quickest(|| loopback.exchange(&[1]))
     })?)
-}
-
-/// Writes a message anew, so that it is as near as what was just made.
-fn write_anew(message: &mut [u8]) {
-    let other = message.first().map_or(0, |byte| byte ^ 1);
-    message.fill(other);
 }
 
 /// Places that messages of a length are taken into in turn.
@@ -160,10 +156,11 @@ impl Loopback {
         self.acknowledged()
     }
 
-    /// Writes a message anew and sends it to a thread that acknowledges; how
+    /// Writes a message anew, so that it is as near as what was just made, and sends it to a thread that acknowledges; how
     /// long this end took over the sending.
     fn hand_over(&mut self, message: &mut [u8]) -> io::Result<Nanos> {
-        write_anew(message);
+        let other = message.first().map_or(0, |byte| byte ^ 1);
+        message.fill(other);
         let (sent, taken) = time(|| self.send(message));
         sent?;
         self.acknowledged().map(|()| taken)

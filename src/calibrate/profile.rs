@@ -307,10 +307,11 @@ impl<'a> Row<'a> {
             "middle" => WorkingSet::Middle,
             "far" => WorkingSet::Far,
             "outside" => WorkingSet::Outside,
+            "alone" => WorkingSet::Alone,
             _ => {
                 return Err(self.refused(
                     7,
-                    "`hot`, `cold`, `shared`, `near`, `middle`, `far` or `outside`",
+                    "`hot`, `cold`, `shared`, `near`, `middle`, `far`, `outside` or `alone`",
                 ));
             }
         };

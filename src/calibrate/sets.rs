@@ -6,7 +6,7 @@ use crate::bfv::HeOp;
 /// Bytes of ciphertexts that products of several sums share.
 pub(super) const fn spread(set: WorkingSet) -> Option<usize> {
     match set {
-        WorkingSet::Hot | WorkingSet::Cold | WorkingSet::Shared => None,
+        WorkingSet::Hot | WorkingSet::Cold | WorkingSet::Shared | WorkingSet::Alone => None,
         WorkingSet::Near => Some(NEAR),
         WorkingSet::Middle => Some(MIDDLE),
         WorkingSet::Far => Some(FAR),
@@ -24,7 +24,8 @@ pub(super) const fn gone_through(set: WorkingSet) -> Option<usize> {
         | WorkingSet::Near
         | WorkingSet::Middle
         | WorkingSet::Far
-        | WorkingSet::Outside => Some(BEYOND),
+        | WorkingSet::Outside
+        | WorkingSet::Alone => Some(BEYOND),
     }
 }
 

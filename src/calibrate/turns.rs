@@ -48,7 +48,8 @@ impl<T: Clone> Turns<T> {
             | WorkingSet::Near
             | WorkingSet::Middle
             | WorkingSet::Far
-            | WorkingSet::Outside => {
+            | WorkingSet::Outside
+            | WorkingSet::Alone => {
                 self.next = if self.next + 1 < self.all.len() {
                     self.next + 1
                 } else {

@@ -85,23 +85,41 @@ fn of_product(product: &Product) -> Group {
 
 /// Sums that an output of a kind is made of.
 fn partials(products: &Products, kind: &[Partial]) -> u64 {
-    let (aligned, others): (Vec<&Partial>, _) = kind
+    let is_rotated = |p: &&Partial| group(p.alignment, p.run).1.is_some();
+    let rotated = kind.iter().filter(is_rotated);
+    let rotated: u64 = rotated.map(|p| products.inputs_of(p)).sum();
+    rotated + u64::from(!kind.iter().all(|p| is_rotated(&p)))
+}
+
+/// The groups of a kind whose partial sums are rotated, one for each run of inputs: the run, and the partial sums of
+/// each of its inputs.
+fn rotated_groups<'a>(kind: &'a [Partial]) -> Vec<(&'a Partial, usize)> {
+    let mut rotated: Vec<(Group, &'a Partial)> = kind
         .iter()
-        .partition(|partial| group(partial.alignment, partial.run).1.is_none());
-    let others: u64 = others.iter().map(|p| products.inputs_of(p)).sum();
-    others + u64::from(!aligned.is_empty())
+        .map(|partial| (group(partial.alignment, partial.run), partial))
+        .filter(|(group, _)| group.1.is_some())
+        .collect();
+    rotated.sort_by_key(|&(group, _)| group);
+    let groups = rotated.chunk_by(|a, b| a.0 == b.0);
+    groups.map(|group| (group[0].1, group.len())).collect()
 }
 
 /// Partial sums of a group and an output, at most.
 fn most_partials(products: &Products) -> usize {
-    let of_kind = |kind: &[Partial]| {
-        let groups = kind.iter().map(|p| group(p.alignment, p.run));
-        let mut groups: Vec<Group> = groups.filter(|group| group.1.is_some()).collect();
-        groups.sort_unstable();
-        groups.chunk_by(|a, b| a == b).map(<[_]>::len).max()
-    };
-    let most = products.kinds().filter_map(|(kind, _)| of_kind(kind));
-    most.max().unwrap_or(1)
+    let kinds = products.kinds();
+    let groups = kinds.flat_map(|(kind, _)| rotated_groups(kind));
+    groups.map(|(_, partials)| partials).max().unwrap_or(1)
+}
+
+/// What is done once for all outputs whose partial sums are made at once, given how often it is for an output of a kind.
+fn of_batches(products: &Products, of_kind: impl Fn(&[Partial]) -> u64) -> u64 {
+    let outputs = products.outputs() as u64;
+    let batches = outputs.div_ceil(outputs_at_once(products) as u64);
+    let of_outputs: u64 = products
+        .kinds()
+        .map(|(kind, times)| times * of_kind(kind))
+        .sum();
+    (of_outputs * batches).div_ceil(outputs.max(1))
 }
 
 /// Outputs of a lane whose partial sums are made at once.
@@ -197,8 +215,10 @@ impl ConvOrder for ClientRotation {
     fn sort(products: &Products, listed: &mut [Product]) {
         let at_once = outputs_at_once(products);
         listed.sort_by_key(|product| {
-            let (delta, output) = (product.alignment.delta, product.output);
-            let partial = (of_product(product), delta, output);
+            // Equal rotations stand together.
+            let turn = turn(products, product.alignment);
+            let output = product.output;
+            let partial = (of_product(product), turn, product.alignment.delta, output);
             (output / at_once, partial, product.input, product.tap)
         });
     }
@@ -227,12 +247,23 @@ impl ConvOrder for ClientRotation {
 
     /// The partial sums of outputs made at once, of all lanes, are turned one after the other.
     fn turns_of_keys(products: &Products) -> u64 {
-        let at_once = outputs_at_once(products) as u64;
-        let of_kind = |kind| turns(products, kind).map(|(_, often)| often).sum::<u64>();
-        let kinds = products.kinds();
-        kinds
-            .map(|(kind, times)| times.div_ceil(at_once) * of_kind(kind))
-            .sum()
+        let of_kind = |kind: &[Partial]| turns(products, kind).map(|(_, often)| often).sum();
+        of_batches(products, of_kind)
+    }
+
+    /// The first of each input.
+    fn turns_after_products(products: &Products) -> u64 {
+        let at_once = outputs_at_once(products);
+        let of_kind = |kind: &[Partial]| {
+            let groups = rotated_groups(kind).into_iter();
+            groups
+                .map(|(partial, partials)| {
+                    let chunks = (at_once * partials).div_ceil(SUMS_AT_ONCE).max(1);
+                    products.inputs_of(partial) * chunks as u64
+                })
+                .sum()
+        };
+        of_batches(products, of_kind).min(Self::turns_of_keys(products))
     }
 
     fn output_sum(products: &Products, kind: &[Partial]) -> OutputSum {

@@ -205,6 +205,14 @@ impl<S: StrideRule> ConvOrder for OutputRotation<S> {
         kinds.map(|(kind, times)| times * of_output(kind)).sum()
     }
 
+    /// The first after each few sums made at once.
+    fn turns_after_products(products: &Products) -> u64 {
+        let partials = |(kind, times): (&[Partial], u64)| alignments(kind).len() as u64 * times;
+        let partials: u64 = products.kinds().map(partials).sum();
+        let at_once = partials.div_ceil(SUMS_AT_ONCE as u64);
+        at_once.min(Self::turns_of_keys(products))
+    }
+
     fn output_sum(products: &Products, kind: &[Partial]) -> OutputSum {
         let rotated = |partial| products.inputs_of(partial) * products.taps_of(partial).turning;
         OutputSum {

@@ -41,6 +41,11 @@ pub(super) trait ConvOrder: Sized {
         Self::counts(products)[HeOp::Rotate] * products.layout.lanes() as u64
     }
 
+    /// As [`Schedule::turns_after_products`].
+    fn turns_after_products(products: &Products) -> u64 {
+        Self::turns_of_keys(products).min(1)
+    }
+
     /// What an output of a kind is a sum of.
     fn output_sum(products: &Products, kind: &[Partial]) -> OutputSum;
 
@@ -123,6 +128,10 @@ impl<O: ConvOrder> Schedule for Convolution<O> {
 
     fn turns_of_keys(&self) -> u64 {
         O::turns_of_keys(&self.products)
+    }
+
+    fn turns_after_products(&self) -> u64 {
+        O::turns_after_products(&self.products)
     }
 
     fn input_ciphertexts(&self) -> usize {

@@ -18,6 +18,7 @@ pub struct Counter {
     /// The last rotation, hoisted ones apart, if no product came after it.
     last: Cell<Option<Rotation>>,
     turns: Cell<u64>,
+    after_products: Cell<u64>,
 }
 
 impl Counter {
@@ -42,6 +43,11 @@ impl Counter {
     /// How many rotations, hoisted ones apart, did not follow one by the same key directly.
     pub fn turns_of_keys(&self) -> u64 {
         self.turns.get()
+    }
+
+    /// How many of these came after a product.
+    pub fn turns_after_products(&self) -> u64 {
+        self.after_products.get()
     }
 
     fn record(&self, rotation: Rotation) {
@@ -85,8 +91,12 @@ impl HeOps for Counter {
     }
 
     fn rotate(&self, _ct: &(), rotation: Rotation) -> Result<(), Infallible> {
-        if self.last.replace(Some(rotation)) != Some(rotation) {
+        let before = self.last.replace(Some(rotation));
+        if before != Some(rotation) {
             self.turns.set(self.turns.get() + 1);
+        }
+        if before.is_none() {
+            self.after_products.set(self.after_products.get() + 1);
         }
         self.count(HeOp::Rotate);
         self.record(rotation);

@@ -86,6 +86,13 @@ impl DiagonalOrder for BabySteps {
         layout.blocks() * (steps.baby - 1) + layout.groups() + sums + 1
     }
 
+    /// The first after each few inner sums made at once.
+    fn turns_after_products(steps: &Steps) -> u64 {
+        let giants = steps.layout.most_diagonals().div_ceil(steps.baby);
+        let sums = steps.layout.groups() * giants;
+        sums.div_ceil(SUMS_AT_ONCE) as u64
+    }
+
     fn run<H: HeOps, W: Borrow<H::Plaintext>>(
         steps: &Steps,
         terms: &[Term],

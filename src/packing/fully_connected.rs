@@ -35,6 +35,11 @@ pub(super) trait DiagonalOrder: Sized {
     /// As [`Schedule::working_ciphertexts`].
     fn working_ciphertexts(steps: &Steps) -> usize;
 
+    /// As [`Schedule::turns_after_products`], where keys are turned as often.
+    fn turns_after_products(_steps: &Steps) -> u64 {
+        1
+    }
+
     /// Computes the layer from its terms in the order in which they run.
     fn run<H: HeOps, W: Borrow<H::Plaintext>>(
         steps: &Steps,
@@ -196,6 +201,11 @@ impl<O: DiagonalOrder> Schedule for FullyConnected<O> {
 
     fn working_ciphertexts(&self) -> usize {
         O::working_ciphertexts(&self.steps)
+    }
+
+    fn turns_after_products(&self) -> u64 {
+        self.turns_of_keys()
+            .min(O::turns_after_products(&self.steps))
     }
 
     fn pack_input(&self, values: &[u64]) -> Vec<Vec<u64>> {

@@ -20,6 +20,8 @@ pub struct KeyReads {
     pub keys: u64,
     /// About how many rotations, hoisted ones apart, do not follow one by the same key directly.
     pub turns: u64,
+    /// About how many of them follow products: weights have gone through the caches since the last rotation.
+    pub after_products: u64,
 }
 
 /// Which Galois keys there are.

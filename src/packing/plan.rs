@@ -58,6 +58,11 @@ pub trait Schedule: Sized {
         self.counts()[HeOp::Rotate]
     }
 
+    /// About how many of these come after products.
+    fn turns_after_products(&self) -> u64 {
+        self.turns_of_keys().min(1)
+    }
+
     /// Ciphertexts from client to server.
     fn input_ciphertexts(&self) -> usize;
 
@@ -191,6 +196,11 @@ macro_rules! schedules {
             /// About how many rotations that are not hoisted do not follow one by the same key directly.
             fn turns_of_keys(&self) -> u64 {
                 match self { $(Self::$name(plan) => plan.turns_of_keys()),+ }
+            }
+
+            /// About how many of these come after products.
+            fn turns_after_products(&self) -> u64 {
+                match self { $(Self::$name(plan) => plan.turns_after_products()),+ }
             }
 
             /// Ciphertexts from client to server.
@@ -334,6 +344,7 @@ impl Plan {
         KeyReads {
             keys: self.rotation_counts().len() as u64,
             turns: self.turns_of_keys(),
+            after_products: self.turns_after_products(),
         }
     }
 

@@ -159,24 +159,43 @@ fn check_counts(plan: &Plan, n: usize) {
     let (turns, counted) = (plan.key_reads().turns, counter.turns_of_keys());
     assert!(turns <= plan.counts()[HeOp::Rotate]);
     assert!(turns * SUMS_AT_ONCE as u64 >= counted);
+    let (after, counted) = (
+        plan.key_reads().after_products,
+        counter.turns_after_products(),
+    );
+    assert!(after <= turns && (after > 0) == (turns > 0));
+    assert!(after * SUMS_AT_ONCE as u64 >= counted);
     // Tiles of an image share the plaintexts.
     let products = plan.counts()[HeOp::Hadamard] + plan.counts()[HeOp::MultiplyAccumulate];
     assert_eq!(products % plan.weight_count() as u64, 0);
 }
 
-/// The convolutions of `gazelle-cifar10` by output rotation: 64 channels to 64, 3×3.
+/// The convolutions of `gazelle-cifar10`, 64 channels to 64, 3×3, and others with few outputs, or a last one that is not full.
 #[test]
 fn keys_are_turned_about_as_often_as_is_counted() {
-    for side in [32, 16, 8] {
-        let layer = conv([64, side, side], 64, 3, 1);
-        let plan = Plan::named("conv_output_rotation", &layer, 8192).unwrap();
+    for (schedule, channels, side) in [
+        ("conv_output_rotation", [64, 64], 32),
+        ("conv_output_rotation", [64, 64], 16),
+        ("conv_output_rotation", [64, 64], 8),
+        ("conv_client_rotation", [64, 64], 32),
+        ("conv_client_rotation", [64, 10], 32),
+        ("conv_client_rotation", [64, 2], 64),
+        ("conv_client_rotation", [36, 24], 8),
+    ] {
+        let [inputs, outputs] = channels;
+        let layer = conv([inputs, side, side], outputs, 3, 1);
+        let plan = Plan::named(schedule, &layer, 8192).unwrap();
         let counter = Counter::new(8192);
-        let inputs = vec![(); plan.input_ciphertexts()];
-        plan.run_with(&counter, &inputs, |_| Ok(())).unwrap();
-        let (told, counted) = (plan.key_reads().turns, counter.turns_of_keys());
-        let close = 2 * told >= counted && 2 * told <= 3 * counted;
-        assert!(close, "{side}: {told}, {counted}");
-        assert!(3 * told < plan.counts()[HeOp::Rotate] * 2, "{side}: {told}");
+        let ciphertexts = vec![(); plan.input_ciphertexts()];
+        plan.run_with(&counter, &ciphertexts, |_| Ok(())).unwrap();
+        let told = plan.key_reads();
+        for (told, counted) in [
+            (told.turns, counter.turns_of_keys()),
+            (told.after_products, counter.turns_after_products()),
+        ] {
+            let close = 2 * told >= counted && 2 * told <= 3 * counted;
+            assert!(close, "{schedule} {channels:?} {side}: {told}, {counted}");
+        }
     }
 }
 

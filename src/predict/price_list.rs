@@ -11,7 +11,7 @@
 //! What was measured with operands from the cache that cores share and from memory has a price between the two, by how much
 //! is gone through from one use of the same data to the next ([`Reach`]).
 //! A link is half a round trip and slope · bytes; the loopback, where it was measured at three sizes, a time by size, between
-//! two of them a line. Of a link to another machine the slower direction counts, as [`Link`] has one bandwidth.
+//! two of them a line, of messages in a stream and of others apart. Of a link to another machine the slower direction counts, as [`Link`] has one bandwidth.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -312,7 +312,7 @@ impl PriceList {
 
 /// Where an operation was measured, from this place to the ones that stand for it.
 const fn next_places(set: WorkingSet) -> &'static [WorkingSet] {
-    use WorkingSet::{Cold, Far, Hot, Middle, Near, Outside, Shared};
+    use WorkingSet::{Alone, Cold, Far, Hot, Middle, Near, Outside, Shared};
     match set {
         Hot => &[Hot],
         // Profiles that know no shared cache have what lay beyond a core's own.
@@ -322,6 +322,7 @@ const fn next_places(set: WorkingSet) -> &'static [WorkingSet] {
         Middle => &[Middle, Near, Cold, Shared, Hot],
         Far => &[Far, Middle, Near, Cold, Shared, Hot],
         Outside => &[Outside, Far, Middle, Near, Cold, Shared, Hot],
+        Alone => &[Alone, Shared, Cold, Hot],
     }
 }
 

@@ -9,10 +9,10 @@ use crate::gc::{Extension, GarblingHash, ShareCircuit};
 use crate::packing::KeyReads;
 use crate::units::Bytes;
 
-/// Sizes of what the products and rotations of an action read besides their operands.
+/// Sizes of what the products and rotations of an action read besides their operands, or what goes through the caches between.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Streams {
-    /// Encoded plaintexts, each read once.
+    /// Encoded plaintexts, each read once; several times where an image takes more than four lanes.
     pub weights: Bytes,
     /// Ciphertexts, read and written in turn again and again, and what comes between.
     pub ciphertexts: Bytes,
@@ -131,7 +131,11 @@ impl Task {
         counts: &OpCounts,
         streams: Streams,
     ) -> impl Iterator<Item = (HeOp, u64, Streams)> + '_ {
-        let KeyReads { mut keys, turns } = streams.keys;
+        let KeyReads {
+            mut keys,
+            turns,
+            after_products,
+        } = streams.keys;
         counts.iter().map(move |(op, count)| {
             let reads = match op {
                 HeOp::Hadamard | HeOp::MultiplyAccumulate => Streams {
@@ -144,11 +148,13 @@ impl Task {
                     let turns = if hoisted { count } else { turns.min(count) };
                     let own = keys.min(turns);
                     keys -= own;
-                    Streams {
-                        keys: KeyReads { keys: own, turns },
-                        weights: Bytes(0),
-                        ..streams
-                    }
+                    let after_products = if hoisted { 0 } else { after_products };
+                    let keys = KeyReads {
+                        keys: own,
+                        turns,
+                        after_products: after_products.min(turns),
+                    };
+                    Streams { keys, ..streams }
                 }
                 _ => Streams::default(),
             };

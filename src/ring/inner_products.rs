@@ -141,7 +141,7 @@ impl Block {
                     } else {
                         pointwise::multiply_both(q, x, stream, acc);
                     }
-                    // It is at hand for the next lane, and what comes later is asked for.
+                    // It is at hand for the next lane, and what comes later has been asked for.
                     stream.next = stream.factor;
                 }
             }
@@ -183,7 +183,6 @@ mod tests {
             seed in any::<[u8; 32]>(),
         ) {
             let basis = RnsBasis::new(n, &[1_073_643_521, 1_125_899_906_826_241]).unwrap();
-            let basis = RnsBasis::new(n, &[1_073_643_521, 1_125_899_906_826_241]).unwrap();
             let mut streams = 0..;
             let mut both = || [(); 2].map(|()| {
                 let stream = streams.next().unwrap();
@@ -207,11 +206,15 @@ mod tests {
                     }
                 }
             }
-            let lane = |(sums, xs): (&mut Vec<[Poly<Ntt>; 2]>, &Vec<[Poly<Ntt>; 2]>)| SumsOfBoth {
+            let places = sums.iter_mut().zip(&xs).map(|(sums, xs)| SumsOfBoth {
                 xs: xs.iter().map(|x| x.each_ref()).collect(),
-                sums: sums.iter_mut().zip(&begun).map(|(sum, &begun)| SumOfBoth { halves: sum.each_mut(), begun }).collect(),
-            };
-            let mut places: Vec<_> = sums.iter_mut().zip(&xs).map(lane).collect();
+                sums: sums
+                    .iter_mut()
+                    .zip(&begun)
+                    .map(|(sum, &begun)| SumOfBoth { halves: sum.each_mut(), begun })
+                    .collect(),
+            });
+            let mut places: Vec<_> = places.collect();
             let factors: Vec<&Poly<Factor>> = factors.iter().collect();
             Poly::add_inner_products(&basis, &mut places, &factors);
             prop_assert_eq!(sums, expected);

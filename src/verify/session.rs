@@ -10,8 +10,8 @@
 //! by the server's own times.
 //!
 //! Before an action for which the other one waits a party waits for a processor that is not shared, and it takes the pace
-//! before and after every action ([`Watch`]). Before an inference they wait for cores that are near each other
-//! ([`super::nearness`]), and after it they look how fast the clock is ([`Watch::usual`]). None of that is counted, but for waits in which a shaped link went on to send.
+//! before and after every action ([`Watch`]). Before an inference, and within a machine before each stream of garbled pieces,
+//! they meet and wait for cores that are near each other ([`super::nearness`]), and after it they look how fast the clock is ([`Watch::usual`]). None of that is counted, but for waits in which a shaped link went on to send.
 
 use rand::CryptoRng;
 use thiserror::Error;
@@ -23,7 +23,7 @@ use super::tally::{Cost, Paces, Tally};
 use crate::calibrate::{OwnPace, Taken, Watch, time, timed};
 use crate::network::Weights;
 use crate::predict::StoredBytes;
-use crate::protocol::{Action, Client, Inbox, Party, PartyError, Phase, Script, Server};
+use crate::protocol::{Act, Action, Client, Inbox, Party, PartyError, Phase, Script, Server};
 use crate::units::Nanos;
 
 /// Why a run ended without a result.
@@ -117,7 +117,7 @@ pub struct SessionSettings {
 }
 
 /// Which messages there are beside the script's: both parties must know the same.
-const SESSION: u64 = 2;
+const SESSION: u64 = 3;
 /// Bytes of the server's report on one action: what the wait before it delayed, wall and thread time, the processor's pace.
 const REPORT: usize = 32;
 
@@ -147,10 +147,16 @@ fn round(script: &Script, inference: usize) -> impl Iterator<Item = (usize, &Act
     all.filter(move |(_, action)| inference == 0 || action.phase != Phase::Setup)
 }
 
-/// The action that each inference begins with.
-fn first(script: &Script) -> Option<usize> {
-    let all = &script.actions;
-    all.iter().position(|action| action.phase != Phase::Setup)
+/// Whether the parties meet before each action: before the first of an inference, and within a machine
+/// before each stream of pieces, so that its cores are near then too.
+fn meetings(script: &Script, within_machine: bool) -> Vec<bool> {
+    let in_setup = |action: &&Action| action.phase == Phase::Setup;
+    let first = script.actions.iter().take_while(in_setup).count();
+    let all = script.actions.iter().enumerate();
+    all.map(|(index, action)| {
+        index == first || (within_machine && index > first && action.act == Act::Garble(0))
+    })
+    .collect()
 }
 
 /// Runs the server's side over a connected channel.
@@ -169,10 +175,10 @@ pub fn serve<R: CryptoRng>(
     let mut server = Server::new(script, weights, rng)?;
     let (inferences, inbox) = (session.inferences, &mut session.inbox);
     let (mut report, mut usual) = (Vec::new(), Vec::new());
-    let first = first(script);
+    let meetings = meetings(script, channel.within_machine());
     for inference in 0..inferences {
         for (index, action) in round(script, inference) {
-            if first == Some(index) {
+            if meetings[index] {
                 nearness::started(channel)?;
             }
             if action.party == Party::Server {
@@ -215,10 +221,10 @@ pub fn request<R: CryptoRng>(
     let mut client = Client::new(script, input, rng)?;
     let (inferences, inbox) = (session.inferences, &mut session.inbox);
     let (mut costs, mut results, mut usual) = (Vec::new(), Vec::new(), Vec::new());
-    let first = first(script);
+    let meetings = meetings(script, channel.within_machine());
     for inference in 0..inferences {
         for (index, action) in round(script, inference) {
-            if first == Some(index) {
+            if meetings[index] {
                 nearness::start(channel, session.nearness)?;
             }
             let mut cost = Cost::of(index, inference);
@@ -254,7 +260,7 @@ pub fn request<R: CryptoRng>(
         usual: None,
     };
     let each = inferences.max(1) as u64;
-    attribute(script, &report, &usual, &mut costs);
+    attribute(script, &meetings, (&report, &usual), &mut costs);
     Ok(Run {
         results,
         tally: Tally { costs },
@@ -310,7 +316,12 @@ fn reported(bytes: [u8; 8]) -> Nanos {
 }
 
 /// Enters the server's times, the usual paces (`usual` are the client's), and what of the client's waiting was the link's.
-fn attribute(script: &Script, report: &Report, usual: &[Nanos], costs: &mut [Cost]) {
+fn attribute(
+    script: &Script,
+    meetings: &[bool],
+    (report, usual): (&Report, &[Nanos]),
+    costs: &mut [Cost],
+) {
     let mut times = report.times.as_chunks().0.iter().copied().map(reported);
     let (mut client, mut server) = (0.0_f64, 0.0_f64);
     for cost in costs {
@@ -320,6 +331,11 @@ fn attribute(script: &Script, report: &Report, usual: &[Nanos], costs: &mut [Cos
             Party::Server => &report.usual,
         };
         cost.usual = usual.get(cost.inference).copied();
+        if meetings[cost.action] {
+            // Each had done what comes before.
+            let both = client.max(server);
+            (client, server) = (both, both);
+        }
         match action.party {
             Party::Client => {
                 client += cost.delay.0 + cost.taken.wall.0 + cost.link.0;

@@ -54,15 +54,16 @@ impl HeOperands {
     }
 
     /// Rotations as a layer has them: a run of them by different keys after others have gone through the caches, their
-    /// results kept.
+    /// results kept. Of [`WorkingSet::Alone`] the run is of one.
     pub(super) fn rotations(&mut self, op: HeOp, set: WorkingSet) -> Workload<'_> {
+        let count = if set == WorkingSet::Alone { 1 } else { KEYS };
         let run = move |()| {
-            let rotated = (0..KEYS).map(|_| match op {
+            let rotated = (0..count).map(|_| match op {
                 HeOp::Rotate => self.rotate(set),
                 _ => self.hoisted_rotate(set),
             });
             rotated.collect::<Result<Vec<_>, _>>()
         };
-        Workload::once(Bytes(0), Sweep::before(set).alone(), run).for_each_of(KEYS)
+        Workload::once(Bytes(0), Sweep::before(set).alone(), run).for_each_of(count)
     }
 }
