@@ -63,6 +63,15 @@ pub trait Schedule: Sized {
         self.turns_of_keys().min(1)
     }
 
+    /// How the rotations read their keys.
+    fn key_reads(&self) -> KeyReads {
+        KeyReads {
+            keys: self.rotation_counts().len() as u64,
+            turns: self.turns_of_keys(),
+            after_products: self.turns_after_products(),
+        }
+    }
+
     /// Ciphertexts from client to server.
     fn input_ciphertexts(&self) -> usize;
 
@@ -193,14 +202,9 @@ macro_rules! schedules {
                 match self { $(Self::$name(plan) => plan.rotation_counts()),+ }
             }
 
-            /// About how many rotations that are not hoisted do not follow one by the same key directly.
-            fn turns_of_keys(&self) -> u64 {
-                match self { $(Self::$name(plan) => plan.turns_of_keys()),+ }
-            }
-
-            /// About how many of these come after products.
-            fn turns_after_products(&self) -> u64 {
-                match self { $(Self::$name(plan) => plan.turns_after_products()),+ }
+            /// How its rotations read their keys.
+            pub fn key_reads(&self) -> KeyReads {
+                match self { $(Self::$name(plan) => plan.key_reads()),+ }
             }
 
             /// Ciphertexts from client to server.
@@ -337,15 +341,6 @@ impl Plan {
     /// The rotations whose Galois keys the server needs.
     pub fn rotations(&self) -> BTreeSet<Rotation> {
         self.rotation_counts().into_keys().collect()
-    }
-
-    /// How the rotations of [`Plan::run`] read their keys.
-    pub fn key_reads(&self) -> KeyReads {
-        KeyReads {
-            keys: self.rotation_counts().len() as u64,
-            turns: self.turns_of_keys(),
-            after_products: self.turns_after_products(),
-        }
     }
 
     /// Bytes of the encoded weights, in words of 64 bits, over `limbs` primes.

@@ -1,4 +1,4 @@
-//! Waits before an inference until the two parties' cores are near each other ([`wait_for_near`]).
+//! Waits before an inference, and before streams within it, until the two parties' cores are near each other ([`wait_for_near`]).
 //!
 //! The client sends probes, which the server acknowledges, and both nap between, until they take hardly longer
 //! than the profile's between near cores; for some seconds at most. No party is sent anything that depends on its input.
@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::channel::{Channel, ChannelError};
 use super::session::RunError;
 use crate::calibrate::{Near, PROBES, TRIPS, now, quickest, wait_for_near};
+use crate::protocol::{Act, Action, Phase, Script};
 
 /// The inference begins.
 const START: u8 = 0x21;
@@ -23,6 +24,18 @@ pub struct Nearness {
     pub near: Near,
     /// How long to wait for them before an inference.
     pub most: Duration,
+}
+
+/// Whether the parties meet before each action: before the first of an inference, and within a machine
+/// before each stream of pieces, so that its cores are near then too.
+pub(super) fn meetings(script: &Script, within_machine: bool) -> Vec<bool> {
+    let in_setup = |action: &&Action| action.phase == Phase::Setup;
+    let first = script.actions.iter().take_while(in_setup).count();
+    let all = script.actions.iter().enumerate();
+    all.map(|(index, action)| {
+        index == first || (within_machine && index > first && action.act == Act::Garble(0))
+    })
+    .collect()
 }
 
 /// The client's side: waits as long as `nearness` says, where both parties are on this machine, and starts the inference.

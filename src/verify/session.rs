@@ -23,7 +23,7 @@ use super::tally::{Cost, Paces, Tally};
 use crate::calibrate::{OwnPace, Taken, Watch, time, timed};
 use crate::network::Weights;
 use crate::predict::StoredBytes;
-use crate::protocol::{Act, Action, Client, Inbox, Party, PartyError, Phase, Script, Server};
+use crate::protocol::{Action, Client, Inbox, Party, PartyError, Phase, Script, Server};
 use crate::units::Nanos;
 
 /// Why a run ended without a result.
@@ -147,18 +147,6 @@ fn round(script: &Script, inference: usize) -> impl Iterator<Item = (usize, &Act
     all.filter(move |(_, action)| inference == 0 || action.phase != Phase::Setup)
 }
 
-/// Whether the parties meet before each action: before the first of an inference, and within a machine
-/// before each stream of pieces, so that its cores are near then too.
-fn meetings(script: &Script, within_machine: bool) -> Vec<bool> {
-    let in_setup = |action: &&Action| action.phase == Phase::Setup;
-    let first = script.actions.iter().take_while(in_setup).count();
-    let all = script.actions.iter().enumerate();
-    all.map(|(index, action)| {
-        index == first || (within_machine && index > first && action.act == Act::Garble(0))
-    })
-    .collect()
-}
-
 /// Runs the server's side over a connected channel.
 ///
 /// # Errors
@@ -175,7 +163,7 @@ pub fn serve<R: CryptoRng>(
     let mut server = Server::new(script, weights, rng)?;
     let (inferences, inbox) = (session.inferences, &mut session.inbox);
     let (mut report, mut usual) = (Vec::new(), Vec::new());
-    let meetings = meetings(script, channel.within_machine());
+    let meetings = nearness::meetings(script, channel.within_machine());
     for inference in 0..inferences {
         for (index, action) in round(script, inference) {
             if meetings[index] {
@@ -221,7 +209,7 @@ pub fn request<R: CryptoRng>(
     let mut client = Client::new(script, input, rng)?;
     let (inferences, inbox) = (session.inferences, &mut session.inbox);
     let (mut costs, mut results, mut usual) = (Vec::new(), Vec::new(), Vec::new());
-    let meetings = meetings(script, channel.within_machine());
+    let meetings = nearness::meetings(script, channel.within_machine());
     for inference in 0..inferences {
         for (index, action) in round(script, inference) {
             if meetings[index] {
