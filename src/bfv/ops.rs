@@ -124,6 +124,9 @@ pub trait HeOps {
     }
     /// Adds to sum k of every lane, where there is none yet begins it with, Σ_i operands\[i\] ⊙ weights\[k·I + i\] of I
     /// operands. The lanes have equally many operands and sums, and share the weights.
+    ///
+    /// # Panics
+    /// If a lane has fewer operands or sums than the first one.
     fn add_inner_products(
         &self,
         lanes: &mut [Lane<'_, Self::Ciphertext>],

@@ -13,7 +13,7 @@
 //! The others are the calls of the same name. Cold products take their encoded plaintext in turn from 256 MB, shared ones
 //! from a set that the cores' shared cache holds, 16 after each rotation. Near, middle and far products are cold ones of several
 //! sums made at once, each over all ciphertexts of the set, or 64. Of the others a cold or shared one follows a sweep of as many bytes through the caches;
-//! of rotations, a run of 8 by as many keys.
+//! of rotations, a run of 8 by as many keys, or one alone.
 
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};

@@ -80,9 +80,9 @@ pub(super) fn started(channel: &mut Channel) -> Result<(), RunError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::pair;
+    use super::super::tests::{pair, toy};
     use super::*;
-    use crate::protocol::Link;
+    use crate::protocol::{Link, StepPlan};
 
     /// The most that is waited.
     const MOST: Duration = Duration::from_secs(1);
@@ -107,6 +107,27 @@ mod tests {
         assert!(started_after("9000000000 ns", None) < MOST);
         assert!(started_after("1 ns", None) >= MOST);
         assert!(started_after("1 ns", Some(Link::LAN)) < MOST);
+    }
+
+    /// The other party meets at the same actions: none of the set-up, the first of an inference, and the first piece of each layer.
+    #[test]
+    fn parties_meet_before_an_inference_and_before_each_stream() {
+        let script = toy().script;
+        let actions = |within_machine| {
+            let met = meetings(&script, within_machine).into_iter();
+            let met = script.actions.iter().zip(met).filter(|(_, met)| *met);
+            met.map(|(action, _)| action).collect::<Vec<&Action>>()
+        };
+        let first = script.actions.iter().find(|a| a.phase != Phase::Setup);
+        assert_eq!(actions(false), [first.unwrap()]);
+        let [begun, streams @ ..] = &*actions(true) else {
+            panic!("nowhere")
+        };
+        assert_eq!(*begun, first.unwrap());
+        let circuits = script.steps.iter();
+        let circuits = circuits.filter(|step| matches!(step, StepPlan::Circuit { .. }));
+        assert_eq!(streams.len(), circuits.count());
+        assert!(streams.iter().all(|action| action.act == Act::Garble(0)));
     }
 
     #[test]

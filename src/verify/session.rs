@@ -159,11 +159,11 @@ pub fn serve<R: CryptoRng>(
     watch: &mut Watch,
     rng: R,
 ) -> Result<(), RunError> {
-    agree(channel, script, session.inferences)?;
+    let within_machine = agree(channel, script, session.inferences)?;
     let mut server = Server::new(script, weights, rng)?;
     let (inferences, inbox) = (session.inferences, &mut session.inbox);
     let (mut report, mut usual) = (Vec::new(), Vec::new());
-    let meetings = nearness::meetings(script, channel.within_machine());
+    let meetings = nearness::meetings(script, within_machine);
     for inference in 0..inferences {
         for (index, action) in round(script, inference) {
             if meetings[index] {
@@ -205,11 +205,11 @@ pub fn request<R: CryptoRng>(
     watch: &mut Watch,
     rng: R,
 ) -> Result<Run, RunError> {
-    agree(channel, script, session.inferences)?;
+    let within_machine = agree(channel, script, session.inferences)?;
     let mut client = Client::new(script, input, rng)?;
     let (inferences, inbox) = (session.inferences, &mut session.inbox);
     let (mut costs, mut results, mut usual) = (Vec::new(), Vec::new(), Vec::new());
-    let meetings = nearness::meetings(script, channel.within_machine());
+    let meetings = nearness::meetings(script, within_machine);
     for inference in 0..inferences {
         for (index, action) in round(script, inference) {
             if meetings[index] {
@@ -367,16 +367,19 @@ fn send(channel: &mut Channel, action: &Action, payload: &[u8]) -> Result<(), Ru
     Ok(channel.send(message.kind, payload)?)
 }
 
-/// Both parties show the digest of what they are about to run.
-fn agree(channel: &mut Channel, script: &Script, inferences: usize) -> Result<(), RunError> {
+/// Both parties show the digest of what they are about to run; whether both have an unshaped channel within a machine.
+fn agree(channel: &mut Channel, script: &Script, inferences: usize) -> Result<bool, RunError> {
     let mine = digest(script, inferences);
+    let within_machine = channel.within_machine();
     channel.send_raw(&mine)?;
+    channel.send_raw(&[u8::from(within_machine)])?;
     let theirs = channel.receive_raw(mine.len())?;
-    if theirs == mine {
-        Ok(())
-    } else {
-        Err(RunError::OtherScript)
+    if theirs != mine {
+        return Err(RunError::OtherScript);
     }
+    let mut flag = [0];
+    channel.receive_raw_into(&mut flag)?;
+    Ok(within_machine && flag == [1])
 }
 
 fn digest(script: &Script, inferences: usize) -> [u8; 32] {

@@ -40,14 +40,14 @@ fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
 
-struct Case {
-    script: Script,
+pub(super) struct Case {
+    pub(super) script: Script,
     weights: Weights,
     input: Vec<i64>,
     expected: Vec<i64>,
 }
 
-fn toy() -> Case {
+pub(super) fn toy() -> Case {
     let network = zoo::load("toy").unwrap();
     let mut rng = ChaCha20Rng::seed_from_u64(3);
     let weights = Weights::random(&network, &mut rng).unwrap();
