@@ -15,10 +15,6 @@ use nass::bfv::{
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 
-// As the program has it.
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
 /// Primes just below 2^50, 1 modulo 16384.
 const PRIMES: [u64; 3] = [
     1_125_899_906_826_241,

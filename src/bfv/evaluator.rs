@@ -10,7 +10,7 @@ use super::galois::{Decomposed, GaloisKeys};
 use super::ops::{HeOps, Lane, Rotation};
 use super::params::BfvParams;
 use super::public_key::PublicKey;
-use crate::ring::{Ntt, Poly, SumOfBoth, SumsOfBoth};
+use crate::ring::{LaneOfBoth, Ntt, Poly, SumOfBoth};
 
 /// Ciphertexts of so many bytes stay in a core's own caches from sum to sum by themselves.
 const AT_HAND: usize = 1 << 20;
@@ -190,7 +190,7 @@ impl HeOps for Evaluator {
         if lanes.iter().any(|lane| lane.operands.is_empty()) {
             return;
         }
-        let lanes = lanes.iter_mut().map(|lane| SumsOfBoth {
+        let lanes = lanes.iter_mut().map(|lane| LaneOfBoth {
             xs: lane.operands.iter().map(|ct| [&ct.c0, &ct.c1]).collect(),
             sums: lane.sums.iter_mut().map(|sum| self.place_of(sum)).collect(),
         });

@@ -258,12 +258,12 @@ impl ConvOrder for ClientRotation {
             let groups = rotated_groups(kind).into_iter();
             groups
                 .map(|(partial, partials)| {
-                    let chunks = (at_once * partials).div_ceil(SUMS_AT_ONCE).max(1);
+                    let chunks = (at_once * partials).div_ceil(SUMS_AT_ONCE);
                     products.inputs_of(partial) * chunks as u64
                 })
                 .sum()
         };
-        of_batches(products, of_kind).min(Self::turns_of_keys(products))
+        of_batches(products, of_kind)
     }
 
     fn output_sum(products: &Products, kind: &[Partial]) -> OutputSum {

@@ -209,8 +209,7 @@ impl<S: StrideRule> ConvOrder for OutputRotation<S> {
     fn turns_after_products(products: &Products) -> u64 {
         let partials = |(kind, times): (&[Partial], u64)| alignments(kind).len() as u64 * times;
         let partials: u64 = products.kinds().map(partials).sum();
-        let at_once = partials.div_ceil(SUMS_AT_ONCE as u64);
-        at_once.min(Self::turns_of_keys(products))
+        partials.div_ceil(SUMS_AT_ONCE as u64)
     }
 
     fn output_sum(products: &Products, kind: &[Partial]) -> OutputSum {

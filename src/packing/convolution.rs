@@ -42,8 +42,8 @@ pub(super) trait ConvOrder: Sized {
     }
 
     /// As [`Schedule::turns_after_products`].
-    fn turns_after_products(products: &Products) -> u64 {
-        Self::turns_of_keys(products).min(1)
+    fn turns_after_products(_products: &Products) -> u64 {
+        1
     }
 
     /// What an output of a kind is a sum of.

@@ -97,7 +97,7 @@ impl Schedule for FcNaive {
 
     /// The first of each row.
     fn turns_after_products(&self) -> u64 {
-        self.turns_of_keys().min(self.outputs as u64)
+        self.outputs as u64
     }
 
     fn working_ciphertexts(&self) -> usize {

@@ -35,7 +35,7 @@ pub(super) trait DiagonalOrder: Sized {
     /// As [`Schedule::working_ciphertexts`].
     fn working_ciphertexts(steps: &Steps) -> usize;
 
-    /// As [`Schedule::turns_after_products`], where keys are turned as often.
+    /// As [`Schedule::turns_after_products`].
     fn turns_after_products(_steps: &Steps) -> u64 {
         1
     }
@@ -204,8 +204,7 @@ impl<O: DiagonalOrder> Schedule for FullyConnected<O> {
     }
 
     fn turns_after_products(&self) -> u64 {
-        self.turns_of_keys()
-            .min(O::turns_after_products(&self.steps))
+        O::turns_after_products(&self.steps)
     }
 
     fn pack_input(&self, values: &[u64]) -> Vec<Vec<u64>> {

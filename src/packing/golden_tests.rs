@@ -1,5 +1,8 @@
 //! Counts against published formulas and figures.
 
+use std::collections::BTreeSet;
+
+use super::tests::{check_counts, conv};
 use super::*;
 use crate::bfv::{HeOp, OpCounts};
 use crate::network::Shape;
@@ -229,4 +232,101 @@ fn a_square_has_gazelles_counts() {
         assert_eq!(counts, [(HeOp::Add, each), (HeOp::Hadamard, each)]);
         assert!(plan.rotations().is_empty());
     }
+}
+
+fn count(layer: &LinearShape, n: usize, ops: &[HeOp]) -> u64 {
+    let plan = Plan::new(layer, n).unwrap();
+    check_counts(&plan, n);
+    ops.iter().map(|&op| plan.counts()[op]).sum()
+}
+
+const PRODUCTS: [HeOp; 2] = [HeOp::Hadamard, HeOp::MultiplyAccumulate];
+
+/// Gazelle's hybrid: R = n_o'·n_i'/n, R − 1 hoisted rotations, lg(n_i'/R) full ones.
+#[test]
+fn hybrid_counts_are_gazelles() {
+    // (n_i, n_o, n, R, lg(n_i'/R)); the first is the 10x1024 example of NASS, rows padded to 16.
+    for (inputs, outputs, n, diagonals, folds) in [
+        (1024, 10, 1024, 16, 6),
+        (2048, 1, 2048, 1, 11),
+        (2048, 128, 2048, 128, 4),
+        (100, 10, 2048, 1, 7),
+        (512, 512, 4096, 64, 3),
+        (1024, 1024, 1024, 1024, 0),
+    ] {
+        let layer = LinearShape::fully_connected(inputs, outputs);
+        assert_eq!(count(&layer, n, &[HeOp::HoistedRotate]), diagonals - 1);
+        assert_eq!(
+            count(&layer, n, &[HeOp::Decompose]),
+            u64::from(diagonals > 1)
+        );
+        assert_eq!(count(&layer, n, &PRODUCTS), diagonals);
+        assert_eq!(count(&layer, n, &[HeOp::Rotate]), folds);
+        assert_eq!(count(&layer, n, &[HeOp::Add]), folds);
+    }
+}
+
+/// Blocks share one fold, groups share the rotated inputs.
+#[test]
+fn large_fully_connected_layers_share() {
+    let layer = LinearShape::fully_connected(4096, 16);
+    assert_eq!(count(&layer, 1024, &PRODUCTS), 4 * 16);
+    assert_eq!(count(&layer, 1024, &[HeOp::Decompose]), 4);
+    assert_eq!(count(&layer, 1024, &[HeOp::HoistedRotate]), 4 * 15);
+    assert_eq!(count(&layer, 1024, &[HeOp::Rotate]), 6);
+    let layer = LinearShape::fully_connected(64, 300);
+    assert_eq!(count(&layer, 128, &[HeOp::HoistedRotate]), 63);
+    assert_eq!(count(&layer, 128, &PRODUCTS), 64 + 64 + 32);
+}
+
+/// Delphi's layout at n = 8192 (ResNet layers): products and alignment rotations. Delphi aligns the
+/// partial sums of each input ciphertext, this schedule their sum over inputs.
+#[test]
+fn convolution_counts_are_delphis() {
+    for (size, c_i, c_o, stride, products, rotations) in [
+        (32, 3, 16, 1, 144, 14),
+        (32, 16, 16, 1, 288, 28),
+        (32, 16, 32, 2, 576, 56),
+        (16, 32, 32, 1, 288, 31),
+        (16, 32, 64, 2, 576, 62),
+        (8, 64, 64, 1, 576, 63),
+        (32, 3, 64, 1, 576, 56),
+        (32, 64, 64, 1, 4608, 448),
+        (16, 128, 128, 1, 4608, 496),
+        (8, 256, 256, 1, 4608, 508),
+        (4, 512, 512, 1, 4608, 511),
+    ] {
+        let layer = conv([c_i, size, size], c_o, 3, stride);
+        let per_ciphertext = 8192 / (size * size);
+        let inputs = c_i.div_ceil(per_ciphertext) as u64;
+        assert_eq!(count(&layer, 8192, &PRODUCTS), products);
+        assert_eq!(count(&layer, 8192, &[HeOp::Rotate]), rotations / inputs);
+        assert_eq!(count(&layer, 8192, &[HeOp::HoistedRotate]), inputs * 8);
+        assert_eq!(count(&layer, 8192, &[HeOp::Decompose]), inputs);
+        // Taps, one block on, the swap where both rows are used: not one key for each alignment.
+        let swap = usize::from(c_o > per_ciphertext / 2);
+        let keys = Plan::new(&layer, 8192).unwrap().rotations().len();
+        assert_eq!(keys, 8 + 1 + swap);
+    }
+}
+
+#[test]
+fn one_by_one_convolutions_only_align() {
+    let layer = conv([16, 8, 8], 32, 1, 1);
+    assert_eq!(count(&layer, 1024, &PRODUCTS), 32);
+    assert_eq!(count(&layer, 1024, &[HeOp::Rotate]), 2 * 15);
+    assert_eq!(
+        count(&layer, 1024, &[HeOp::Decompose, HeOp::HoistedRotate]),
+        0
+    );
+}
+
+#[test]
+fn few_channels_align_only_where_they_meet() {
+    // 2 channels to 2 channels of 32 places in a row: blocks -1, 0 and 1.
+    let layer = conv([2, 4, 4], 2, 1, 1);
+    assert_eq!(count(&layer, 1024, &PRODUCTS), 3);
+    assert_eq!(count(&layer, 1024, &[HeOp::Rotate]), 2);
+    let rotations: BTreeSet<_> = [16, 512 - 16].map(crate::bfv::Rotation::rows).into();
+    assert_eq!(Plan::new(&layer, 1024).unwrap().rotations(), rotations);
 }

@@ -91,6 +91,8 @@ pub use sums::SUMS_AT_ONCE;
 pub use windows::{Digit, DigitEncoder, Windowed, WindowedCiphertext, Windows};
 
 #[cfg(test)]
+mod bfv_tests;
+#[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
 pub(crate) mod tests;

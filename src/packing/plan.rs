@@ -58,17 +58,18 @@ pub trait Schedule: Sized {
         self.counts()[HeOp::Rotate]
     }
 
-    /// About how many of these come after products.
+    /// About how many of these come after products, if there are as many.
     fn turns_after_products(&self) -> u64 {
-        self.turns_of_keys().min(1)
+        1
     }
 
     /// How the rotations read their keys.
     fn key_reads(&self) -> KeyReads {
+        let turns = self.turns_of_keys();
         KeyReads {
             keys: self.rotation_counts().len() as u64,
-            turns: self.turns_of_keys(),
-            after_products: self.turns_after_products(),
+            turns,
+            after_products: self.turns_after_products().min(turns),
         }
     }
 

@@ -1,21 +1,21 @@
-//! Plans against the definition of their layer, their counts against what runs, and published counts.
-
-use std::collections::BTreeSet;
+//! Plans against the definition of their layer, and their counts against what runs.
 
 use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-use rand::SeedableRng;
-use rand::rngs::ChaCha20Rng;
 
 use super::*;
-use crate::bfv::{BfvLiteral, BfvParams, Evaluator, GaloisKeys, HeOp, HeOps, SecretKey};
+use crate::bfv::{HeOp, HeOps};
 use crate::network::{
     ConvParams, FcParams, LayerKind, Quantizer, Shape, Source, Step, StepKind, ValueRange,
 };
 
 const P: u64 = (1 << 61) - 1;
 
-fn conv(input: [usize; 3], out_channels: usize, kernel: usize, stride: usize) -> LinearShape {
+pub(super) fn conv(
+    input: [usize; 3],
+    out_channels: usize,
+    kernel: usize,
+    stride: usize,
+) -> LinearShape {
     LinearShape::Conv(ConvShape {
         input: input.into(),
         out_channels,
@@ -28,7 +28,7 @@ fn conv(input: [usize; 3], out_channels: usize, kernel: usize, stride: usize) ->
 }
 
 /// y = W·x, the convolution sum, or y + w ⊙ x, from their definitions.
-fn naive(layer: &LinearShape, weights: &[i64], values: &[u64], p: u64) -> Vec<u64> {
+pub(super) fn naive(layer: &LinearShape, weights: &[i64], values: &[u64], p: u64) -> Vec<u64> {
     let reduce = |sum: i128| u64::try_from(sum.rem_euclid(i128::from(p))).unwrap();
     let product = |w: i64, x: u64| i128::from(w) * i128::from(x) % i128::from(p);
     let conv = match layer {
@@ -139,7 +139,7 @@ fn check(layer: &LinearShape, n: usize, seed: u64) {
 }
 
 /// Closed forms against the counter.
-fn check_counts(plan: &Plan, n: usize) {
+pub(super) fn check_counts(plan: &Plan, n: usize) {
     let counter = Counter::new(n);
     let inputs = vec![(); plan.input_ciphertexts()];
     let mut asked = 0;
@@ -355,103 +355,6 @@ fn every_small_fully_connected_layer() {
     }
 }
 
-fn count(layer: &LinearShape, n: usize, ops: &[HeOp]) -> u64 {
-    let plan = Plan::new(layer, n).unwrap();
-    check_counts(&plan, n);
-    ops.iter().map(|&op| plan.counts()[op]).sum()
-}
-
-const PRODUCTS: [HeOp; 2] = [HeOp::Hadamard, HeOp::MultiplyAccumulate];
-
-/// Gazelle's hybrid: R = n_o'·n_i'/n, R − 1 hoisted rotations, lg(n_i'/R) full ones.
-#[test]
-fn hybrid_counts_are_gazelles() {
-    // (n_i, n_o, n, R, lg(n_i'/R)); the first is the 10x1024 example of NASS, rows padded to 16.
-    for (inputs, outputs, n, diagonals, folds) in [
-        (1024, 10, 1024, 16, 6),
-        (2048, 1, 2048, 1, 11),
-        (2048, 128, 2048, 128, 4),
-        (100, 10, 2048, 1, 7),
-        (512, 512, 4096, 64, 3),
-        (1024, 1024, 1024, 1024, 0),
-    ] {
-        let layer = LinearShape::fully_connected(inputs, outputs);
-        assert_eq!(count(&layer, n, &[HeOp::HoistedRotate]), diagonals - 1);
-        assert_eq!(
-            count(&layer, n, &[HeOp::Decompose]),
-            u64::from(diagonals > 1)
-        );
-        assert_eq!(count(&layer, n, &PRODUCTS), diagonals);
-        assert_eq!(count(&layer, n, &[HeOp::Rotate]), folds);
-        assert_eq!(count(&layer, n, &[HeOp::Add]), folds);
-    }
-}
-
-/// Blocks share one fold, groups share the rotated inputs.
-#[test]
-fn large_fully_connected_layers_share() {
-    let layer = LinearShape::fully_connected(4096, 16);
-    assert_eq!(count(&layer, 1024, &PRODUCTS), 4 * 16);
-    assert_eq!(count(&layer, 1024, &[HeOp::Decompose]), 4);
-    assert_eq!(count(&layer, 1024, &[HeOp::HoistedRotate]), 4 * 15);
-    assert_eq!(count(&layer, 1024, &[HeOp::Rotate]), 6);
-    let layer = LinearShape::fully_connected(64, 300);
-    assert_eq!(count(&layer, 128, &[HeOp::HoistedRotate]), 63);
-    assert_eq!(count(&layer, 128, &PRODUCTS), 64 + 64 + 32);
-}
-
-/// Delphi's layout at n = 8192 (ResNet layers): products and alignment rotations. Delphi aligns the
-/// partial sums of each input ciphertext, this schedule their sum over inputs.
-#[test]
-fn convolution_counts_are_delphis() {
-    for (size, c_i, c_o, stride, products, rotations) in [
-        (32, 3, 16, 1, 144, 14),
-        (32, 16, 16, 1, 288, 28),
-        (32, 16, 32, 2, 576, 56),
-        (16, 32, 32, 1, 288, 31),
-        (16, 32, 64, 2, 576, 62),
-        (8, 64, 64, 1, 576, 63),
-        (32, 3, 64, 1, 576, 56),
-        (32, 64, 64, 1, 4608, 448),
-        (16, 128, 128, 1, 4608, 496),
-        (8, 256, 256, 1, 4608, 508),
-        (4, 512, 512, 1, 4608, 511),
-    ] {
-        let layer = conv([c_i, size, size], c_o, 3, stride);
-        let per_ciphertext = 8192 / (size * size);
-        let inputs = c_i.div_ceil(per_ciphertext) as u64;
-        assert_eq!(count(&layer, 8192, &PRODUCTS), products);
-        assert_eq!(count(&layer, 8192, &[HeOp::Rotate]), rotations / inputs);
-        assert_eq!(count(&layer, 8192, &[HeOp::HoistedRotate]), inputs * 8);
-        assert_eq!(count(&layer, 8192, &[HeOp::Decompose]), inputs);
-        // Taps, one block on, the swap where both rows are used: not one key for each alignment.
-        let swap = usize::from(c_o > per_ciphertext / 2);
-        let keys = Plan::new(&layer, 8192).unwrap().rotations().len();
-        assert_eq!(keys, 8 + 1 + swap);
-    }
-}
-
-#[test]
-fn one_by_one_convolutions_only_align() {
-    let layer = conv([16, 8, 8], 32, 1, 1);
-    assert_eq!(count(&layer, 1024, &PRODUCTS), 32);
-    assert_eq!(count(&layer, 1024, &[HeOp::Rotate]), 2 * 15);
-    assert_eq!(
-        count(&layer, 1024, &[HeOp::Decompose, HeOp::HoistedRotate]),
-        0
-    );
-}
-
-#[test]
-fn few_channels_align_only_where_they_meet() {
-    // 2 channels to 2 channels of 32 places in a row: blocks -1, 0 and 1.
-    let layer = conv([2, 4, 4], 2, 1, 1);
-    assert_eq!(count(&layer, 1024, &PRODUCTS), 3);
-    assert_eq!(count(&layer, 1024, &[HeOp::Rotate]), 2);
-    let rotations: BTreeSet<_> = [16, 512 - 16].map(crate::bfv::Rotation::rows).into();
-    assert_eq!(Plan::new(&layer, 1024).unwrap().rotations(), rotations);
-}
-
 /// A size that is out of range.
 const fn size(field: &'static str, value: usize, greatest: usize) -> PackingError {
     PackingError::Size {
@@ -633,120 +536,4 @@ fn a_plan_survives_a_file_and_a_false_one_does_not() {
         );
         assert!(serde_json::from_str::<Plan>(&text.replace("64", "65")).is_err());
     }
-}
-
-/// Keys, ciphertexts and a plan's run in a small ring.
-struct SmallRing {
-    params: BfvParams,
-    secret: SecretKey,
-    rng: ChaCha20Rng,
-}
-
-impl SmallRing {
-    fn new(n: usize, seed: u64) -> Self {
-        let literal = BfvLiteral {
-            n,
-            p: 65537,
-            q: vec![1_125_899_906_826_241, 1_125_899_906_822_657],
-            special: vec![1_125_899_906_820_097],
-            digit_bits: None,
-            flooding_log2: None,
-            reply_limbs: 1,
-        };
-        let params = BfvParams::insecure(&literal).unwrap();
-        let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let secret = SecretKey::generate(&params, &mut rng);
-        Self {
-            params,
-            secret,
-            rng,
-        }
-    }
-
-    /// Runs every plan of a layer; all slots are those of plain slots, the values those of the layer.
-    fn check(&mut self, layer: &LinearShape, seed: u64) -> BTreeSet<&'static str> {
-        let (n, p) = (self.params.degree(), 65537);
-        let plain = PlainSlots::new(n, p);
-        let (weights, values) = values_of(layer, seed, p);
-        let expected = naive(layer, &weights, &values, p);
-        let mut schedules = BTreeSet::new();
-        for plan in Plan::candidates(layer, n).unwrap() {
-            let rotations: Vec<_> = plan.rotations().into_iter().collect();
-            let keys = GaloisKeys::generate(&self.secret, &rotations, &mut self.rng).unwrap();
-            let server = Evaluator::new(&self.params, keys).unwrap();
-            let packed = plan.pack_input(&values);
-            let encrypted = packed.iter().map(|slots| {
-                let fresh = self.secret.encrypt(slots, &mut self.rng).unwrap();
-                fresh.expand()
-            });
-            let encrypted: Vec<_> = encrypted.collect();
-            let weight = |index| server.encode(&plan.weight_slots(&weights, p, index));
-            let outputs = plan.run_with(&server, &encrypted, weight).unwrap();
-            let decrypted = outputs.iter().map(|ct| self.secret.decrypt(ct).unwrap());
-            let slots: Vec<_> = decrypted.collect();
-            let threaded = || plan.run_threaded(&server, &encrypted, weight).unwrap();
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(2);
-            let threaded = pool.build().unwrap().install(threaded);
-            let threaded = threaded.iter().map(|ct| self.secret.decrypt(ct).unwrap());
-            assert_eq!(threaded.collect::<Vec<_>>(), slots);
-            let weight = |index| plain.encode(&plan.weight_slots(&weights, p, index));
-            assert_eq!(slots, plan.run_with(&plain, &packed, weight).unwrap());
-            assert_eq!(plan.unpack_output(&slots), expected, "{layer:?} {plan:?}");
-            if seed.is_multiple_of(4) {
-                let slots = self.windowed(&server, &plan, (&weights, &packed));
-                assert_eq!(plan.unpack_output(&slots), expected, "{layer:?} {plan:?}");
-            }
-            schedules.insert(plan.schedule_name());
-        }
-        schedules
-    }
-}
-
-impl SmallRing {
-    /// Slots of a run over two windows.
-    fn windowed(
-        &mut self,
-        server: &Evaluator,
-        plan: &Plan,
-        (weights, packed): (&[i64], &[Vec<u64>]),
-    ) -> Vec<Vec<u64>> {
-        let (p, windows) = (65537, Windows::new(65537, 2));
-        let ops = Windowed::new(server, windows);
-        let inputs: Vec<_> = packed
-            .iter()
-            .map(|slots| {
-                let scaled = windows.scaled(slots.clone());
-                let fresh = scaled.iter().map(|slots| {
-                    let fresh = self.secret.encrypt(slots, &mut self.rng).unwrap();
-                    fresh.expand()
-                });
-                WindowedCiphertext(fresh.collect())
-            })
-            .collect();
-        let weight = |index| ops.encode(&plan.weight_slots(weights, p, index));
-        let outputs = plan.run_with(&ops, &inputs, weight).unwrap();
-        let outputs = outputs.iter().flat_map(|output| &output.0);
-        outputs.map(|ct| self.secret.decrypt(ct).unwrap()).collect()
-    }
-}
-
-/// All schedules over real ciphertexts, on layers drawn as those over plain slots.
-#[test]
-fn plans_run_over_bfv() {
-    let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let mut schedules = BTreeSet::new();
-    let mut rings: Vec<SmallRing> = (4..9).map(|log_n| SmallRing::new(1 << log_n, 1)).collect();
-    for seed in 0..120 {
-        let (fc, fc_n) = any_fc().new_tree(&mut runner).unwrap().current();
-        let (conv, conv_n) = any_conv().new_tree(&mut runner).unwrap().current();
-        let (square, square_n) = any_square().new_tree(&mut runner).unwrap().current();
-        for (layer, n) in [(fc, fc_n), (conv, conv_n), (square, square_n)] {
-            let ring = rings.iter_mut().find(|ring| ring.params.degree() == n);
-            if let Some(ring) = ring {
-                schedules.extend(ring.check(&layer, seed));
-            }
-        }
-    }
-    let all: BTreeSet<_> = Plan::SCHEDULES.iter().copied().collect();
-    assert_eq!(schedules, all);
 }

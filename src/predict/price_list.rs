@@ -11,7 +11,8 @@
 //! What was measured with operands from the cache that cores share and from memory has a price between the two, by how much
 //! is gone through from one use of the same data to the next ([`Reach`]).
 //! A link is half a round trip and slope · bytes; the loopback, where it was measured at three sizes, a time by size, between
-//! two of them a line, of messages in a stream and of others apart. Of a link to another machine the slower direction counts, as [`Link`] has one bandwidth.
+//! two of them a line, of messages in a stream and of others apart. Of a link to another machine the slower direction
+//! counts, as [`Link`] has one bandwidth.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -152,7 +152,7 @@ impl Task {
                     let keys = KeyReads {
                         keys: own,
                         turns,
-                        after_products: after_products.min(turns),
+                        after_products,
                     };
                     Streams { keys, ..streams }
                 }

@@ -31,7 +31,7 @@ pub struct SumOfBoth<'a, P> {
 }
 
 /// Sums over the same ciphertexts.
-pub struct SumsOfBoth<'a, P> {
+pub struct LaneOfBoth<'a, P> {
     /// The ciphertexts' halves; in every lane as many.
     pub xs: Vec<[&'a P; 2]>,
     /// In every lane as many.
@@ -42,10 +42,10 @@ impl<V: Values> Poly<V> {
     /// sums\[k\] += Σ_i xs\[i\]·factors\[k·xs.len() + i\], for both halves, in every lane.
     pub fn add_inner_products(
         basis: &RnsBasis,
-        lanes: &mut [SumsOfBoth<'_, Self>],
+        lanes: &mut [LaneOfBoth<'_, Self>],
         factors: &[&Poly<Factor>],
     ) {
-        let sizes = |lane: &SumsOfBoth<'_, Self>| (lane.xs.len(), lane.sums.len());
+        let sizes = |lane: &LaneOfBoth<'_, Self>| (lane.xs.len(), lane.sums.len());
         let (terms, sums) = lanes.first().map_or((0, 0), sizes);
         let group = equal_part(lanes.len(), LANES_AT_ONCE);
         for lanes in lanes.chunks_mut(group) {
@@ -127,13 +127,13 @@ impl Block {
     fn multiply<V: Values>(
         &self,
         q: Modulus,
-        lanes: &mut [SumsOfBoth<'_, Poly<V>>],
+        lanes: &mut [LaneOfBoth<'_, Poly<V>>],
         factors: &Factors<'_, '_>,
     ) {
         for k in 0..factors.sums {
             for i in factors.here.clone() {
                 let mut stream = self.stream(factors, k, i);
-                for SumsOfBoth { xs, sums } in &mut *lanes {
+                for LaneOfBoth { xs, sums } in &mut *lanes {
                     let (x, sum) = (xs[i].map(|x| self.of(x)), &mut sums[k]);
                     let acc = sum.halves.each_mut().map(|half| self.of_mut(half));
                     if i > 0 || sum.begun {
@@ -206,7 +206,7 @@ mod tests {
                     }
                 }
             }
-            let places = sums.iter_mut().zip(&xs).map(|(sums, xs)| SumsOfBoth {
+            let places = sums.iter_mut().zip(&xs).map(|(sums, xs)| LaneOfBoth {
                 xs: xs.iter().map(|x| x.each_ref()).collect(),
                 sums: sums
                     .iter_mut()

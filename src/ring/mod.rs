@@ -23,7 +23,7 @@ pub mod sampler;
 
 pub use automorphism::Automorphism;
 pub use basis::{BasisError, RnsBasis};
-pub use inner_products::{SumOfBoth, SumsOfBoth};
+pub use inner_products::{LaneOfBoth, SumOfBoth};
 pub use modulus::{Constant, Modulus};
 pub use ntt::{
     MAX_DEGREE, MIN_DEGREE, NttPlan, PrimeError, exponent, is_accepted_prime, is_plaintext_prime,
